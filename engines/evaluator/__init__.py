@@ -1,0 +1,1 @@
+"""From a network to answers about positions, on whatever hardware there is."""

@@ -1,0 +1,1 @@
+"""GTP: protocol, client and server."""

@@ -1,0 +1,1 @@
+"""Rules, records and file formats: numpy, numba and sgfmill only."""

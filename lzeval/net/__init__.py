@@ -1,0 +1,1 @@
+"""The network in PyTorch, and its way to and from files."""

@@ -1,0 +1,62 @@
+"""What tests share: where material and other people's engines are, and why a test was skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+GAMES_DIRECTORY = Path("/usr/games")
+"""Debian puts engines here, and not on PATH."""
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real records and networks that lies beside the project."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("the real records and networks (../shared) are not here")
+    return SHARED
+
+
+def _engine(name: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path=str(GAMES_DIRECTORY))
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def leelaz() -> str:
+    return _engine("leelaz")
+
+
+@pytest.fixture(scope="session")
+def gnugo() -> str:
+    return _engine("gnugo")
+
+
+def _python2() -> str | None:
+    """A Python 2.7, from PATH or from pyenv."""
+    candidates = [shutil.which("python2.7")]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates += [str(path) for path in sorted(pyenv.glob("2.7*/bin/python2.7"))]
+    return next((path for path in candidates if path and Path(path).exists()), None)
+
+
+@pytest.fixture(scope="session")
+def ringmaster(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command line of the real gomill 0.8.3, installed for the occasion."""
+    python2 = _python2()
+    if python2 is None:
+        pytest.skip("gomill needs a Python 2.7, and there is none")
+    target = tmp_path_factory.mktemp("gomill")
+    install = [python2, "-m", "pip", "install", "-q", "--target", str(target), "gomill==0.8.3"]
+    outcome = subprocess.run(install, capture_output=True, check=False)
+    if outcome.returncode != 0:
+        pytest.skip("gomill 0.8.3 could not be installed under Python 2.7")
+    program = f"import sys; sys.path.insert(0, {str(target)!r}); from gomill.ringmaster_command_line import main; main()"
+    return [python2, "-c", program]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.golden_files"]
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 GAMES_DIRECTORY = Path("/usr/games")
 """Debian puts engines here, and not on PATH."""
@@ -40,11 +42,14 @@ def gnugo() -> str:
 
 
 def _python2() -> str | None:
-    """A Python 2.7, from PATH or from pyenv."""
-    candidates = [shutil.which("python2.7")]
+    """A Python 2.7 that runs, from pyenv or from PATH (where pyenv has a stand-in that may lead nowhere)."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates += [str(path) for path in sorted(pyenv.glob("2.7*/bin/python2.7"))]
-    return next((path for path in candidates if path and Path(path).exists()), None)
+    candidates = [str(path) for path in sorted(pyenv.glob("2.7*/bin/python2.7"))]
+    candidates += [found for found in [shutil.which("python2.7")] if found]
+    for candidate in candidates:
+        if subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0:
+            return candidate
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,56 @@
+"""What every evaluator can be asked. Search and tournaments know this interface and nothing behind it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Planes = npt.NDArray[np.uint8]
+
+
+class Answer(NamedTuple):
+    """What the network says of `B` positions."""
+
+    policy: npt.NDArray[np.float32]
+    """`[B, S * S + 1]` probabilities, the pass last. Legality is not its concern."""
+    value: npt.NDArray[np.float32]
+    """`[B]`, -1 (lost) to 1 (won) for the side to move."""
+
+
+@dataclass(frozen=True)
+class EvaluatorInfo:
+    """Where answers come from, as it is written into every result."""
+
+    network: str
+    """Name, for instance `big`."""
+    sha256: str
+    blocks: int
+    filters: int
+    board_size: int
+    backend: str
+    """`openvino 2024.6`, `torch 2.13`, ..."""
+    device: str
+    precision: str
+    """`fp32`, `bf16` or `fp16`."""
+    note: str = ""
+    """Why the precision is not the one that was asked for, if so."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Evaluator(Protocol):
+    """Answers about batches of one fixed size, so that a row's answer depends on that row alone."""
+
+    info: EvaluatorInfo
+    batch_size: int
+
+    def evaluate(self, planes: Planes) -> Answer:
+        """Answer for `planes` `[batch_size, 18, S, S]` (0 or 1); rows that matter to nobody may hold anything.
+
+        The arrays returned stay valid until the next call.
+        """
+        ...

@@ -1,0 +1,94 @@
+"""Networks on the CPU, in OpenVINO.
+
+The graph is converted from the PyTorch module once and kept as a file beside others of its kind, so that further
+processes start without torch.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import openvino as ov
+import platformdirs
+
+from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+
+if TYPE_CHECKING:
+    from lzeval.net.checkpoint import LoadedNetwork
+
+GRAPH_VERSION = 1
+"""Counts changes of what a kept graph computes or how it is stored."""
+
+
+def multiplies_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 itself (AMX or AVX512-BF16)."""
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def graph_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("lzeval", False)) / "graphs"
+
+
+def graph_file(sha256: str, folder: Path | None = None) -> Path:
+    version = ov.get_version().split("-")[0]
+    return (folder or graph_folder()) / f"{sha256[:32]}-{GRAPH_VERSION}-{version}.xml"
+
+
+def convert(loaded: LoadedNetwork, folder: Path | None = None) -> Path:
+    """Convert a network and keep its graph; returns the file. A graph that is already there is left alone."""
+    import torch
+
+    from engines.evaluator.graph import InferenceGraph
+
+    file = graph_file(loaded.sha256, folder)
+    if file.exists() and file.with_suffix(".bin").exists():
+        return file
+    size = loaded.network.shape.board_size
+    example = torch.zeros(2, 18, size, size)
+    with torch.no_grad():
+        model = ov.convert_model(InferenceGraph(loaded.network).eval(), example_input=example)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{os.getpid()}-{file.name}")
+    ov.save_model(model, temporary, compress_to_fp16=False)
+    temporary.with_suffix(".bin").replace(file.with_suffix(".bin"))
+    temporary.replace(file)
+    return file
+
+
+class OpenVinoEvaluator:
+    """One compiled graph on `threads` CPU threads."""
+
+    def __init__(self, graph: Path, info: EvaluatorInfo, batch_size: int, precision: str, threads: int = 1) -> None:
+        """Compile `graph` for batches of `batch_size` at `precision`, `fp32` or `bf16`."""
+        version = ov.get_version().split("-")[0]
+        self.info = replace(info, backend=f"openvino {version}", device="cpu", precision=precision)
+        self.batch_size = batch_size
+        core = ov.Core()
+        model = core.read_model(graph)
+        model.reshape([batch_size, 18, info.board_size, info.board_size])
+        steps = ov.preprocess.PrePostProcessor(model)
+        steps.input().tensor().set_element_type(ov.Type.u8)
+        settings: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        compiled = core.compile_model(steps.build(), "CPU", settings)
+        self._request = compiled.create_infer_request()
+        shape = (batch_size, 18, info.board_size, info.board_size)
+        self._input = ov.Tensor(ov.Type.u8, ov.Shape(shape))
+        self._request.set_input_tensor(self._input)
+
+    def evaluate(self, planes: Planes) -> Answer:
+        """As `Evaluator.evaluate`."""
+        self._input.data[:] = planes
+        self._request.infer()
+        policy = self._request.get_output_tensor(0).data
+        value = self._request.get_output_tensor(1).data
+        return Answer(np.asarray(policy), np.asarray(value).reshape(-1))

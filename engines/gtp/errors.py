@@ -1,0 +1,63 @@
+"""What can go wrong with a hosted engine, and what it means for the game.
+
+```text
+EngineError
+  EngineGone       the program ended, or closed its pipe      the game is void
+  EngineTimeout    no answer within the deadline              the game is void
+  NotGtp           it speaks, but not GTP                     the game is void
+  EngineRefused    a `?` answer: void while setting up, a forfeit on a move
+  MalformedMove    an answer to genmove that is no move       a forfeit
+```
+
+After one of the first three the program has been killed: what it might still say answers nothing.
+"""
+
+from __future__ import annotations
+
+from lzeval.core.errors import EngineError
+
+
+class EngineGone(EngineError):  # noqa: N818  (the state of the engine, not of this program, is what it names)
+    """The program ended while it was needed."""
+
+    def __init__(
+        self, engine: str, command: str | None, exit_status: int | None, last_words: str = ""
+    ) -> None:
+        """`exit_status` is None where it is not known; `last_words` is the end of its standard error."""
+        self.exit_status = exit_status
+        self.last_words = last_words
+        status = "" if exit_status is None else f" with status {exit_status}"
+        saying = f", last saying {last_words!r}" if last_words else ""
+        super().__init__(engine, f"the program ended{status}{saying}", command)
+
+
+class EngineTimeout(EngineError):  # noqa: N818
+    """The deadline passed without an answer."""
+
+    def __init__(self, engine: str, command: str | None, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        super().__init__(engine, f"no answer within {timeout_s:g} s", command)
+
+
+class NotGtp(EngineError):  # noqa: N818
+    """The program's output cannot be an answer; `said` is its offending line."""
+
+    def __init__(self, engine: str, command: str | None, said: str) -> None:
+        self.said = said
+        super().__init__(engine, f"not a GTP answer: {said[:100]!r}", command)
+
+
+class EngineRefused(EngineError):  # noqa: N818
+    """The engine answered `?`; `reason` is what it gave."""
+
+    def __init__(self, engine: str, command: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(engine, reason or "refused without a reason", command)
+
+
+class MalformedMove(EngineError):  # noqa: N818
+    """The engine's choice of move is no vertex of the board."""
+
+    def __init__(self, engine: str, command: str, said: str) -> None:
+        self.said = said
+        super().__init__(engine, f"{said[:100]!r} is no move", command)

@@ -1,0 +1,93 @@
+"""GTP version 2 as text: commands and answers, without any input or output.
+
+A command is a line `[id] name [argument ...]`; an answer is `=[id] text` or `?[id] text`, closed by an empty
+line. Before a line means anything, control characters are removed, a comment from `#` on is cut, and tabs
+become spaces.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from engines.gtp.engine import Colour
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""All but the tab, and whatever some reader could take for the end of a line."""
+_COLOURS = {"b": Colour.BLACK, "black": Colour.BLACK, "w": Colour.WHITE, "white": Colour.WHITE}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line from the controller."""
+
+    id: str | None
+    """Digits as they were sent, to be sent back; None if there were none."""
+    name: str
+    """Empty where a line holds nothing but an id."""
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine says to one command."""
+
+    ok: bool
+    """`=` rather than `?`."""
+    text: str
+    """Without the mark, the id and the closing empty line; lines are separated by a line feed."""
+    id: str | None = None
+
+
+def clean_line(line: str) -> str:
+    """`line` without control characters; tabs become spaces, the space around is stripped."""
+    return _CONTROL.sub("", line).replace("\t", " ").strip(" ")
+
+
+def parse_command(line: str) -> Command | None:
+    """The command in `line`, None if there is only space or a comment."""
+    words = [word for word in clean_line(line.partition("#")[0]).split(" ") if word]
+    if not words:
+        return None
+    identity = words.pop(0) if words[0].isascii() and words[0].isdigit() else None
+    name = words.pop(0) if words else ""
+    return Command(identity, name, tuple(words))
+
+
+def format_command(command: Command) -> str:
+    """The line that says `command`, without its line feed."""
+    return " ".join(([command.id] if command.id else []) + [command.name, *command.args])
+
+
+def format_answer(answer: Answer) -> str:
+    """`=id text` and the empty line that closes it.
+
+    Empty lines further down in the text would close it too, and are left out.
+    """
+    first, *others = (_CONTROL.sub("", line).rstrip() for line in answer.text.split("\n"))
+    text = "\n".join([first, *filter(None, others)])
+    return f"{'=' if answer.ok else '?'}{answer.id or ''} {text}\n\n"
+
+
+def starts_answer(line: str) -> bool:
+    """Whether `line` can be the first of an answer."""
+    return line[:1] in ("=", "?")
+
+
+def parse_answer(lines: list[str]) -> Answer:
+    """The answer in `lines`, the closing empty line left out. Raises ValueError if they do not begin one."""
+    if not lines or not starts_answer(lines[0]):
+        raise ValueError(f"{lines[:1]} begins no GTP answer")
+    first = lines[0][1:]
+    head = re.match(r"[0-9]*", first)
+    identity = head.group() if head else ""
+    text = "\n".join([first[len(identity) :].strip(), *lines[1:]])
+    return Answer(lines[0][0] == "=", text, identity or None)
+
+
+def parse_colour(text: str) -> Colour:
+    """`b`, `black`, `w` or `white` in any letter case. Raises ValueError otherwise."""
+    try:
+        return _COLOURS[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is no colour") from None

@@ -1,0 +1,135 @@
+"""The engine's side of GTP: lines in, answers out, whatever happens in between."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from engines.gtp.commands import COMMANDS
+from engines.gtp.engine import Engine
+from engines.gtp.error_stream import ErrorStream
+from engines.gtp.protocol import Answer, Command, format_answer, parse_command
+from engines.gtp.session import Session
+from engines.gtp.table import CommandTable
+from lzeval.core.errors import IllegalMoveError, LzevalError
+
+STDOUT, STDERR = 1, 2
+
+
+class GtpServer:
+    """Answers commands until `quit` or the end of the input.
+
+    `make_engine` is called at once on a thread of its own. Commands about the program are answered meanwhile;
+    the first that needs the engine waits for it. If it fails, that is told once on the error stream, and
+    every such command fails with the same reason.
+    """
+
+    def __init__(
+        self,
+        make_engine: Callable[[], Engine],
+        input_stream: BinaryIO,
+        output_stream: BinaryIO,
+        log: ErrorStream,
+        *,
+        name: str,
+        version: str,
+        commands: CommandTable = COMMANDS,
+    ) -> None:
+        self._input = input_stream
+        self._output = output_stream
+        self._log = log
+        self._commands = commands
+        self._loaded: Future[Engine] = Future()
+        self._session = Session(self._loaded.result, name, version, log)
+        threading.Thread(target=self._load, args=(make_engine,), name="gtp-load", daemon=True).start()
+
+    def _load(self, make_engine: Callable[[], Engine]) -> None:
+        try:
+            engine = make_engine()
+        except Exception as error:
+            self._tell(error)
+            self._loaded.set_exception(error)
+        else:
+            self._loaded.set_result(engine)
+
+    def _tell(self, error: Exception) -> None:
+        """A line for what went wrong outside, a traceback for what is wrong with us."""
+        if isinstance(error, LzevalError):
+            self._log.say(str(error))
+        else:
+            self._log.write("".join(traceback.format_exception(error)))
+
+    def serve(self) -> None:
+        """Answer until `quit`, the end of the input or an interrupt, or until nobody reads the answers."""
+        try:
+            for line in iter(self._input.readline, b""):
+                command = parse_command(line.decode("utf-8", "replace"))
+                if command is None:
+                    continue
+                self._output.write(format_answer(self.answer(command)).encode("utf-8", "replace"))
+                self._output.flush()
+                if command.name == "quit":
+                    break
+        except (KeyboardInterrupt, BrokenPipeError):
+            pass
+        finally:
+            self._close_engine()
+
+    def _close_engine(self) -> None:
+        if self._loaded.done() and self._loaded.exception() is None:
+            self._loaded.result().close()
+
+    def answer(self, command: Command) -> Answer:
+        """Do one command. No exception leaves this method but an interrupt."""
+        try:
+            return Answer(True, self._commands[command.name].run(self._session, command.args), command.id)
+        except IllegalMoveError:
+            return Answer(False, "illegal move", command.id)
+        except LzevalError as error:
+            return Answer(False, str(error), command.id)
+        except Exception as error:
+            if not self._is_load_failure(error):
+                self._tell(error)
+            return Answer(False, f"internal error: {type(error).__name__}: {error}", command.id)
+
+    def _is_load_failure(self, error: Exception) -> bool:
+        return self._loaded.done() and self._loaded.exception() is error
+
+
+def serve_stdio(make_engine: Callable[[], Engine], *, name: str, version: str) -> None:
+    """Serve over this process's standard streams.
+
+    From here on standard output is the protocol's alone: what anything else prints goes to standard error.
+    """
+    with _protocol_streams() as (input_stream, output_stream, log):
+        GtpServer(make_engine, input_stream, output_stream, log, name=name, version=version).serve()
+
+
+@contextmanager
+def _protocol_streams() -> Iterator[tuple[BinaryIO, BinaryIO, ErrorStream]]:
+    """Standard input, the former standard output, standard error; the parent may have closed any of them."""
+    input_stream = sys.stdin.buffer if sys.stdin else io.BytesIO()
+    has_stderr = sys.stderr is not None
+    with open(os.dup(STDOUT), "wb") as output_stream:  # noqa: PTH123  (a descriptor, not a path)
+        elsewhere = os.dup(STDERR) if has_stderr else os.open(os.devnull, os.O_WRONLY)
+        os.dup2(elsewhere, STDOUT)
+        os.close(elsewhere)
+        log = ErrorStream(io.FileIO(STDERR, "w", closefd=False) if has_stderr else None)
+        try:
+            yield input_stream, output_stream, log
+        finally:
+            _close_quietly(output_stream)
+
+
+def _close_quietly(stream: BinaryIO) -> None:
+    try:
+        stream.close()
+    except OSError:
+        return  # nobody reads what was still to be said

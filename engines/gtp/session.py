@@ -1,0 +1,158 @@
+"""One game over GTP, in the terms of Go: what has been played, and the engine that plays it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engines.gtp.engine import RESIGN, Colour, Engine, Move
+from engines.gtp.error_stream import ErrorStream
+from engines.gtp.handicap import FEWEST, fixed_handicap_points, most_fixed_stones
+from engines.gtp.sgf import Play, Position, read_sgf
+from lzeval.core.errors import LzevalError
+from lzeval.core.points import pass_index
+
+
+class Failure(LzevalError):  # noqa: N818  (GTP's own word for an answer that begins with `?`)
+    """A command cannot be done; the message is the text of the answer."""
+
+
+class Session:
+    """The state between commands.
+
+    Every method that needs the engine waits for it to be loaded, and raises what its loading raised.
+    """
+
+    def __init__(self, get_engine: Callable[[], Engine], name: str, version: str, log: ErrorStream) -> None:
+        self._get_engine = get_engine
+        self.name = name
+        self.version = version
+        self.log = log
+        self.setup: list[Play] = []
+        """Stones of the starting position."""
+        self.moves: list[Play] = []
+
+    @property
+    def engine(self) -> Engine:
+        return self._get_engine()
+
+    @property
+    def size(self) -> int:
+        return self.engine.board_size
+
+    @property
+    def position(self) -> Position:
+        return Position(self.size, self.engine.komi, list(self.setup), list(self.moves))
+
+    def set_size(self, size: int) -> None:
+        self.engine.set_board_size(size)
+        self._forget()
+
+    def clear(self) -> None:
+        self.engine.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.setup, self.moves = [], []
+
+    def set_komi(self, komi: float) -> None:
+        """Raises ValueError unless it is a number that can be added to a score."""
+        if not math.isfinite(komi):
+            raise ValueError(f"komi {komi}")
+        self.engine.komi = komi
+
+    def play(self, colour: Colour, move: int) -> None:
+        self.engine.play(colour, move)
+        self.moves.append((colour, move))
+
+    def genmove(self, colour: Colour) -> Move:
+        """The engine's move, played."""
+        move = self.engine.genmove(colour)
+        if move is not RESIGN:
+            self.play(colour, move)
+        return move
+
+    def undo(self) -> None:
+        if not self.moves:
+            raise Failure("cannot undo")
+        self.engine.undo()
+        self.moves.pop()
+
+    def is_empty(self) -> bool:
+        return not any(self.engine.stones()[: pass_index(self.size)])
+
+    def place_handicap(self, points: Sequence[int]) -> None:
+        """Start a handicap game. Raises Failure if the board is not empty or the points cannot be."""
+        if not self.is_empty():
+            raise Failure("board not empty")
+        board_points = pass_index(self.size)
+        if (
+            not FEWEST <= len(points) < board_points
+            or len(set(points)) < len(points)
+            or board_points in points
+        ):
+            raise Failure("bad vertex list")
+        self.clear()
+        self.engine.place_handicap(points)
+        self.setup = [(Colour.BLACK, point) for point in points]
+
+    def place_fixed_handicap(self, stones: int, *, or_fewer: bool = False) -> list[int]:
+        """Place `stones` where GTP says, or the most it knows places for; returns the points."""
+        if not self.is_empty():
+            raise Failure("board not empty")
+        most = most_fixed_stones(self.size)
+        try:
+            if or_fewer and stones >= pass_index(self.size):
+                raise ValueError(f"{stones} stones fill the board")
+            points = fixed_handicap_points(min(stones, most) if or_fewer else stones, self.size)
+        except ValueError as error:
+            raise Failure("invalid number of stones") from error
+        self.place_handicap(points)
+        return points
+
+    def load(self, path: Path, before_move: int | None) -> None:
+        """The position of a record, before its move `before_move`; on any failure everything is as it was."""
+        before = self.position
+        try:
+            self._replay(read_sgf(path, before_move))
+        except LzevalError:
+            self._replay(before)
+            raise
+
+    def _replay(self, position: Position) -> None:
+        self.set_size(position.size)
+        if position.komi is not None:
+            self.engine.komi = position.komi
+        if position.handicap and len(position.handicap) >= FEWEST:
+            self.engine.place_handicap(position.handicap)
+        else:
+            for colour, point in position.setup:
+                self.engine.play(colour, point)
+        self.setup = list(position.setup)
+        for colour, move in position.moves:
+            self.play(colour, move)
+
+    def groups(self) -> list[list[int]]:
+        """The chains of stones on the board, each in index order."""
+        size, stones = self.size, self.engine.stones()
+        seen: set[int] = set()
+        chains = []
+        for start in range(pass_index(size)):
+            if stones[start] and start not in seen:
+                chain = _chain(stones, size, start)
+                seen |= chain
+                chains.append(sorted(chain))
+        return chains
+
+
+def _chain(stones: Sequence[int], size: int, start: int) -> set[int]:
+    chain, border = {start}, [start]
+    while border:
+        row, column = divmod(border.pop(), size)
+        for r, c in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+            index = r * size + c
+            if 0 <= r < size and 0 <= c < size and index not in chain and stones[index] == stones[start]:
+                chain.add(index)
+                border.append(index)
+    return chain

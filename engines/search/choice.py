@@ -1,0 +1,122 @@
+"""From a searched root to a move: ranking, passing, resigning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cmp_to_key, lru_cache
+
+from lzeval.core.board import BLACK, WHITE, Game, fills_own_eye, geometry
+
+RESIGN = -1
+"""Stands where a move would."""
+LCB_QUANTILE = 1e-5
+LCB_FEWEST_VISITS = 2
+LCB_SHARE_OF_MOST = 0.1
+HANDICAP_RESIGN = 0.1
+"""White's resignation threshold at the start of a game with handicap n is this over 1 + n."""
+HANDICAP_BLEND_SHARE = 0.6
+"""Share of the board's points in moves after which the ordinary threshold holds again."""
+
+
+@dataclass(frozen=True)
+class RootMove:
+    """One move of the root, as the side to move sees it."""
+
+    move: int
+    visits: int
+    winrate: float
+    """Mean over its visits; the root's own mean for a move never tried."""
+    lcb: float
+    """Lower confidence bound of the winrate; negative where there are too few visits for one."""
+    prior: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a player does, and what it thought."""
+
+    move: int
+    """An index, the pass, or RESIGN."""
+    winrate: float
+    """For the side that moves."""
+    visits: int
+    """Of the root."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """When a player passes and gives up."""
+
+    resign: float = 0.1
+    """Winrate below which it resigns; 0: never."""
+    dumb_pass: bool = False
+    """Pass when the search says so, whatever the board count."""
+
+
+@lru_cache(maxsize=None)
+def t_quantile(visits: int) -> float:
+    """Student's t at 1 - LCB_QUANTILE for `visits - 1` degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return -float(stdtrit(visits - 1, LCB_QUANTILE))
+
+
+def lower_bound(winrate: float, squares: float, visits: int) -> float:
+    """Lower confidence bound of a mean of `visits` winrates whose squared deviations sum to `squares`."""
+    if visits < 2:
+        return visits - 1e6
+    return winrate - t_quantile(visits) * math.sqrt(squares / (visits - 1) / visits)
+
+
+def ranked(moves: Sequence[RootMove]) -> list[RootMove]:
+    """Best first: by lower bound where both have visits enough, else by visits, then winrate, then prior."""
+    most = max((move.visits for move in moves), default=0)
+    enough = max(LCB_FEWEST_VISITS, LCB_SHARE_OF_MOST * most)
+
+    def better(a: RootMove, b: RootMove) -> int:
+        if a.visits > enough and b.visits > enough and a.lcb != b.lcb:
+            return -1 if a.lcb > b.lcb else 1
+        if a.visits != b.visits:
+            return b.visits - a.visits
+        if a.visits and a.winrate != b.winrate:
+            return -1 if a.winrate > b.winrate else 1
+        return (b.prior > a.prior) - (b.prior < a.prior)
+
+    return sorted(moves, key=cmp_to_key(better))
+
+
+def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, habits: Habits, handicap: int = 0) -> Choice:
+    """The move of `colour` in `game` after a search that found `moves` (any order).
+
+    A pass that loses on the board gives way to the best other move that fills no own eye; after the
+    opponent's pass, a pass that wins on the board is made at once.
+    """
+    order = [move for move in ranked(moves) if game.is_legal(colour, move.move)]
+    best = order[0] if order else RootMove(game.pass_move, 0, 0.5, 0.0, 1.0)
+    chosen = best.move
+    lead = game.area_score() if colour == BLACK else -game.area_score()
+    if not habits.dumb_pass:
+        if chosen == game.pass_move and lead < 0:
+            chosen = next((move.move for move in order if _reasonable(game, colour, move.move)), chosen)
+        elif chosen != game.pass_move and game.passes and lead > 0:
+            chosen = game.pass_move
+    if chosen != game.pass_move and _gives_up(best.winrate, game, colour, habits, handicap):
+        chosen = RESIGN
+    return Choice(chosen, best.winrate, visits)
+
+
+def _reasonable(game: Game, colour: int, move: int) -> bool:
+    return move != game.pass_move and not fills_own_eye(geometry(game.size), game.stones, move, colour)
+
+
+def _gives_up(winrate: float, game: Game, colour: int, habits: Habits, handicap: int) -> bool:
+    played, points = len(game.moves), game.size * game.size
+    if not habits.resign or played <= points // 4:
+        return False
+    threshold = habits.resign
+    if handicap and colour == WHITE:
+        blend = min(1.0, played / (HANDICAP_BLEND_SHARE * points))
+        threshold = blend * habits.resign + (1 - blend) * HANDICAP_RESIGN / (1 + handicap)
+    return winrate < threshold

@@ -1,0 +1,216 @@
+"""Search for callers in Python: trees that follow games, one batch of waiting nodes at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.search.choice import RootMove, lower_bound
+from engines.search.forest import (
+    EXPANDED,
+    NONE,
+    Forest,
+    advance,
+    apply,
+    gather,
+    gather_several,
+    new_forest,
+    set_root,
+    write_planes,
+)
+from lzeval.core.board import BLACK, WHITE, Game, geometry, new_scratch
+from lzeval.core.points import symmetry_tables
+
+SPARE_NODES = 8
+UNLIMITED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a search stops: whichever comes first."""
+
+    visits: int | None = 100
+    """Of the root, those kept from earlier moves included."""
+    playouts: int | None = None
+    """New ones."""
+
+    def root_visits(self, already: int) -> int:
+        """The number of root visits that ends a search which begins with `already`."""
+        by_visits = UNLIMITED if self.visits is None else self.visits
+        by_playouts = UNLIMITED if self.playouts is None else max(already, 1) + self.playouts
+        return max(1, min(by_visits, by_playouts))
+
+
+class Waiting:
+    """Nodes that wait for one batch of answers, and where their input goes."""
+
+    def __init__(self, batch_size: int, size: int) -> None:
+        self.planes = np.zeros((batch_size, 18, size, size), np.uint8)
+        self.symmetries = np.zeros(batch_size, np.int64)
+
+
+class Searcher:
+    """`trees` trees over boards of one size, each following a game of its own."""
+
+    def __init__(self, trees: int, size: int = 19, capacity: int = 128) -> None:
+        self.size = size
+        self.points = size * size
+        self.forest: Forest = new_forest(trees, capacity + SPARE_NODES, self.points)
+        self._geometry = geometry(size)
+        self._scratch = new_scratch(size)
+        self._tables = symmetry_tables(size)
+        self._followed: list[list[tuple[int, int]] | None] = [None] * trees
+        """The moves that led to each root; None for a tree without one."""
+
+    def forget(self, tree: int) -> None:
+        """Drop what the tree knows; the next `follow` starts it anew."""
+        self._followed[tree] = None
+
+    def seed(self, tree: int, seed: int) -> None:
+        """Start the tree's random numbers, which choose the symmetries, from `seed`."""
+        self.forest.random[tree] = np.uint64(seed & (2**64 - 1))
+
+    def follow(self, tree: int, game: Game, to_move: int, *, dumb_pass: bool = False) -> None:
+        """Make `game`'s position the root, with `to_move` next, and keep what is known of it."""
+        followed, moves = self._followed[tree], game.moves
+        changed = self.forest.komi[tree] != game.komi or self.forest.dumb_pass[tree] != dumb_pass
+        self.forest.komi[tree] = game.komi
+        self.forest.dumb_pass[tree] = dumb_pass
+        keep = followed is not None and not changed and moves[: len(followed)] == followed
+        if keep and followed is not None:
+            keep = self._advance_all(tree, moves[len(followed) :])
+        if not keep or self.forest.nodes[tree, 0]["to_move"] != to_move:
+            boards = np.stack(game.boards[-8:])
+            hashes = np.array(game.hashes, np.uint64)
+            ko = game.ko if to_move == game.to_move else -1
+            set_root(self.forest, tree, boards, hashes, to_move, ko, min(game.passes, 1))
+        self._followed[tree] = list(moves)
+
+    def _advance_all(self, tree: int, moves: Sequence[tuple[int, int]]) -> bool:
+        renumbered = np.empty(self.forest.nodes.shape[1], np.int32)
+        for colour, move in moves:
+            if self.forest.nodes[tree, 0]["to_move"] != colour or not advance(self.forest, tree, move, renumbered):
+                return False
+        return True
+
+    def visits(self, tree: int) -> int:
+        return int(self.forest.nodes[tree, 0]["visits"])
+
+    def make_room(self, tree: int, root_visits: int) -> None:
+        """Let the tree grow to `root_visits` visits of its root."""
+        wanted = int(self.forest.size[tree]) + root_visits - self.visits(tree) + SPARE_NODES
+        if wanted > self.forest.nodes.shape[1]:
+            self._grow(max(wanted, self.forest.nodes.shape[1] * 3 // 2))
+
+    def _grow(self, capacity: int) -> None:
+        old = self.forest
+        new = new_forest(old.nodes.shape[0], capacity, self.points, old.past_hashes.shape[1])
+        for name in ("nodes", "stones", "policy"):
+            getattr(new, name)[:, : old.nodes.shape[1]] = getattr(old, name)
+        for name in ("size", "past_stones", "past_count", "past_hashes", "hash_count", "komi", "random", "dumb_pass"):
+            getattr(new, name)[:] = getattr(old, name)
+        for tree in range(old.nodes.shape[0]):
+            for key, node in zip(old.cache_keys[tree], old.cache_nodes[tree], strict=True):
+                if key:
+                    _insert(new, tree, int(key), int(node))
+        self.forest = new
+
+    def gather(self, trees: npt.NDArray[np.int32], limits: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Run each of `trees` `[K]` to a node that waits (returned, `[K]`) or to its limit (NONE)."""
+        leaves = np.empty(len(trees), np.int32)
+        gather(self._geometry, self._scratch, self.forest, trees, limits, leaves)
+        return leaves
+
+    def gather_several(self, tree: int, limit: int, most: int) -> npt.NDArray[np.int32]:
+        """Up to `most` nodes of one tree that wait together."""
+        leaves = np.empty(most, np.int32)
+        count = gather_several(self._geometry, self._scratch, self.forest, tree, limit, leaves)
+        return leaves[:count]
+
+    def write_planes(
+        self, trees: npt.NDArray[np.int32], leaves: npt.NDArray[np.int32], waiting: Waiting
+    ) -> None:
+        """The network's input for waiting nodes into `waiting.planes`."""
+        planes = waiting.planes.reshape(len(waiting.planes), 18, self.points)
+        write_planes(self.forest, trees, leaves, self._tables, waiting.symmetries, planes)
+
+    def apply(
+        self,
+        trees: npt.NDArray[np.int32],
+        leaves: npt.NDArray[np.int32],
+        waiting: Waiting,
+        policy: npt.NDArray[np.float32],
+        value: npt.NDArray[np.float32],
+    ) -> None:
+        """Give waiting nodes their answers."""
+        apply(
+            self._geometry,
+            self._scratch,
+            self.forest,
+            trees,
+            leaves,
+            self._tables,
+            waiting.symmetries,
+            policy,
+            value,
+        )
+
+    def root_moves(self, tree: int) -> list[RootMove]:
+        """Tried moves in the order they were first tried, then untried ones of the root by falling prior."""
+        nodes = self.forest.nodes[tree]
+        root = nodes[0]
+        black = root["to_move"] == BLACK
+        found = []
+        child = int(root["first"])
+        while child != NONE:
+            node = nodes[child]
+            visits = int(node["visits"])
+            mean = float(node["black"]) / visits if visits else 0.5
+            winrate = mean if black else 1.0 - mean
+            bound = lower_bound(winrate, float(node["squares"]), visits)
+            found.append(RootMove(int(node["move"]), visits, winrate, bound, float(node["prior"])))
+            child = int(node["next"])
+        if root["state"] == EXPANDED:
+            mean = float(root["black"]) / max(1, int(root["visits"]))
+            policy = self.forest.policy[tree, 0]
+            untried = np.flatnonzero(policy >= 0)
+            for move in untried[np.argsort(-policy[untried], kind="stable")]:
+                found.append(RootMove(int(move), 0, mean if black else 1 - mean, -1e6, float(policy[move])))
+        return found
+
+    def principal_variation(self, tree: int, first: int, longest: int = 20) -> list[int]:
+        """The most visited line that begins with the root's move `first`."""
+        nodes = self.forest.nodes[tree]
+        line, index = [], self._child(tree, 0, first)
+        while index != NONE and len(line) < longest:
+            line.append(int(nodes[index]["move"]))
+            best, most, child = NONE, 0, int(nodes[index]["first"])
+            while child != NONE:
+                if nodes[child]["visits"] > most:
+                    best, most = child, int(nodes[child]["visits"])
+                child = int(nodes[child]["next"])
+            index = best
+        return line or [first]
+
+    def _child(self, tree: int, parent: int, move: int) -> int:
+        nodes = self.forest.nodes[tree]
+        child = int(nodes[parent]["first"])
+        while child != NONE and nodes[child]["move"] != move:
+            child = int(nodes[child]["next"])
+        return child
+
+
+def _insert(forest: Forest, tree: int, key: int, node: int) -> None:
+    mask = forest.cache_keys.shape[1] - 1
+    slot = (key >> 20) & mask
+    while forest.cache_keys[tree, slot]:
+        slot = (slot + 1) & mask
+    forest.cache_keys[tree, slot] = key
+    forest.cache_nodes[tree, slot] = node
+
+
+def opponent(colour: int) -> int:
+    return BLACK + WHITE - colour

@@ -1,0 +1,27 @@
+"""`lzeval eval`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    network: Annotated[str, typer.Argument(help="A weights file, a checkpoint or a bundled name.")],
+    data: Annotated[list[str], typer.Argument(help="SGF files or folders, or a packed folder.")],
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Measure on so many positions, chosen at random; all if not given.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure how well a network predicts game records: move accuracy, losses, the value by game phase."""
+    from trainer.evaluate import measure_network, print_measurements
+
+    measurements = measure_network(network, data, sample=sample, precision=precision)
+    if as_json:
+        typer.echo(json.dumps(measurements, indent=1))
+    else:
+        print_measurements(measurements)

@@ -1,0 +1,73 @@
+"""The `lzeval` command: what there is, in groups by job, and the exit status.
+
+Nothing heavy is imported here or at the top of a command's module: torch, numba and pandas come in
+where a command does its work, so that `lzeval --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lzeval.cli import data, evaluate, export, gtp, match, rate, train, weights
+from lzeval.core.errors import LzevalError
+from lzeval.version import __version__
+
+EVALUATE, TRAIN, PLAY, FILES = "Evaluate", "Train", "Play", "Files"
+INTERRUPTED, USER_ERROR = 130, 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Train networks for Leela Zero's world, and learn which of them is stronger.",
+    epilog="Start with: [bold]lzeval match big small --games 20[/]",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lzeval {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def _example(command: str) -> str:
+    return f"Example: [bold]{command}[/]"
+
+
+app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval match big small --games 20"))(match.match)
+app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval rate matches/big-small/match.games"))(rate.rate)
+app.command("eval", rich_help_panel=EVALUATE, epilog=_example("lzeval eval small records.sgf --json"))(evaluate.evaluate)
+app.command(
+    rich_help_panel=TRAIN,
+    epilog=_example("lzeval train network=small data.train=records.sgf max_time=30m"),
+)(train.train)
+app.command(
+    rich_help_panel=TRAIN, epilog=_example("lzeval export runs/small-2026-01-31-120000/latest.ckpt small.txt.gz")
+)(export.export)
+app.command(rich_help_panel=PLAY, epilog=_example("lzeval gtp big --visits 400"))(gtp.gtp)
+app.add_typer(weights.app, name="weights", rich_help_panel=FILES)
+app.add_typer(data.app, name="data", rich_help_panel=FILES)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and status 2, Ctrl-C status 130."""
+    try:
+        app()
+    except LzevalError as exc:
+        typer.echo(f"lzeval: {exc}", err=True)
+        raise SystemExit(USER_ERROR) from exc
+    except KeyboardInterrupt as exc:
+        typer.echo("lzeval: interrupted", err=True)
+        raise SystemExit(INTERRUPTED) from exc

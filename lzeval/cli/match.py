@@ -1,0 +1,108 @@
+"""`lzeval match`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from tournaments.match import Match, Progress
+    from tournaments.results import GameRecord
+
+
+def match(
+    a: Annotated[str, typer.Argument(metavar="A", help="Weights file, checkpoint, or bundled name (big, small).")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
+    games: Annotated[int, typer.Option(help="How many; each opening is played twice, colours swapped.")] = 400,
+    visits: Annotated[int, typer.Option(help="Visits a move, reused ones included; 0: no limit.")] = 100,
+    playouts: Annotated[int | None, typer.Option(help="New playouts a move, as a limit besides.")] = None,
+    komi: Annotated[float, typer.Option(help="Points for White.")] = 7.5,
+    size: Annotated[int, typer.Option(help="Board size.")] = 19,
+    move_limit: Annotated[
+        int | None, typer.Option(help="Longer games are void; twice the board's points if not given.")
+    ] = None,
+    resign: Annotated[float, typer.Option(help="Resign below this winrate, in percent; 0: never.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same games, however many run at once.")] = 1,
+    openings: Annotated[str, typer.Option(help="default, none, or a file with one opening a line.")] = "default",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="Cores to use; all if not given.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder; matches/A-B-<date> if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Play two networks against each other and say which is stronger, and how sure that is.
+
+    Every finished game is kept at once. Interrupted or killed, the same command goes on where it stopped.
+    """
+    from tournaments.match import MatchOptions, plan_match, play_match
+
+    options = MatchOptions(
+        a, b, games, visits or None, playouts, komi, size, move_limit, resign, seed, openings, precision, device,
+        threads, out,
+    )  # fmt: skip
+    planned = plan_match(options)
+    with _progress_bar(planned) as bar:
+        table = play_match(planned, lambda progress: _show(bar, progress, planned))
+    if as_json:
+        content = {"match": str(planned.folder), "settings": planned.settings(), **table.as_dict()}
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    from tournaments.tables import render
+
+    render(table, Console())
+    typer.echo(f"games and tables: {planned.folder}")
+
+
+def _progress_bar(planned: Match) -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    first, second = planned.codes
+    console = Console(stderr=True)
+    for plan in planned.plans:
+        if plan.info.note:
+            console.print(f"{plan.info.network}: {plan.info.note}", highlight=False, markup=False)
+    bar = Progress(
+        TextColumn(f"[bold]{first} v {second}[/]"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[text]}"),
+        console=console,
+    )
+    bar.add_task("", total=planned.options.games, text="starting (a first time takes a minute)")
+    return bar
+
+
+def _show(bar: Bar, progress: Progress, planned: Match) -> None:
+    bar.update(bar.task_ids[0], completed=len(progress.games), text=_standing(progress, planned))
+
+
+def _standing(progress: Progress, planned: Match) -> str:
+    """Score, Elo, speed and time left, in one line."""
+    from tournaments.ratings import head_to_head
+
+    games: list[GameRecord] = progress.games
+    parts = []
+    decided = [game for game in games if game.result.is_decided]
+    if decided:
+        found = head_to_head(decided, *planned.codes).difference
+        if not found.is_unbounded:
+            parts.append(f"{found.elo:+.0f} Elo ({found.low:+.0f} to {found.high:+.0f})")
+        parts.insert(0, _score(decided, planned.codes[0]))
+    if progress.seconds:
+        parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
+    left = progress.seconds_left
+    if left is not None:
+        parts.append(f"{left / 60:.0f} min left" if left >= 60 else f"{left:.0f} s left")
+    return "  ".join(parts)
+
+
+def _score(decided: list[GameRecord], player: str) -> str:
+    points = sum(game.result.score("b" if game.black == player else "w") for game in decided)
+    return f"{points:g}-{len(decided) - points:g}"

@@ -1,0 +1,53 @@
+"""Files that are either written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from lzeval.core.errors import UserError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends, on disk and complete.
+
+    It grows under a temporary name in the same folder. If the block raises, `path` stays as it was and the
+    temporary file is removed. Raises UserError where the folder does not exist or cannot be written to.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        file = temporary.open("xb")
+    except OSError as exc:
+        raise UserError(f"cannot write {target}: {exc.strerror}") from exc
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _rename(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    try:
+        temporary.replace(target)
+    except OSError as exc:
+        raise UserError(f"cannot write {target}: {exc.strerror}") from exc
+
+
+def write_bytes_atomically(path: str | Path, content: bytes) -> None:
+    """Make `content` the whole of `path`, or leave `path` as it was; raises UserError as `replacing` does."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text_atomically(path: str | Path, text: str) -> None:
+    """The same for text: UTF-8, line ends as they are in `text`."""
+    write_bytes_atomically(path, text.encode("utf-8"))

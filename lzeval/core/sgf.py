@@ -1,0 +1,225 @@
+"""SGF main lines at packing speed: bytes in, moves out, compiled.
+
+sgfmill reads records where a person waits for one; this reads them where millions of positions wait. It knows
+what training needs - size, result, komi, handicap, set-up stones, moves of the main line - and steps over the rest,
+whatever encoding it is in.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lzeval.core.board import BLACK, WHITE
+from lzeval.core.jit import jit
+
+LONGEST = 2048
+"""Moves of the longest game that is read."""
+
+OK, NO_GAME, TRUNCATED, BAD_POINT, TOO_LONG, BAD_SIZE = 0, 1, 2, 3, 4, 5
+PROBLEMS = {
+    TRUNCATED: "the record ends in the middle",
+    BAD_POINT: "a move is not on the board",
+    TOO_LONG: f"more than {LONGEST} moves",
+    BAD_SIZE: "no usable board size",
+}
+
+Bytes = npt.NDArray[np.uint8]
+
+
+class Record(NamedTuple):
+    """Buffers that `read_record` fills; reuse one for a whole file."""
+
+    moves: npt.NDArray[np.int16]
+    """`[LONGEST, 2]`: colour and index, in order."""
+    setup: npt.NDArray[np.int16]
+    """`[LONGEST, 2]`: colour (EMPTY for AE) and index, before the first move."""
+    counts: npt.NDArray[np.int64]
+    """`[2]`: how many of either are filled in."""
+    facts: npt.NDArray[np.float64]
+    """`[4]`: size, komi (NaN if not given), handicap, winner (0 unknown, BLACK, WHITE)."""
+
+
+def new_record() -> Record:
+    return Record(
+        np.zeros((LONGEST, 2), np.int16),
+        np.zeros((LONGEST, 2), np.int16),
+        np.zeros(2, np.int64),
+        np.zeros(4, np.float64),
+    )
+
+
+def _name(text: str) -> int:
+    """A property's name as the number that the scanner makes of it."""
+    number = 0
+    for letter in text:
+        number = number * 32 + ord(letter) - 64
+    return number
+
+
+_B, _W, _AB, _AW, _AE = _name("B"), _name("W"), _name("AB"), _name("AW"), _name("AE")
+_SZ, _KM, _HA, _RE = _name("SZ"), _name("KM"), _name("HA"), _name("RE")
+
+
+@jit
+def _value_end(text: Bytes, start: int) -> int:
+    """Index of the `]` that closes the value beginning at `start`; the text's length if none does."""
+    at = start
+    while at < text.shape[0]:
+        if text[at] == 92:  # a backslash: the next character is not syntax
+            at += 1
+        elif text[at] == 93:
+            return at
+        at += 1
+    return text.shape[0]
+
+
+@jit
+def _number(text: Bytes, start: int, end: int) -> float:
+    """The decimal number in `text[start:end]`, NaN if there is none."""
+    sign, value, scale, digits = 1.0, 0.0, 0.0, 0
+    for at in range(start, end):
+        byte = text[at]
+        if 48 <= byte <= 57:
+            digits += 1
+            if scale == 0.0:
+                value = value * 10 + (byte - 48)
+            else:
+                value += (byte - 48) * scale
+                scale /= 10
+        elif byte == 45 and digits == 0:
+            sign = -1.0
+        elif (byte == 46 or byte == 44) and scale == 0.0:
+            scale = 0.1
+        elif byte != 32 and byte != 43:
+            break
+    return sign * value if digits else np.nan
+
+
+@jit
+def _point(text: Bytes, start: int, end: int, size: int) -> int:
+    """Index of the SGF point in `text[start:end]`; -1 if it is none."""
+    while start < end and text[start] <= 32:
+        start += 1
+    while end > start and text[end - 1] <= 32:
+        end -= 1
+    if end == start:
+        return size * size
+    if end - start != 2:
+        return -1
+    column, row = np.int64(text[start]) - 97, np.int64(text[start + 1]) - 97
+    if column == 19 and row == 19 and size <= 19:
+        return size * size
+    if not (0 <= column < size and 0 <= row < size):
+        return -1
+    return (size - 1 - row) * size + column
+
+
+@jit
+def _take_setup(text: Bytes, start: int, end: int, size: int, colour: int, record: Record) -> bool:
+    """Add a point or a rectangle (`aa:cc`) of set-up stones. Returns whether it was on the board and fits."""
+    if end - start == 5 and text[start + 2] == 58:
+        first, last = _point(text, start, start + 2, size), _point(text, start + 3, end, size)
+    else:
+        first = _point(text, start, end, size)
+        last = first
+    if first < 0 or last < 0 or first == size * size or last == size * size:
+        return False
+    low, high = min(first // size, last // size), max(first // size, last // size)
+    left, right = min(first % size, last % size), max(first % size, last % size)
+    for row in range(low, high + 1):
+        for column in range(left, right + 1):
+            if record.counts[1] == LONGEST:
+                return False
+            record.setup[record.counts[1], 0] = colour
+            record.setup[record.counts[1], 1] = row * size + column
+            record.counts[1] += 1
+    return True
+
+
+@jit
+def _skip_tree(text: Bytes, start: int, depth: int) -> int:
+    """From inside `depth` open brackets, the index after the last of them closes."""
+    at = start
+    while at < text.shape[0] and depth > 0:
+        if text[at] == 91:
+            at = _value_end(text, at + 1)
+        elif text[at] == 40:
+            depth += 1
+        elif text[at] == 41:
+            depth -= 1
+        at += 1
+    return at
+
+
+@jit
+def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
+    """Read the game tree that begins at or after `start` into `record`, along its main line.
+
+    Returns where the next one may begin, and OK, or NO_GAME at the end of the text, or which of PROBLEMS it has.
+    A record with a problem is stepped over like any other.
+    """
+    at = start
+    while at < text.shape[0] and text[at] != 40:
+        at += 1
+    if at >= text.shape[0]:
+        return at, NO_GAME
+    record.counts[:] = 0
+    record.facts[0], record.facts[1], record.facts[2], record.facts[3] = 19.0, np.nan, 0.0, 0.0
+    problem, name, depth = OK, 0, 0
+    after_value = False
+    while at < text.shape[0]:
+        byte = text[at]
+        if byte == 91:
+            end = _value_end(text, at + 1)
+            if problem == OK:
+                problem = _take_value(text, at + 1, end, name, record)
+            after_value = True
+            at = end
+        elif 65 <= byte <= 90:
+            name = (0 if after_value else name) * 32 + byte - 64
+            name &= 0xFFFFF
+            after_value = False
+        elif byte == 59:
+            name = 0
+        elif byte == 40:
+            depth += 1
+            name = 0
+        elif byte == 41:
+            return _skip_tree(text, at + 1, depth - 1), problem
+        at += 1
+    return at, TRUNCATED
+
+
+@jit
+def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) -> int:
+    """Note one property value. Returns OK or a problem."""
+    size = int(record.facts[0])
+    if name == _B or name == _W:
+        index = _point(text, start, end, size)
+        if index < 0:
+            return BAD_POINT
+        if record.counts[0] == LONGEST:
+            return TOO_LONG
+        record.moves[record.counts[0], 0] = BLACK if name == _B else WHITE
+        record.moves[record.counts[0], 1] = index
+        record.counts[0] += 1
+    elif name == _AB or name == _AW or name == _AE:
+        colour = BLACK if name == _AB else (WHITE if name == _AW else 0)
+        if not _take_setup(text, start, end, size, colour, record):
+            return BAD_POINT
+    elif name == _SZ:
+        number = _number(text, start, end)
+        if not 2 <= number <= 25 or number != np.floor(number):
+            return BAD_SIZE
+        record.facts[0] = number
+    elif name == _KM:
+        record.facts[1] = _number(text, start, end)
+    elif name == _HA:
+        number = _number(text, start, end)
+        record.facts[2] = 0.0 if np.isnan(number) else number
+    elif name == _RE and end > start + 1 and text[start + 1] == 43:
+        record.facts[3] = BLACK if text[start] == 66 else (WHITE if text[start] == 87 else 0)
+    return OK

@@ -1,0 +1,97 @@
+"""Any file of a network, weights or checkpoint, as a network ready to answer.
+
+A checkpoint is what Lightning saves of the training module: `state_dict` with the network under `network.`,
+optionally `ema_state_dict` with the averaged network's values, and `shape` with the network's size, at the
+top or among `hyper_parameters`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lzeval.core.bundled import network_name, resolve_network
+from lzeval.core.errors import UserError
+from lzeval.core.weights import is_checkpoint, text_sha256
+from lzeval.net.leela import read_network
+from lzeval.net.network import LeelaNetwork, NetworkShape
+
+STATE_KEY, AVERAGED_STATE_KEY, SHAPE_KEY = "state_dict", "ema_state_dict", "shape"
+NETWORK_PREFIX = "network."
+_NOT_OURS = "no checkpoint of lzeval's, or a damaged one; give one that training wrote"
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network and where it came from."""
+
+    network: LeelaNetwork
+    """In evaluation mode, on the CPU."""
+    sha256: str
+    """Of a weights file's uncompressed text, or of a checkpoint's bytes: equal networks, equal numbers."""
+    name: str
+    """The file's name without its ending, for instance `big`."""
+    value_is_blacks: bool
+    """The value is Black's and not the mover's (weights files of version 2)."""
+
+
+def load_network(path: str | Path) -> LoadedNetwork:
+    """Load a weights file, a checkpoint (either judged by its content) or a bundled network by its name.
+
+    Raises UserError, or its WeightsError, where there is no such network or the file is not sound.
+    """
+    file = resolve_network(path)
+    if is_checkpoint(file):
+        network, sha256 = read_checkpoint(file), hashlib.sha256(file.read_bytes()).hexdigest()
+    else:
+        network, sha256 = read_network(file), text_sha256(file)
+    return LoadedNetwork(network, sha256, network_name(file), network.value_is_blacks)
+
+
+def read_checkpoint(path: str | Path) -> LeelaNetwork:
+    """The network of a checkpoint, in evaluation mode; the averaged one where there is one.
+
+    Nothing but tensors and plain values is unpickled. Raises UserError if that is not enough.
+    """
+    checkpoint = _load_archive(path)
+    network = LeelaNetwork(_shape(path, checkpoint))
+    state = checkpoint.get(AVERAGED_STATE_KEY) or checkpoint.get(STATE_KEY) or {}
+    try:
+        network.load_state_dict(_network_state(state))
+    except RuntimeError as exc:
+        reason = str(exc).splitlines()[-1].strip()
+        raise UserError(f"{path}: its tensors are not those of {network.shape}: {reason}") from exc
+    return network.eval()
+
+
+def _load_archive(path: str | Path) -> Mapping[str, Any]:
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError) as exc:
+        raise UserError(f"{path}: {_NOT_OURS}") from exc
+    if not isinstance(checkpoint, Mapping):
+        raise UserError(f"{path}: {_NOT_OURS}")
+    return checkpoint
+
+
+def _shape(path: str | Path, checkpoint: Mapping[str, Any]) -> NetworkShape:
+    found = checkpoint.get(SHAPE_KEY) or checkpoint.get("hyper_parameters", {}).get(SHAPE_KEY)
+    try:
+        return NetworkShape(**found)
+    except TypeError as exc:
+        raise UserError(f"{path}: the checkpoint does not say how large its network is") from exc
+
+
+def _network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What belongs to the network, its prefix taken away; a state without any prefix is the network's."""
+    inside = {
+        key[len(NETWORK_PREFIX) :]: value for key, value in state.items() if key.startswith(NETWORK_PREFIX)
+    }
+    return inside or dict(state)

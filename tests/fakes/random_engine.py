@@ -1,0 +1,139 @@
+"""An engine that plays at random: sgfmill's board knows what is legal, a seed what is chosen.
+
+Run as a program it is a GTP engine: `python -m tests.fakes.random_engine [seed]`.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Sequence
+
+from sgfmill.boards import Board
+
+from engines.gtp.drawing import draw_board
+from engines.gtp.engine import Colour, Heatmap, Move, Symmetry, TimeLeft, TimeSettings
+from engines.gtp.server import serve_stdio
+from lzeval.core.errors import IllegalMoveError, UserError
+from lzeval.core.points import LARGEST, SMALLEST, format_vertex, pass_index
+
+Placement = tuple[tuple[str | None, ...], ...]
+
+
+class RandomEngine:
+    """Positional superko, no suicide; never fills a point all of whose neighbours are its own stones."""
+
+    def __init__(self, seed: int = 0, size: int = 9, komi: float = 7.5) -> None:
+        self.komi = komi
+        self.closed = False
+        self.time_settings: TimeSettings | None = None
+        self.time_left: dict[Colour, TimeLeft] = {}
+        self.caches_cleared = 0
+        self._random = random.Random(seed)
+        self._explanation = ""
+        self._size = size
+        self.clear()
+
+    @property
+    def board_size(self) -> int:
+        return self._size
+
+    def set_board_size(self, size: int) -> None:
+        if not SMALLEST <= size <= LARGEST:
+            raise UserError(f"no board of size {size}")
+        self._size = size
+        self.clear()
+
+    def clear(self) -> None:
+        self._boards = [Board(self._size)]
+        self._explanation = ""
+
+    def place_handicap(self, points: Sequence[int]) -> None:
+        assert self._boards[-1].is_empty(), "handicap on a board with stones"
+        self._boards[-1].apply_setup([divmod(point, self._size) for point in points], [], [])
+
+    def play(self, colour: Colour, move: int) -> None:
+        self._boards.append(self._after(colour, move))
+
+    def _after(self, colour: Colour, move: int) -> Board:
+        board = self._boards[-1].copy()
+        if move == pass_index(self._size):
+            return board
+        row, column = divmod(move, self._size)
+        try:
+            board.play(row, column, colour.letter)
+        except ValueError:
+            raise IllegalMoveError("occupied") from None
+        if board.get(row, column) is None:
+            raise IllegalMoveError("suicide")
+        if _placement(board) in map(_placement, self._boards):
+            raise IllegalMoveError("superko")
+        return board
+
+    def genmove(self, colour: Colour) -> Move:
+        points = list(range(pass_index(self._size)))
+        self._random.shuffle(points)
+        choice = next((p for p in points if self._is_sensible(colour, p)), pass_index(self._size))
+        self._explanation = f"drew {format_vertex(choice, self._size)}"
+        return choice
+
+    def _is_sensible(self, colour: Colour, point: int) -> bool:
+        row, column = divmod(point, self._size)
+        around = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
+        board = self._boards[-1]
+        on_board = [(r, c) for r, c in around if 0 <= r < self._size and 0 <= c < self._size]
+        if board.get(row, column) is not None or all(board.get(r, c) == colour.letter for r, c in on_board):
+            return False
+        try:
+            self._after(colour, point)
+        except IllegalMoveError:
+            return False
+        return True
+
+    def undo(self) -> None:
+        if len(self._boards) == 1:
+            raise IllegalMoveError("nothing to undo")
+        self._boards.pop()
+
+    def stones(self) -> list[int]:
+        numbers = {None: 0, "b": int(Colour.BLACK), "w": int(Colour.WHITE)}
+        return [numbers[self._boards[-1].get(row, column)] for row, column in self._boards[-1].board_points]
+
+    def final_score(self) -> str:
+        lead = self._boards[-1].area_score() - self.komi
+        return "0" if lead == 0 else f"{'B' if lead > 0 else 'W'}+{abs(lead):g}"
+
+    def showboard(self) -> str:
+        return draw_board(self.stones(), self._size)
+
+    def heatmap(self, symmetry: Symmetry) -> Heatmap:
+        """The point with index `n` gets `n`, so that the order of the table can be seen."""
+        return Heatmap(list(range(pass_index(self._size))), 7, 0.5 if symmetry == "average" else 0.25)
+
+    def describe(self) -> str:
+        return "Plays legal moves at random."
+
+    def explain_last_move(self) -> str:
+        return self._explanation
+
+    def set_time_settings(self, settings: TimeSettings) -> None:
+        self.time_settings = settings
+
+    def set_time_left(self, colour: Colour, left: TimeLeft) -> None:
+        self.time_left[colour] = left
+
+    def clear_cache(self) -> None:
+        self.caches_cleared += 1
+
+    def close(self) -> None:
+        assert not self.closed, "closed twice"
+        self.closed = True
+
+
+def _placement(board: Board) -> Placement:
+    return tuple(tuple(row) for row in board.board)
+
+
+if __name__ == "__main__":
+    arguments = [int(word) for word in sys.argv[1:]]
+    serve_stdio(lambda: RandomEngine(*arguments), name="Random", version="1.0")

@@ -1,0 +1,419 @@
+"""A match between two networks: planned, played on all cores, kept on disk game by game, and rated.
+
+The folder of a match is its state. `match.json` says what is played, `match.games/` holds every finished game;
+whatever is missing there is played, or played again exactly as before, when the same match is run again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engines.evaluator.load import EvaluatorPlan, plan_evaluator
+from engines.search.choice import Habits
+from engines.search.searcher import Limits
+from lzeval.core.bundled import resolve_network
+from lzeval.core.errors import UserError
+from lzeval.core.files import write_text_atomically
+from lzeval.core.points import LARGEST, SMALLEST
+from lzeval.version import __version__
+from tournaments.ctl import CtlPlayer, game_ids, write_match_ctl
+from tournaments.openings import DEFAULT, Book, load_book
+from tournaments.playing import GameJob, GameSettings, PlayerSettings
+from tournaments.records import read_games
+from tournaments.results import GameRecord
+from tournaments.tables import RatingTable, build_table, write_ratings, write_results
+from tournaments.workers import Report, Workers, WorkerTask, share_jobs
+
+FEWEST_FREE_TABLES = 2
+LISTED_LIBRARIES = ("numpy", "numba", "openvino", "torch")
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """What the user asked for."""
+
+    player_a: str
+    """A weights file, a checkpoint or a bundled name; Black in even-numbered games."""
+    player_b: str
+    games: int = 400
+    visits: int | None = 100
+    playouts: int | None = None
+    komi: float = 7.5
+    size: int = 19
+    move_limit: int | None = None
+    """None: twice the points of the board."""
+    resign: float = 10.0
+    """Percent."""
+    seed: int = 1
+    openings: str = DEFAULT
+    precision: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    """Processes, one thread each; None: one for each core."""
+    out: str | None = None
+
+    def check(self) -> None:
+        """Raise UserError for what cannot be played."""
+        if self.games < 2 or self.games % 2:
+            raise UserError(
+                f"--games {self.games}: must be an even number, 2 or more; each opening is played with either colour"
+            )
+        if self.visits is None and self.playouts is None:
+            raise UserError("a limit is needed: --visits or --playouts")
+        for name in ("visits", "playouts", "move_limit", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
+        if not 0 <= self.resign < 50:
+            raise UserError(f"--resign {self.resign:g}: must be a percentage from 0 (never) to below 50")
+        if not SMALLEST <= self.size <= LARGEST:
+            raise UserError(f"--size {self.size}: must be from {SMALLEST} to {LARGEST}")
+        if self.komi * 2 != int(self.komi * 2):
+            raise UserError(f"--komi {self.komi:g}: must be whole or half points")
+
+
+@dataclass(frozen=True)
+class Match:
+    """A match ready to be played."""
+
+    options: MatchOptions
+    codes: tuple[str, str]
+    plans: tuple[EvaluatorPlan, EvaluatorPlan]
+    book: Book
+    folder: Path
+
+    @property
+    def games_folder(self) -> Path:
+        return self.folder / "match.games"
+
+    @property
+    def move_limit(self) -> int:
+        return self.options.move_limit or 2 * self.options.size**2
+
+    def jobs(self) -> list[GameJob]:
+        """Every game of the match, in order; game n is the same whatever the number of games."""
+        openings = self.book.chosen(self.options.games // 2, self.options.seed)
+        ids = game_ids(self.options.games)
+        return [
+            GameJob(n, ids[n], n // 2, openings[n // 2], game_seed(self.options.seed, n), n % 2)
+            for n in range(self.options.games)
+        ]
+
+    def settings(self) -> dict[str, Any]:
+        """What the games depend on, the number of games apart: equal settings, equal games."""
+        options = self.options
+        return {
+            "players": [
+                {
+                    "code": code,
+                    "sha256": plan.info.sha256,
+                    "blocks": plan.info.blocks,
+                    "filters": plan.info.filters,
+                    "precision": plan.precision,
+                    "batch_size": plan.batch_size,
+                    "device": plan.device,
+                }
+                for code, plan in zip(self.codes, self.plans, strict=True)
+            ],
+            "visits": options.visits,
+            "playouts": options.playouts,
+            "komi": options.komi,
+            "size": options.size,
+            "move_limit": self.move_limit,
+            "resign_percent": options.resign,
+            "seed": options.seed,
+            "openings": {"name": self.book.name, "sha256": self.book.sha256},
+        }
+
+
+def game_seed(match_seed: int, number: int) -> int:
+    """What the random numbers of game `number` start from; below 2^53, so that JSON and SGF keep it whole."""
+    digest = hashlib.sha256(f"{match_seed}/{number}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 11
+
+
+def plan_match(options: MatchOptions) -> Match:
+    """Load and check everything that the match needs, before anything is written. Raises UserError."""
+    options.check()
+    book = load_book(options.openings, options.size)
+    plans = tuple(
+        plan_evaluator(
+            player, precision=options.precision, device=options.device, board_size=options.size
+        )
+        for player in (options.player_a, options.player_b)
+    )
+    codes = _codes(plans[0].info.network, plans[1].info.network)
+    today = datetime.date.today().isoformat()
+    folder = Path(options.out) if options.out else Path("matches") / f"{codes[0]}-{codes[1]}-{today}"
+    return Match(options, codes, (plans[0], plans[1]), book, folder)
+
+
+def _codes(first: str, second: str) -> tuple[str, str]:
+    """The players' names as gomill allows them, and different."""
+    one, two = (re.sub(r"[^-A-Za-z0-9.+_]", "_", name) or "player" for name in (first, second))
+    return (f"{one}.a", f"{two}.b") if one == two else (one, two)
+
+
+@dataclass
+class Progress:
+    """How a match stands, for whoever shows it."""
+
+    wanted: int
+    games: list[GameRecord] = field(default_factory=list)
+    """Finished, earlier runs' among them."""
+    played_now: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+    """Since this run began to play."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last game ends, at the speed of this run; None before its first game."""
+        if not self.played_now:
+            return None
+        return (self.wanted - len(self.games)) * self.seconds / self.played_now
+
+
+Watcher = Callable[[Progress], None]
+
+
+def play_match(match: Match, watch: Watcher | None = None) -> RatingTable:
+    """Play what is missing of the match and rate it.
+
+    Raises UserError if the folder holds a different match, or when nothing more can be written. Interrupted at any
+    moment, even killed, it loses no finished game.
+    """
+    done = _open_folder(match)
+    progress = Progress(match.options.games, list(done.values()))
+    missing = [job for job in match.jobs() if job.number not in done]
+    try:
+        if missing:
+            _play(match, missing, progress, watch)
+    finally:
+        games = _in_order(progress.games)
+        if games:
+            write_results(games, match.folder / "results.csv")
+    table = build_table(games)
+    write_ratings(table, match.folder / "ratings.csv")
+    return table
+
+
+def _in_order(games: list[GameRecord]) -> list[GameRecord]:
+    return sorted(games, key=lambda game: number_of(game.game_id))
+
+
+def number_of(game_id: str) -> int:
+    """The number of a game in its match, from its id. Raises ValueError if it is no id of ours."""
+    return int(game_id.rpartition("_")[2])
+
+
+def _open_folder(match: Match) -> dict[int, GameRecord]:
+    """Create the folder, or take it over from an earlier run. Returns the games that are there, by number."""
+    description = match.folder / "match.json"
+    settings = match.settings()
+    if description.exists():
+        _compare(description, settings)
+    elif match.folder.exists() and any(match.folder.iterdir()):
+        raise UserError(f"{match.folder}: is not empty and holds no match; choose another --out")
+    done = _finished_games(match)
+    try:
+        match.games_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise UserError(f"{match.folder}: cannot be created ({exc.strerror}); choose another --out") from exc
+    content = {"games": match.options.games, "settings": settings, **_circumstances(match)}
+    write_text_atomically(description, json.dumps(content, indent=1) + "\n")
+    _write_ctl(match)
+    return done
+
+
+def _compare(description: Path, settings: dict[str, Any]) -> None:
+    """Raise UserError if an earlier run in this folder played something else."""
+    try:
+        earlier = json.loads(description.read_text(encoding="utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise UserError(f"{description}: cannot be read ({exc}); choose another --out") from exc
+    changes = [
+        f"{key} was {_short(earlier.get(key))}, is {_short(value)}"
+        for key, value in settings.items()
+        if earlier.get(key) != value
+    ]
+    if changes:
+        raise UserError(f"{description.parent}: holds a different match: {'; '.join(changes)}; choose another --out")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return " v ".join(f"{p['code']} ({p['sha256'][:8]}, {p['precision']})" for p in value)
+    return str(value["name"]) if isinstance(value, dict) else str(value)
+
+
+def _finished_games(match: Match) -> dict[int, GameRecord]:
+    """The records in the match's folder, by number; those beyond the wanted number of games are left out."""
+    if not match.games_folder.is_dir():
+        return {}
+    jobs = {job.number: job for job in match.jobs()}
+    done: dict[int, GameRecord] = {}
+    for file in sorted(match.games_folder.glob("*.sgf")):
+        record = next(iter(read_games([file])), None)
+        if not isinstance(record, GameRecord):
+            raise UserError(f"{file}: cannot be read; remove it, and the game is played again")
+        job = jobs.get(number_of(record.game_id))
+        if job is None:
+            continue
+        if record.seed != job.seed or record.black != match.codes[job.black]:
+            raise UserError(f"{file}: is not of this match; choose another --out")
+        done[job.number] = record
+    return done
+
+
+def _circumstances(match: Match) -> dict[str, Any]:
+    """What else one may want to know of a result years later."""
+    versions = {name: importlib.metadata.version(name) for name in LISTED_LIBRARIES}
+    return {
+        "networks": [plan.info.as_dict() | {"precision": plan.precision} for plan in match.plans],
+        "files": [str(resolve_network(name)) for name in (match.options.player_a, match.options.player_b)],
+        "versions": {"lzeval": __version__, "python": platform.python_version(), **versions},
+        "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
+        "processes": _process_count(match),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _write_ctl(match: Match) -> None:
+    """The match as a gomill control file that the real ringmaster can play."""
+    options = match.options
+    players = {}
+    for code, name in zip(match.codes, (options.player_a, options.player_b), strict=True):
+        file = resolve_network(name)
+        network = name if not Path(name).exists() else str(file.resolve())
+        command = [*_lzeval_command(), "gtp", network, "--resign", f"{options.resign:g}"]
+        if options.visits is not None:
+            command += ["--visits", str(options.visits)]
+        if options.playouts is not None:
+            command += ["--playouts", str(options.playouts)]
+        players[code] = CtlPlayer([*command, "--precision", options.precision, "--seed", str(options.seed)])
+    write_match_ctl(
+        match.folder / "match.ctl",
+        players=players,
+        board_size=options.size,
+        komi=options.komi,
+        number_of_games=options.games,
+        description=f"{match.codes[0]} against {match.codes[1]}, by lzeval {__version__}",
+        move_limit=match.move_limit,
+        scorer="internal",
+        settings={"openings": match.book.name, "seed": options.seed},
+    )
+
+
+def _lzeval_command() -> list[str]:
+    return ["lzeval"] if shutil.which("lzeval") else [sys.executable, "-m", "lzeval"]
+
+
+def _process_count(match: Match) -> int:
+    if match.plans[0].device != "cpu":
+        return 1
+    if match.options.threads is not None:
+        return match.options.threads
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _play(match: Match, jobs: list[GameJob], progress: Progress, watch: Watcher | None) -> None:
+    tables = FEWEST_FREE_TABLES * max(plan.batch_size for plan in match.plans)
+    workers = Workers(_task(match, tables), min(_process_count(match), len(jobs)))
+    try:
+        workers.start(one_first=not _compiled_before())
+        _note_compiled()
+        started = time.monotonic()
+        shares = share_jobs(jobs, workers.count, tables)
+        for worker, share in enumerate(shares):
+            for job in share:
+                workers.give(worker, job)
+        given = {job.number for share in shares for job in share}
+        waiting = [job for job in jobs if job.number not in given]
+        evaluations = [0] * workers.count
+        while len(progress.games) < progress.wanted:
+            for report in workers.reports(timeout_s=1.0):
+                _take(report, progress, evaluations)
+                if report.kind == "game" and waiting:
+                    workers.give(report.worker, waiting.pop(0))
+            progress.seconds = time.monotonic() - started
+            if watch is not None:
+                watch(progress)
+    finally:
+        workers.stop()
+
+
+def _take(report: Report, progress: Progress, evaluations: list[int]) -> None:
+    if report.kind == "stopped":
+        raise UserError(f"the match has stopped: {report.reason}; mend that, and the same command goes on")
+    evaluations[report.worker] = report.evaluations
+    progress.evaluations = sum(evaluations)
+    if report.record is not None:
+        progress.games.append(report.record)
+        progress.played_now += 1
+
+
+def _task(match: Match, tables: int) -> WorkerTask:
+    options = match.options
+    limits = Limits(options.visits, options.playouts)
+    habits = Habits(resign=options.resign / 100)
+    players = tuple(
+        PlayerSettings(
+            code=code,
+            engine=f"{code}:lzeval {__version__}",
+            description=_describe(plan, limits),
+            limits=limits,
+            habits=habits,
+        )
+        for code, plan in zip(match.codes, match.plans, strict=True)
+    )
+    settings = GameSettings(options.size, options.komi, match.move_limit, event="match")
+    return WorkerTask((players[0], players[1]), match.plans, settings, tables, str(match.games_folder))
+
+
+def _describe(plan: EvaluatorPlan, limits: Limits) -> str:
+    info = plan.info
+    amount = f"{limits.visits} visits" if limits.visits is not None else f"{limits.playouts} playouts"
+    return f"{info.blocks} blocks x {info.filters} filters, {info.sha256[:16]}, {amount}, {plan.precision}"
+
+
+def _marker() -> Path:
+    """A file that is there once this version of the search has been compiled on this machine."""
+    import platformdirs
+
+    from engines.search import forest
+
+    stamp = f"{Path(forest.__file__).stat().st_mtime_ns}-{sys.version_info[0]}.{sys.version_info[1]}"
+    key = hashlib.sha256(f"{forest.__file__} {stamp}".encode()).hexdigest()[:16]
+    return Path(platformdirs.user_cache_dir("lzeval", False)) / f"compiled-{key}"
+
+
+def _compiled_before() -> bool:
+    return _marker().exists()
+
+
+def _note_compiled() -> None:
+    marker = _marker()
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.touch()

@@ -1,0 +1,218 @@
+"""What a training run can be told. YAML composes it; these classes decide what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lzeval.core.errors import UserError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "lzeval" / "conf"
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass
+class NetworkConfig:
+    name: str = "network"
+    blocks: int = 8
+    filters: int = 32
+
+
+@dataclass
+class OptimizerConfig:
+    name: str = "muon"
+    """muon, adamw or sgd."""
+    lr: float = 0.03
+    adam_lr: float = 0.002
+    """For the parameters that muon leaves to AdamW."""
+    weight_decay: float = 0.0001
+
+
+@dataclass
+class ScheduleConfig:
+    name: str = "linear"
+    """linear, cosine or constant."""
+    warmup: int = 5000
+    """Positions over which the learning rate rises."""
+    hold: float = 0.3
+    """Share of the run before it falls."""
+
+
+@dataclass
+class HardwareConfig:
+    accelerator: str = "auto"
+    devices: Any = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    compile: bool = False
+
+
+@dataclass
+class DataConfig:
+    train: Any = None
+    holdout: Any = None
+    cache: str | None = None
+    board_size: int = 19
+
+    def sources(self, part: str) -> list[str]:
+        """The files and folders of `train` or `holdout` as a list."""
+        value = getattr(self, part)
+        if value is None:
+            return []
+        return [str(value)] if isinstance(value, (str, Path)) else [str(item) for item in value]
+
+
+@dataclass
+class WatchConfig:
+    log_every: int = 50
+    evaluate_every: int = 100_000
+    evaluate_on: int = 8192
+    save_every: str = "5m"
+
+
+@dataclass
+class TrainConfig:
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    hardware: HardwareConfig = field(default_factory=HardwareConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    watch: WatchConfig = field(default_factory=WatchConfig)
+    run: str | None = None
+    init: str | None = None
+    seed: int = 1
+    batch_size: int = 64
+    max_positions: int | None = None
+    max_time: str | None = None
+    value_weight: float = 1.0
+    clip_norm: float | None = 5.0
+
+
+def seconds(duration: str) -> float:
+    """`90s`, `45m`, `1.5h`, `1d`, `00:45:00` or a bare number of seconds. Raises UserError."""
+    text = duration.strip()
+    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d)", text)
+    if clock:
+        hours, minutes, rest = map(int, clock.groups())
+        return 3600.0 * hours + 60 * minutes + rest
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text)
+    if not match:
+        raise UserError(f"{duration!r} is not a length of time; write 90s, 45m or 2h")
+    return float(match[1]) * UNITS[match[2] or "s"]
+
+
+def _as_written(overrides: Sequence[str]) -> list[str]:
+    """Quote values that are paths, so that Hydra's grammar takes them as they stand."""
+    quoted = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise UserError(f"{override!r}: settings are written key=value, as in network=big max_time=45m")
+        plain = not value or value[0] in "[{'\"" or re.fullmatch(r"[\w.+-]*", value)
+        quoted.append(override if plain else f"{key}='" + value.replace("'", r"\'") + "'")
+    return quoted
+
+
+def _known_keys(config: DictConfig, prefix: str = "") -> list[str]:
+    from omegaconf import DictConfig
+
+    keys: list[str] = []
+    for key in config:
+        keys.append(f"{prefix}{key}")
+        node = config._get_node(key)
+        if isinstance(node, DictConfig):
+            keys += _known_keys(node, f"{prefix}{key}.")
+    return keys
+
+
+def _nearest(overrides: Sequence[str], known: Sequence[str]) -> str | None:
+    """Which key of `overrides` is misspelt, and the nearest right one, as a sentence."""
+    for override in overrides:
+        key = override.split("=", 1)[0].lstrip("+~")
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            return f"there is no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return None
+
+
+def compose(overrides: Sequence[str], name: str = "train") -> TrainConfig:
+    """The configuration `name` with `overrides` (`key=value`) applied. Raises UserError if it does not fit."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        known = _known_keys(hydra_compose(name))
+        try:
+            raw = hydra_compose(name, _as_written(overrides))
+            missing = OmegaConf.missing_keys(raw)
+            if missing:
+                key = sorted(missing)[0]
+                raise UserError(f"{key} is not set; add {key}=... (a file or folder of game records)")
+            built = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), raw))
+        except (HydraException, OmegaConfBaseException) as exc:
+            problem = _nearest(overrides, known) or " ".join(str(exc).split("\n")[0].split())
+            raise UserError(problem) from exc
+    assert isinstance(built, TrainConfig)
+    check(built)
+    return built
+
+
+def check(config: TrainConfig) -> None:
+    """Raise UserError for values that fit their type and still make no sense."""
+    choices = {
+        "optimizer.name": (config.optimizer.name, ("muon", "adamw", "sgd")),
+        "schedule.name": (config.schedule.name, ("linear", "cosine", "constant")),
+        "hardware.precision": (config.hardware.precision, ("auto", "fp32", "bf16")),
+        "hardware.accelerator": (config.hardware.accelerator, ("auto", "cpu", "gpu")),
+    }
+    for key, (value, allowed) in choices.items():
+        if value not in allowed:
+            raise UserError(f"{key}={value}: choose one of {', '.join(allowed)}")
+    positive = {
+        "batch_size": config.batch_size,
+        "network.blocks": config.network.blocks,
+        "network.filters": config.network.filters,
+        "watch.evaluate_on": config.watch.evaluate_on,
+    }
+    for key, number in positive.items():
+        if number < 1:
+            raise UserError(f"{key}={number}: must be at least 1")
+    if config.max_positions is None and config.max_time is None:
+        raise UserError("say how long to train: max_time=45m or max_positions=1000000")
+    if config.max_time is not None:
+        seconds(config.max_time)
+    seconds(config.watch.save_every)
+
+
+def stored(run: str, overrides: Sequence[str]) -> TrainConfig:
+    """The configuration that the run in folder `run` was started with, changed by `overrides`.
+
+    Raises UserError where there is no run, or where an override names no setting of it.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    file = Path(run) / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"{run}: no run of lzeval's in this folder (config.yaml is missing)")
+    try:
+        structure = OmegaConf.structured(TrainConfig)
+        merged = OmegaConf.merge(structure, OmegaConf.load(file), OmegaConf.from_dotlist(list(overrides)))
+        built = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as exc:
+        problem = _nearest(overrides, _known_keys(structure)) or str(exc).split("\n")[0]
+        raise UserError(problem) from exc
+    assert isinstance(built, TrainConfig)
+    built.run = str(run)
+    check(built)
+    return built

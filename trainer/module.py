@@ -1,0 +1,103 @@
+"""The training step."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lzeval.net.network import LeelaNetwork, NetworkShape
+from trainer.config import TrainConfig, seconds
+from trainer.data import TensorBatch
+from trainer.metrics import Sums, measure
+from trainer.optimizers import build_optimizer, rate_factor
+
+
+class GoModule(pl.LightningModule):
+    """A network, its losses and its learning rate."""
+
+    def __init__(self, config: TrainConfig, network: LeelaNetwork) -> None:
+        super().__init__()
+        self.config = config
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.compiled = torch.compile(self.network) if config.hardware.compile else self.network
+        self.time_limit = seconds(config.max_time) if config.max_time is not None else None
+        self.positions = 0
+        """Seen so far, over all interruptions."""
+        self.elapsed_s = 0.0
+        """Spent training so far, over all interruptions."""
+        self._last_step_at: float | None = None
+        self._validation = Sums()
+
+    @property
+    def share(self) -> float:
+        """How much of the run is over, 0 to 1, by positions or by time, whichever is further."""
+        by_positions = self.positions / self.config.max_positions if self.config.max_positions else 0.0
+        by_time = self.elapsed_s / self.time_limit if self.time_limit else 0.0
+        return min(1.0, max(by_positions, by_time))
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `[B, S*S + 1]` and values `[B]` for planes `[B, 18, S, S]` of any type."""
+        output = self.compiled(planes.float().contiguous(memory_format=torch.channels_last))
+        return output.policy_logits.float(), output.value.float()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        optimizer = build_optimizer(self.network, self.config.optimizer)
+        for group in optimizer.param_groups:
+            group.setdefault("full_lr", group["lr"])
+        return optimizer
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        factor = rate_factor(self.config.schedule, self.positions + self.config.batch_size, self.share)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = group["full_lr"] * factor
+
+    def training_step(self, batch: TensorBatch, batch_idx: int) -> Tensor:
+        planes, moves, outcomes = batch
+        logits, values = self(planes)
+        policy_loss = F.cross_entropy(logits, moves)
+        decided = outcomes.abs()
+        value_loss = ((values - outcomes) ** 2 * decided).sum() / decided.sum().clamp(min=1)
+        if self.trainer._logger_connector.should_update_logs:
+            means = measure(logits.detach(), values.detach(), moves, outcomes).means()
+            self.log_dict({f"train/{name}": value for name, value in means.items()}, prog_bar=False)
+            self.log("positions", float(self.positions))
+        return policy_loss + self.config.value_weight * value_loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        now = time.monotonic()
+        if self._last_step_at is not None:
+            self.elapsed_s += now - self._last_step_at
+        self._last_step_at = now
+        self.positions += len(batch[1]) * self.trainer.world_size
+        if self.share >= 1.0:
+            self.trainer.should_stop = True
+
+    def on_validation_start(self) -> None:
+        self._validation = Sums()
+
+    def validation_step(self, batch: TensorBatch, batch_idx: int) -> None:
+        planes, moves, outcomes = batch
+        logits, values = self(planes)
+        self._validation = self._validation + measure(logits, values, moves, outcomes)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_dict({f"holdout/{name}": value for name, value in self._validation.means().items()})
+        self._last_step_at = None  # measuring is not training time
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        shape: NetworkShape = self.network.shape
+        checkpoint["shape"] = {
+            "blocks": shape.blocks,
+            "filters": shape.filters,
+            "board_size": shape.board_size,
+        }
+        checkpoint["lzeval"] = {"positions": self.positions, "elapsed_s": self.elapsed_s}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.positions = int(checkpoint["lzeval"]["positions"])
+        self.elapsed_s = float(checkpoint["lzeval"]["elapsed_s"])

@@ -1,0 +1,114 @@
+"""Optimisers, and how the learning rate runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config import OptimizerConfig, ScheduleConfig
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the quintic iteration that drives singular values towards 1 (Jordan et al., Muon, 2024)."""
+NEWTON_SCHULZ_STEPS = 5
+
+
+def orthogonalised(matrix: Tensor) -> Tensor:
+    """The nearest semi-orthogonal matrix to `matrix` `[rows, columns]`, roughly: singular values 0.7 to 1.2."""
+    a, b, c = NEWTON_SCHULZ
+    x = matrix / (matrix.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Orthogonalised momentum for convolutions that a batch normalisation follows; AdamW for other groups.
+
+    Such a convolution's length means nothing, only its direction does. So the length stays what it was at
+    the start, and a step of learning rate `lr` turns the weights by that share of their length. Groups with
+    `"turn": False` are AdamW's.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]], momentum: float = 0.95) -> None:
+        defaults = {"lr": 0.0, "turn": True, "weight_decay": 0.0, "betas": (0.9, 0.98), "momentum": momentum}
+        super().__init__(groups, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    (self._turn if group["turn"] else self._adamw)(parameter, group)
+        return loss
+
+    def _turn(self, weight: Tensor, group: dict[str, Any]) -> None:
+        state, gradient = self.state[weight], weight.grad
+        assert gradient is not None
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+            state["length"] = weight.norm()
+        momentum = state["momentum"].mul_(group["momentum"]).add_(gradient)
+        nesterov = gradient.add(momentum, alpha=group["momentum"])
+        direction = orthogonalised(nesterov.flatten(1)).view_as(weight)
+        weight.sub_(direction * (group["lr"] * state["length"] / (direction.norm() + 1e-12)))
+        weight.mul_(state["length"] / (weight.norm() + 1e-12))
+
+    def _adamw(self, weight: Tensor, group: dict[str, Any]) -> None:
+        state, gradient = self.state[weight], weight.grad
+        assert gradient is not None
+        if not state:
+            state["steps"] = 0
+            state["mean"] = torch.zeros_like(weight)
+            state["square"] = torch.zeros_like(weight)
+        state["steps"] += 1
+        beta1, beta2 = group["betas"]
+        mean = state["mean"].lerp_(gradient, 1 - beta1)
+        square = state["square"].lerp_(gradient * gradient, 1 - beta2)
+        scale = math.sqrt(1 - beta2 ** state["steps"]) / (1 - beta1 ** state["steps"])
+        weight.mul_(1 - group["lr"] * group["weight_decay"])
+        weight.addcdiv_(mean, square.sqrt().add_(1e-8), value=-group["lr"] * scale)
+
+
+def build_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimiser that `config` names, over all parameters; no weight decay on biases and normalisations."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    if config.name == "muon":
+        tower = [p for p in parameters if p.ndim == 4 and p.shape[-1] == 3]
+        chosen = {id(p) for p in tower}
+        rest = [p for p in parameters if id(p) not in chosen]
+        groups = [{"params": tower, "lr": config.lr, "turn": True}]
+        groups += [{**group, "lr": config.adam_lr, "turn": False} for group in _decayed(rest, config.weight_decay)]
+        return Muon(groups)
+    groups = _decayed(parameters, config.weight_decay)
+    if config.name == "adamw":
+        return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.98))
+    return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
+
+
+def _decayed(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def rate_factor(config: ScheduleConfig, positions: int, share: float) -> float:
+    """What the learning rate is multiplied by after `positions`, when `share` (0 to 1) of the run is over."""
+    warm = min(1.0, positions / config.warmup) if config.warmup else 1.0
+    fallen = max(0.0, (share - config.hold) / (1 - config.hold)) if config.hold < 1 else 0.0
+    if config.name == "cosine":
+        return warm * (1 + math.cos(math.pi * min(1.0, fallen))) / 2
+    if config.name == "linear":
+        return warm * max(0.0, 1 - fallen)
+    return warm

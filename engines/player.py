@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from engines.evaluator.base import Answer, Evaluator
 from engines.gtp.drawing import draw_board
@@ -14,7 +15,7 @@ from engines.gtp.engine import RESIGN, Colour, Heatmap, Move, Symmetry, TimeLeft
 from engines.search import choice
 from engines.search.forest import fill_planes
 from engines.search.searcher import Limits, Searcher, Waiting
-from lzeval.core.board import BLACK, WHITE, Game
+from lzeval.core.board import BLACK, EMPTY, WALL, WHITE, Game
 from lzeval.core.errors import IllegalMoveError, UserError
 from lzeval.core.points import SYMMETRIES, format_vertex, symmetry_tables
 
@@ -97,6 +98,13 @@ class NetworkPlayer:
         limit = self._options.limits.root_visits(self._searcher.visits(TREE))
         self._searcher.make_room(TREE, limit)
         trees, limits = np.array([TREE], np.int32), np.array([limit], np.int32)
+        try:
+            self._run(trees, limits)
+        except BaseException:
+            self._searcher.forget(TREE)  # a node in it waits for an answer that will not come
+            raise
+
+    def _run(self, trees: npt.NDArray[np.int32], limits: npt.NDArray[np.int32]) -> None:
         while True:
             leaves = self._searcher.gather(trees, limits)
             if leaves[0] < 0:
@@ -123,7 +131,10 @@ class NetworkPlayer:
     def showboard(self) -> str:
         black, white = self._game.captures[-1]
         last = self._game.moves[-1] if self._game.moves else None
-        lines = [draw_board(self.stones(), self._size), f"Black has taken {black}, White {white}; komi {self.komi:g}"]
+        lines = [
+            draw_board(self.stones(), self._size),
+            f"Black has taken {black}, White {white}; komi {self.komi:g}",
+        ]
         if last is not None:
             lines.append(f"last move: {'BW'[last[0] - 1]} {format_vertex(last[1], self._size)}")
         return "\n".join(lines)
@@ -131,7 +142,8 @@ class NetworkPlayer:
     def heatmap(self, symmetry: Symmetry) -> Heatmap:
         symmetries = list(range(SYMMETRIES)) if symmetry == "average" else [int(symmetry)]
         policy, value = self._raw(symmetries)
-        thousandths = [int(share * 1000) for share in policy]
+        empty = [cell in (EMPTY, WALL) for cell in self._game.stones]
+        thousandths = [int(share * 1000) * is_empty for share, is_empty in zip(policy, empty, strict=True)]
         return Heatmap(thousandths[:-1], thousandths[-1], (1 + value) / 2)
 
     def _raw(self, symmetries: Sequence[int]) -> tuple[Sequence[float], float]:

@@ -131,9 +131,6 @@ def assert_parity(leelaz: str, weights: Path, samples: list[Sample]) -> None:
     assert winrate.std() > WINRATE_TOLERANCE * 10
     policy_error = np.abs(policy - heated)[~occupied].max()
     winrate_error = np.abs(winrate - [heat.winrate for heat in heats]).max()
-    print(
-        f"{weights.name}: policy {policy_error:.6f}, winrate {winrate_error:.7f} {winrate.std()} {heated.max(axis=1).mean()}"
-    )  # noqa: T201
     assert policy_error <= POLICY_TOLERANCE + 1e-5
     assert winrate_error <= WINRATE_TOLERANCE
 

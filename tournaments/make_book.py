@@ -64,7 +64,8 @@ def position_key(moves: Opening) -> bytes:
     for move in moves:
         game.play(game.to_move, move)
     boards = [game.stones[:-1][table[:-1]].tobytes() for table in symmetry_tables(SIZE)]
-    return min(boards) + bytes([game.to_move])
+    stones: bytes = min(boards)
+    return stones + bytes([game.to_move])
 
 
 def black_winrates(openings: list[Opening], evaluator: Evaluator) -> npt.NDArray[np.float64]:
@@ -115,7 +116,9 @@ def main(
 ) -> None:
     counts = count_openings(game for game in read_games(records) if isinstance(game, GameRecord))
     chosen = choose_openings(counts, plan_evaluator(judge).build(), most)
-    lines = ["# Even openings, from records of human games; see tournaments/make_book.py. One a line, Black first."]
+    lines = [
+        "# Even openings, from records of human games; see tournaments/make_book.py. One a line, Black first."
+    ]
     write_text_atomically(out, "\n".join([*lines, *(spelt(moves, SIZE) for moves in chosen), ""]))
     typer.echo(f"{len(chosen)} openings of {len(counts)}")
 

@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import re
@@ -17,6 +18,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,7 +83,9 @@ class MatchOptions:
             raise UserError(f"--resign {self.resign:g}: must be a percentage from 0 (never) to below 50")
         if not SMALLEST <= self.size <= LARGEST:
             raise UserError(f"--size {self.size}: must be from {SMALLEST} to {LARGEST}")
-        if self.komi * 2 != int(self.komi * 2):
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}: must be 0 or more")
+        if not math.isfinite(self.komi) or self.komi * 2 != int(self.komi * 2):
             raise UserError(f"--komi {self.komi:g}: must be whole or half points")
 
 
@@ -146,19 +150,19 @@ def game_seed(match_seed: int, number: int) -> int:
 
 
 def plan_match(options: MatchOptions) -> Match:
-    """Load and check everything that the match needs, before anything is written. Raises UserError."""
+    """Load and check everything that the match needs, its folder too. Writes nothing; raises UserError."""
     options.check()
     book = load_book(options.openings, options.size)
     plans = tuple(
-        plan_evaluator(
-            player, precision=options.precision, device=options.device, board_size=options.size
-        )
+        plan_evaluator(player, precision=options.precision, device=options.device, board_size=options.size)
         for player in (options.player_a, options.player_b)
     )
     codes = _codes(plans[0].info.network, plans[1].info.network)
     today = datetime.date.today().isoformat()
     folder = Path(options.out) if options.out else Path("matches") / f"{codes[0]}-{codes[1]}-{today}"
-    return Match(options, codes, (plans[0], plans[1]), book, folder)
+    match = Match(options, codes, (plans[0], plans[1]), book, folder)
+    _check_folder(match)
+    return match
 
 
 def _codes(first: str, second: str) -> tuple[str, str]:
@@ -202,17 +206,22 @@ def play_match(match: Match, watch: Watcher | None = None) -> RatingTable:
     try:
         if missing:
             _play(match, missing, progress, watch)
-    finally:
-        games = _in_order(progress.games)
-        if games:
-            write_results(games, match.folder / "results.csv")
+    except BaseException:
+        with suppress(UserError):  # what stopped the match is the better reason
+            _write_results(match, progress)
+        raise
+    games = _write_results(match, progress)
     table = build_table(games)
     write_ratings(table, match.folder / "ratings.csv")
     return table
 
 
-def _in_order(games: list[GameRecord]) -> list[GameRecord]:
-    return sorted(games, key=lambda game: number_of(game.game_id))
+def _write_results(match: Match, progress: Progress) -> list[GameRecord]:
+    """Write results.csv, if there are any; returns the games in order."""
+    games = sorted(progress.games, key=lambda game: number_of(game.game_id))
+    if games:
+        write_results(games, match.folder / "results.csv")
+    return games
 
 
 def number_of(game_id: str) -> int:
@@ -222,27 +231,34 @@ def number_of(game_id: str) -> int:
 
 def _open_folder(match: Match) -> dict[int, GameRecord]:
     """Create the folder, or take it over from an earlier run. Returns the games that are there, by number."""
-    description = match.folder / "match.json"
-    settings = match.settings()
-    if description.exists():
-        _compare(description, settings)
-    elif match.folder.exists() and any(match.folder.iterdir()):
-        raise UserError(f"{match.folder}: is not empty and holds no match; choose another --out")
+    _check_folder(match)
     done = _finished_games(match)
     try:
         match.games_folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise UserError(f"{match.folder}: cannot be created ({exc.strerror}); choose another --out") from exc
-    content = {"games": match.options.games, "settings": settings, **_circumstances(match)}
-    write_text_atomically(description, json.dumps(content, indent=1) + "\n")
+    content = {"games": match.options.games, "settings": match.settings(), **_circumstances(match)}
+    write_text_atomically(match.folder / "match.json", json.dumps(content, indent=1) + "\n")
     _write_ctl(match)
     return done
+
+
+def _check_folder(match: Match) -> None:
+    """Raise UserError if the match cannot be kept in its folder, as far as looking can tell."""
+    folder, description = match.folder, match.folder / "match.json"
+    try:
+        if description.exists():
+            _compare(description, match.settings())
+        elif folder.exists() and any(folder.iterdir()):
+            raise UserError(f"{folder}: is not empty and holds no match; choose another --out")
+    except OSError as exc:
+        raise UserError(f"{folder}: cannot hold a match ({exc.strerror}); choose another --out") from exc
 
 
 def _compare(description: Path, settings: dict[str, Any]) -> None:
     """Raise UserError if an earlier run in this folder played something else."""
     try:
-        earlier = json.loads(description.read_text(encoding="utf-8"))["settings"]
+        earlier = dict(json.loads(description.read_text(encoding="utf-8"))["settings"])
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise UserError(f"{description}: cannot be read ({exc}); choose another --out") from exc
     changes = [
@@ -251,7 +267,9 @@ def _compare(description: Path, settings: dict[str, Any]) -> None:
         if earlier.get(key) != value
     ]
     if changes:
-        raise UserError(f"{description.parent}: holds a different match: {'; '.join(changes)}; choose another --out")
+        raise UserError(
+            f"{description.parent}: holds a different match: {'; '.join(changes)}; choose another --out"
+        )
 
 
 def _short(value: object) -> str:
@@ -270,7 +288,10 @@ def _finished_games(match: Match) -> dict[int, GameRecord]:
         record = next(iter(read_games([file])), None)
         if not isinstance(record, GameRecord):
             raise UserError(f"{file}: cannot be read; remove it, and the game is played again")
-        job = jobs.get(number_of(record.game_id))
+        try:
+            job = jobs.get(number_of(record.game_id))
+        except ValueError as exc:
+            raise UserError(f"{file}: is not of this match; choose another --out") from exc
         if job is None:
             continue
         if record.seed != job.seed or record.black != match.codes[job.black]:
@@ -415,5 +436,6 @@ def _compiled_before() -> bool:
 
 def _note_compiled() -> None:
     marker = _marker()
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.touch()
+    with suppress(OSError):  # then the next match waits for its first worker once more
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()

@@ -104,9 +104,9 @@ class Room:
         job = GameJob(0, "", 0, Opening("", ()), 0, 0)
         full, self.players = self.players, [replace(p, limits=Limits(visits=2)) for p in self.players]
         self.seat(job)
-        while sum(len(table.game.moves) for table in self._tables if table) in range(1 + HISTORY):
+        while any(table is not None and len(table.game.moves) <= HISTORY for table in self._tables):
             self.step()
-        self.players, self.evaluations = full, 0
+        self.players, self.evaluations, self._finished = full, 0, []
         self._tables = [None] * len(self._tables)
         self._queues = [[] for _ in self._queues]
 

@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -73,8 +75,11 @@ class Workers:
 
     def _start_one(self) -> None:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(len(self._processes), self._task, theirs), daemon=True)
-        process.start()
+        process = self._context.Process(
+            target=_work, args=(len(self._processes), self._task, theirs), daemon=True
+        )
+        with _interrupts_ignored():
+            process.start()
         theirs.close()
         self._links.append(ours)
         self._processes.append(process)
@@ -93,7 +98,9 @@ class Workers:
             number = self._links.index(link)
             self._processes[number].join(5)
             code = self._processes[number].exitcode
-            raise EngineError(f"worker {number}", f"died (exit status {code}); the same command goes on") from exc
+            raise EngineError(
+                f"worker {number}", f"died (exit status {code}); the same command goes on"
+            ) from exc
         assert isinstance(report, Report)
         return report
 
@@ -130,7 +137,21 @@ def _work(number: int, task: WorkerTask, link: Connection) -> None:
         return  # the parent is gone
     except (UserError, OSError, MemoryError) as exc:
         reason = "out of memory" if isinstance(exc, MemoryError) else str(exc)
-        link.send(Report("stopped", number, reason=reason))
+        with suppress(OSError):
+            link.send(Report("stopped", number, reason=reason))
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """A process started in here is deaf to Ctrl-C from its first moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, earlier)
 
 
 def _die_with_parent() -> None:
@@ -143,7 +164,7 @@ def _die_with_parent() -> None:
 
 def _open_room(task: WorkerTask) -> Room:
     first = task.plans[0].build()
-    second = first if task.plans[0] == task.plans[1] else task.plans[1].build()
+    second = first if task.plans[0].answers_like(task.plans[1]) else task.plans[1].build()
     room = Room(task.players, (first, second), task.settings, task.tables)
     room.warm_up()
     return room

@@ -66,7 +66,7 @@ class DataConfig:
         value = getattr(self, part)
         if value is None:
             return []
-        return [str(value)] if isinstance(value, (str, Path)) else [str(item) for item in value]
+        return [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
 
 
 @dataclass
@@ -113,11 +113,18 @@ def _as_written(overrides: Sequence[str]) -> list[str]:
     quoted = []
     for override in overrides:
         key, equals, value = override.partition("=")
-        if not equals:
+        if not equals or not key:
             raise UserError(f"{override!r}: settings are written key=value, as in network=big max_time=45m")
-        plain = not value or value[0] in "[{'\"" or re.fullmatch(r"[\w.+-]*", value)
-        quoted.append(override if plain else f"{key}='" + value.replace("'", r"\'") + "'")
+        enclosed = len(value) > 1 and value[0] + value[-1] in ("[]", "{}", "''", '""')
+        plain = enclosed or re.fullmatch(r"[\w.+-]*", value, re.ASCII)
+        quoted.append(override if plain else f"{key}={_quoted(value)}")
     return quoted
+
+
+def _quoted(value: str) -> str:
+    """`value` in single quotes; Hydra asks for a backslash before quotes, and before backslashes before quotes."""
+    escaped = re.sub(r"(\\*)'", r"\1\1\'", value)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
 
 
 def _known_keys(config: DictConfig, prefix: str = "") -> list[str]:
@@ -125,20 +132,24 @@ def _known_keys(config: DictConfig, prefix: str = "") -> list[str]:
 
     keys: list[str] = []
     for key in config:
-        keys.append(f"{prefix}{key}")
+        name = prefix + str(key)
+        keys.append(name)
         node = config._get_node(key)
         if isinstance(node, DictConfig):
-            keys += _known_keys(node, f"{prefix}{key}.")
+            keys += _known_keys(node, f"{name}.")
     return keys
 
 
 def _nearest(overrides: Sequence[str], known: Sequence[str]) -> str | None:
-    """Which key of `overrides` is misspelt, and the nearest right one, as a sentence."""
+    """Which key of `overrides`, or choice of a YAML, is misspelt, and what it may be, as a sentence."""
     for override in overrides:
-        key = override.split("=", 1)[0].lstrip("+~")
+        key, _, value = override.lstrip("+~").partition("=")
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             return f"there is no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        choices = sorted(file.stem for file in (CONFIG_FOLDER / key).glob("*.yaml"))
+        if choices and value not in choices:
+            return f"{key}={value}: choose one of {', '.join(choices)}"
     return None
 
 
@@ -189,8 +200,10 @@ def check(config: TrainConfig) -> None:
             raise UserError(f"{key}={number}: must be at least 1")
     if config.max_positions is None and config.max_time is None:
         raise UserError("say how long to train: max_time=45m or max_positions=1000000")
-    if config.max_time is not None:
-        seconds(config.max_time)
+    if config.max_positions is not None and config.max_positions < 1:
+        raise UserError(f"max_positions={config.max_positions}: must be at least 1")
+    if config.max_time is not None and seconds(config.max_time) <= 0:
+        raise UserError(f"max_time={config.max_time}: must be longer than nothing")
     seconds(config.watch.save_every)
 
 
@@ -201,6 +214,7 @@ def stored(run: str, overrides: Sequence[str]) -> TrainConfig:
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     file = Path(run) / "config.yaml"
     if not file.is_file():
@@ -209,7 +223,7 @@ def stored(run: str, overrides: Sequence[str]) -> TrainConfig:
         structure = OmegaConf.structured(TrainConfig)
         merged = OmegaConf.merge(structure, OmegaConf.load(file), OmegaConf.from_dotlist(list(overrides)))
         built = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as exc:
+    except (OmegaConfBaseException, YAMLError) as exc:
         problem = _nearest(overrides, _known_keys(structure)) or str(exc).split("\n")[0]
         raise UserError(problem) from exc
     assert isinstance(built, TrainConfig)

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from lzeval.core.errors import DataError
 from lzeval.core.points import SYMMETRIES
 from trainer.config import DataConfig
 from trainer.pack import PackedData, open_packed, pack, packed_version_of, sgf_files
@@ -31,7 +32,10 @@ def tensors(batch: Batch) -> TensorBatch:
 
 
 class ShuffledBatches(IterableDataset[TensorBatch]):
-    """Every position once an epoch, in random order, each under a random symmetry."""
+    """Every position once an epoch, in random order, each under a random symmetry.
+
+    Batches are full: what is left over, fewer positions than a batch, waits for another epoch's order.
+    """
 
     def __init__(self, data: PackedData, batch_size: int, seed: int, first_step: int = 0) -> None:
         """Start with the batch of `first_step`. The order of an epoch is the same whatever the step."""
@@ -76,9 +80,15 @@ class FixedBatches(IterableDataset[TensorBatch]):
 
 
 def prepare(sources: list[str], cache: Path, size: int) -> PackedData:
-    """The packed form of `sources`: a packed folder as it is, game records packed once into `cache`."""
+    """The packed form of `sources`: a packed folder as it is, game records packed once into `cache`.
+
+    Raises UserError, or its DataError for a folder that is damaged or packed for another board `size`.
+    """
     if len(sources) == 1 and (Path(sources[0]) / "meta.json").is_file():
-        return open_packed(Path(sources[0]))
+        data = open_packed(Path(sources[0]))
+        if data.size != size:
+            raise DataError(f"{sources[0]}: packed for board size {data.size}, and {size} is wanted")
+        return data
     folder = packed_version_of(sources, cache, size)
     if not (folder / "meta.json").is_file():
         pack_with_progress(sources, folder, size)

@@ -59,14 +59,15 @@ class GoModule(pl.LightningModule):
     def training_step(self, batch: TensorBatch, batch_idx: int) -> Tensor:
         planes, moves, outcomes = batch
         logits, values = self(planes)
-        policy_loss = F.cross_entropy(logits, moves)
+        policy_loss: Tensor = F.cross_entropy(logits, moves)
         decided = outcomes.abs()
         value_loss = ((values - outcomes) ** 2 * decided).sum() / decided.sum().clamp(min=1)
         if self.trainer._logger_connector.should_update_logs:
             means = measure(logits.detach(), values.detach(), moves, outcomes).means()
             self.log_dict({f"train/{name}": value for name, value in means.items()}, prog_bar=False)
             self.log("positions", float(self.positions))
-        return policy_loss + self.config.value_weight * value_loss
+        loss: Tensor = policy_loss + self.config.value_weight * value_loss
+        return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         now = time.monotonic()

@@ -25,7 +25,8 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    turned: Tensor = x.T if tall else x
+    return turned
 
 
 class Muon(torch.optim.Optimizer):
@@ -41,7 +42,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -88,7 +89,9 @@ def build_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.
         chosen = {id(p) for p in tower}
         rest = [p for p in parameters if id(p) not in chosen]
         groups = [{"params": tower, "lr": config.lr, "turn": True}]
-        groups += [{**group, "lr": config.adam_lr, "turn": False} for group in _decayed(rest, config.weight_decay)]
+        groups += [
+            {**group, "lr": config.adam_lr, "turn": False} for group in _decayed(rest, config.weight_decay)
+        ]
         return Muon(groups)
     groups = _decayed(parameters, config.weight_decay)
     if config.name == "adamw":

@@ -9,10 +9,13 @@ import lzma
 import mmap
 import os
 import shutil
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +87,9 @@ def sgf_files(sources: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for source in map(Path, sources):
         if source.is_dir():
-            inside = [p for p in sorted(source.rglob("*")) if p.is_file() and p.name.lower().endswith(SGF_SUFFIXES)]
+            inside = [
+                p for p in sorted(source.rglob("*")) if p.is_file() and p.name.lower().endswith(SGF_SUFFIXES)
+            ]
             if not inside:
                 raise UserError(f"{source}: no SGF files in this folder")
             found += inside
@@ -105,20 +110,22 @@ def read_bytes(path: Path) -> bytes:
             return lzma.decompress(raw)
         if raw[:2] == b"\x1f\x8b":
             return gzip.decompress(raw)
-    except (OSError, EOFError, lzma.LZMAError) as exc:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as exc:
         raise UserError(f"{path}: cannot be read ({exc})") from exc
     return raw
 
 
-def pack(sources: Sequence[str | Path], out: Path, size: int = 19, progress: Progress | None = None) -> PackReport:
+def pack(
+    sources: Sequence[str | Path], out: Path, size: int = 19, progress: Progress | None = None
+) -> PackReport:
     """Pack every game of `sources` that is played on `size` lines into the folder `out`.
 
     A bad game costs itself and nothing else; the report says why. The folder appears whole or not at all.
     Raises UserError if nothing can be read, or if `out` holds something else.
     """
-    if out.exists() and not (out / "meta.json").exists() and any(out.iterdir()):
-        raise UserError(f"{out}: is not empty and holds no packed data; choose another folder")
+    _require_ours_or_empty(out)
     files = sgf_files(sources)
+    out = out.resolve()
     temporary = out.with_name(out.name + ".partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -157,6 +164,19 @@ def pack(sources: Sequence[str | Path], out: Path, size: int = 19, progress: Pro
     return report
 
 
+def _require_ours_or_empty(out: Path) -> None:
+    """Raise UserError if writing the folder `out` would destroy something that is not packed data."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"{out}: is a file, and packed data is a folder; choose another name")
+    if any(out.iterdir()):
+        try:
+            _read_meta(out)
+        except DataError:
+            raise UserError(f"{out}: is not empty and holds no packed data; choose another folder") from None
+
+
 def _pack_file(
     file: Path, size: int, report: PackReport, progress: Progress | None
 ) -> Iterator[tuple[Rows, npt.NDArray[np.float64]]]:
@@ -189,18 +209,31 @@ def _pack_file(
         report.skip("no game record in the file", str(file))
 
 
-def open_packed(path: Path) -> PackedData:
-    """Map a packed data set into memory. Raises DataError if it is none, or not whole."""
+def _read_meta(path: Path) -> dict[str, Any]:
+    """What `meta.json` in `path` says. Raises DataError if it is not there, or not lzeval's."""
     try:
         meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
-        if meta["format"] != FORMAT or meta["version"] != VERSION:
-            raise DataError(f"{path}: packed by another version of lzeval; pack it again")
+    except (OSError, ValueError) as exc:
+        raise DataError(f"{path}: not a packed data set ({exc})") from exc
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise DataError(f"{path}: not a packed data set (its meta.json is another program's)")
+    return meta
+
+
+def open_packed(path: Path) -> PackedData:
+    """Map a packed data set into memory. Raises DataError if it is none, or not whole."""
+    meta = _read_meta(path)
+    if meta.get("version") != VERSION:
+        raise DataError(f"{path}: packed by another version of lzeval; pack it again")
+    try:
         games = np.load(path / "games.npy")
         size, count = int(meta["board_size"]), int(meta["positions"])
         with (path / "positions.bin").open("rb") as stream:
             mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError, KeyError) as exc:
-        raise DataError(f"{path}: not a packed data set ({exc})") from exc
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as exc:
+        raise DataError(f"{path}: the packed data set is damaged ({exc}); pack it again") from exc
+    if getattr(games, "dtype", None) != GAME:
+        raise DataError(f"{path}: games.npy is not a list of games; pack it again")
     if len(mapped) != count * row_bytes(size) or int(games["length"].sum()) != count:
         raise DataError(f"{path}: positions.bin is not as long as meta.json says; pack it again")
     rows = np.frombuffer(mapped, np.uint8).reshape(count, row_bytes(size))

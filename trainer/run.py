@@ -60,7 +60,9 @@ def train(config: TrainConfig) -> Path:
     learning rate as if it had never stopped.
     """
     folder = run_folder(config)
-    cache = Path(config.data.cache) if config.data.cache else Path(platformdirs.user_cache_dir("lzeval", False))
+    cache = (
+        Path(config.data.cache) if config.data.cache else Path(platformdirs.user_cache_dir("lzeval", False))
+    )
     pl.seed_everything(config.seed, verbose=False)
     if config.hardware.threads:
         torch.set_num_threads(config.hardware.threads)
@@ -86,13 +88,19 @@ def train(config: TrainConfig) -> Path:
             num_sanity_val_steps=0,
             gradient_clip_val=config.clip_norm,
             log_every_n_steps=config.watch.log_every,
-            logger=[CSVLogger(folder, name="", version="csv"), TensorBoardLogger(folder, name="", version="tensorboard")],
+            logger=[
+                CSVLogger(folder, name="", version="csv"),
+                TensorBoardLogger(folder, name="", version="tensorboard"),
+            ],
             callbacks=[ProgressLine(), Checkpoints(folder, seconds(config.watch.save_every))],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, data, ckpt_path=latest if latest.exists() else None)
+        try:
+            trainer.fit(module, data, ckpt_path=latest if latest.exists() else None)
+        except SystemExit as exc:  # Lightning's own way out of Ctrl-C and SIGTERM
+            raise KeyboardInterrupt from exc
     if trainer.interrupted:
         raise KeyboardInterrupt
     return latest

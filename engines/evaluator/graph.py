@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from lzeval.net.network import LeelaNetwork
@@ -33,7 +32,7 @@ def folded(network: LeelaNetwork) -> LeelaNetwork:
     copy.load_state_dict(network.state_dict())
     copy.eval()
     for block in [module for module in copy.modules() if isinstance(module, ConvBlock)]:
-        fused = nn.utils.fuse_conv_bn_eval(block.conv, block.norm)  # type: ignore[type-var]
+        fused = nn.utils.fuse_conv_bn_eval(block.conv, block.norm)
         block.conv = fused
         block.norm = nn.Identity()  # type: ignore[assignment]
     return copy

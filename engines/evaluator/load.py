@@ -39,6 +39,13 @@ class EvaluatorPlan:
     weights: str | None
     """The network's file, on a GPU."""
 
+    def answers_like(self, other: EvaluatorPlan) -> bool:
+        """Whether both give the same answers: one network, perhaps under two names, run in the same way."""
+        one, two = (
+            (plan.info.sha256, plan.device, plan.precision, plan.batch_size) for plan in (self, other)
+        )
+        return one == two
+
     def build(self, threads: int = 1) -> Evaluator:
         """Compile it here."""
         if self.graph is not None:
@@ -78,7 +85,9 @@ def plan_evaluator(
             f"{network}: a network for {shape.board_size}x{shape.board_size} boards cannot play on "
             f"{board_size}x{board_size}"
         )
-    info = EvaluatorInfo(loaded.name, loaded.sha256, shape.blocks, shape.filters, shape.board_size, "", "", "fp32")
+    info = EvaluatorInfo(
+        loaded.name, loaded.sha256, shape.blocks, shape.filters, shape.board_size, "", "", "fp32"
+    )
     plan = _on_gpu(network, info, batch_size) if _use_gpu(device) else _on_cpu(loaded, info, batch_size)
     return _with_precision(plan, precision)
 
@@ -146,7 +155,7 @@ def sample_planes(size: int, count: int, seed: int = 0) -> Planes:
     game = Game(size)
     for number in range(count):
         for _ in range(1 + size // 4):
-            legal = [move for move in game.legal_moves(game.to_move)[:-1]]
+            legal = game.legal_moves(game.to_move)[:-1]
             if not legal or len(game.moves) > size * size // 2:
                 game.clear()
                 continue

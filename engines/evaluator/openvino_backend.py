@@ -16,6 +16,7 @@ import openvino as ov
 import platformdirs
 
 from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
     from lzeval.net.checkpoint import LoadedNetwork
@@ -51,7 +52,10 @@ def convert(loaded: LoadedNetwork, folder: Path | None = None) -> Path:
     example = torch.zeros(2, 18, size, size)
     with torch.no_grad():
         model = ov.convert_model(InferenceGraph(loaded.network).eval(), example_input=example)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise UserError(f"the network's graph cannot be kept in {file.parent}: {exc.strerror}") from exc
     temporary = file.with_name(f"{os.getpid()}-{file.name}")
     ov.save_model(model, temporary, compress_to_fp16=False)
     temporary.with_suffix(".bin").replace(file.with_suffix(".bin"))
@@ -62,7 +66,9 @@ def convert(loaded: LoadedNetwork, folder: Path | None = None) -> Path:
 class OpenVinoEvaluator:
     """One compiled graph on `threads` CPU threads."""
 
-    def __init__(self, graph: Path, info: EvaluatorInfo, batch_size: int, precision: str, threads: int = 1) -> None:
+    def __init__(
+        self, graph: Path, info: EvaluatorInfo, batch_size: int, precision: str, threads: int = 1
+    ) -> None:
         """Compile `graph` for batches of `batch_size` at `precision`, `fp32` or `bf16`."""
         version = ov.get_version().split("-")[0]
         self.info = replace(info, backend=f"openvino {version}", device="cpu", precision=precision)

@@ -49,7 +49,7 @@ class TorchEvaluator:
         return policy.float(), value.float()
 
     def _capture(self) -> None:
-        stream = torch.cuda.Stream(self._device)
+        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP_RUNS):

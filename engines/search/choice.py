@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cmp_to_key, lru_cache
+from functools import cache, cmp_to_key
 
 from lzeval.core.board import BLACK, WHITE, Game, fills_own_eye, geometry
 
@@ -55,7 +55,7 @@ class Habits:
     """Pass when the search says so, whatever the board count."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def t_quantile(visits: int) -> float:
     """Student's t at 1 - LCB_QUANTILE for `visits - 1` degrees of freedom."""
     from scipy.special import stdtrit
@@ -87,14 +87,18 @@ def ranked(moves: Sequence[RootMove]) -> list[RootMove]:
     return sorted(moves, key=cmp_to_key(better))
 
 
-def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, habits: Habits, handicap: int = 0) -> Choice:
+def choose(
+    moves: Sequence[RootMove], visits: int, game: Game, colour: int, habits: Habits, handicap: int = 0
+) -> Choice:
     """The move of `colour` in `game` after a search that found `moves` (any order).
+
+    `handicap` stones, if any, are the first of the game's moves.
 
     A pass that loses on the board gives way to the best other move that fills no own eye; after the
     opponent's pass, a pass that wins on the board is made at once.
     """
-    order = [move for move in ranked(moves) if game.is_legal(colour, move.move)]
-    best = order[0] if order else RootMove(game.pass_move, 0, 0.5, 0.0, 1.0)
+    order = (move for move in ranked(moves) if game.is_legal(colour, move.move))
+    best = next(order, RootMove(game.pass_move, 0, 0.5, 0.0, 1.0))
     chosen = best.move
     lead = game.area_score() if colour == BLACK else -game.area_score()
     if not habits.dumb_pass:
@@ -112,7 +116,7 @@ def _reasonable(game: Game, colour: int, move: int) -> bool:
 
 
 def _gives_up(winrate: float, game: Game, colour: int, habits: Habits, handicap: int) -> bool:
-    played, points = len(game.moves), game.size * game.size
+    played, points = len(game.moves) - handicap, game.size * game.size
     if not habits.resign or played <= points // 4:
         return False
     threshold = habits.resign

@@ -11,7 +11,7 @@ All functions are compiled, hold no lock and touch one tree only, so threads may
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ import numpy.typing as npt
 from lzeval.core.board import (
     BLACK,
     EMPTY,
-    ILLEGAL,
     NO_KO,
     WHITE,
     Geometry,
@@ -69,6 +68,8 @@ NODE = np.dtype(
 )
 
 Nodes = npt.NDArray[np.void]
+Node: TypeAlias = Any
+"""A view of one of them, with NODE's fields as attributes: numba has it, numpy's types do not."""
 
 
 class Forest(NamedTuple):
@@ -77,7 +78,7 @@ class Forest(NamedTuple):
     stones: npt.NDArray[np.int8]
     """`[T, N, P + 1]`: each node's position, the wall last."""
     policy: npt.NDArray[np.float32]
-    """`[T, N, P + 1]`: priors of the untried and tried moves; negative where the move does not exist."""
+    """`[T, N, P + 1]`: priors of the untried moves; negative for all others, see `_hidden`."""
     size: npt.NDArray[np.int32]
     """`[T]`: nodes in use; 0 before a position is set."""
     past_stones: npt.NDArray[np.int8]
@@ -131,7 +132,7 @@ def random_number(forest: Forest, tree: int) -> np.uint64:
 
 
 @jit
-def _cache_key(node: Nodes) -> np.uint64:
+def _cache_key(node: Node) -> np.uint64:
     """Stones, ko and side to move as one number, never 0."""
     salt = np.uint64(node.to_move) * np.uint64(0x9E3779B97F4A7C15)
     salt ^= np.uint64(node.ko + 2) * np.uint64(0xD1B54A32D192ED03)
@@ -190,6 +191,12 @@ def new_node(forest: Forest, tree: int, parent: int, move: int, to_move: int) ->
 
 
 @jit
+def _hidden(prior: np.float32) -> np.float32:
+    """What stands in `policy` for a move that superko forbids on this way to the position, but not on every way."""
+    return np.float32(-2.0) - prior
+
+
+@jit
 def _find_best_untried(forest: Forest, tree: int, index: int) -> None:
     """Keep the untried move of the highest prior ready. Tried moves carry a prior of -1 in `policy`."""
     best, highest = NONE, np.float32(-0.5)
@@ -218,7 +225,7 @@ def _repeats(forest: Forest, tree: int, parent: int, hash_after: np.uint64) -> b
 def _try_move(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, parent: int) -> int:
     """Make the parent's best untried move a node. Returns it; NONE if superko forbids the move, which is then gone."""
     above = forest.nodes[tree, parent]
-    move = np.int64(above.best)
+    move = int(above.best)
     prior = forest.policy[tree, parent, move]
     forest.policy[tree, parent, move] = -1.0
     _find_best_untried(forest, tree, parent)
@@ -232,6 +239,7 @@ def _try_move(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, parent
         _, change, ko = play_stone(geo, scratch, stones, move, above.to_move)
         hash_after ^= change
         if _repeats(forest, tree, parent, hash_after):
+            forest.policy[tree, parent, move] = _hidden(prior)
             return NONE
     new_node(forest, tree, parent, move, BLACK + WHITE - above.to_move)
     node = forest.nodes[tree, index]
@@ -305,19 +313,22 @@ def _keep_legal(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, inde
     points = stones.shape[0] - 1
     legal, total = 0, 0.0
     for move in range(points):
-        if stones[move] == EMPTY and move != node.ko:
-            # a free neighbour decides nearly always, and is looked for here: a call costs more than the look
-            if (
+        # a free neighbour decides nearly always, and is looked for here: a call costs more than the look
+        if (
+            stones[move] == EMPTY
+            and move != node.ko
+            and (
                 stones[neighbours[move, 0]] == EMPTY
                 or stones[neighbours[move, 1]] == EMPTY
                 or stones[neighbours[move, 2]] == EMPTY
                 or stones[neighbours[move, 3]] == EMPTY
                 or is_legal(geo, scratch, stones, node.ko, move, node.to_move)
-            ):
-                legal += 1
-                total += policy[move]
-                continue
-        policy[move] = -1.0
+            )
+        ):
+            legal += 1
+            total += policy[move]
+        else:
+            policy[move] = -1.0
     if _may_pass(geo, scratch, forest, tree, index, legal):
         legal += 1
         total += policy[points]
@@ -369,6 +380,8 @@ def _copy_evaluation(forest: Forest, tree: int, source: int, target: int) -> Non
         policy[forest.nodes[tree, child].move] = forest.nodes[tree, child].prior
         child = forest.nodes[tree, child].next
     for move in range(policy.shape[0]):
+        if policy[move] <= -2.0:
+            policy[move] = _hidden(policy[move])
         policy[move] = max(policy[move], np.float32(0.0))
     forest.nodes[tree, target].value = forest.nodes[tree, source].value
 
@@ -530,7 +543,7 @@ def fill_planes(
     """The 18 planes `[18, P]` of one node: its position and the seven before, then whose turn it is."""
     planes[:] = 0
     to_move = forest.nodes[tree, leaf].to_move
-    index = np.int64(leaf)
+    index = int(leaf)
     for back in range(HISTORY):
         if index >= 0:
             stones = forest.stones[tree, index]

@@ -76,7 +76,7 @@ class Searcher:
     def follow(self, tree: int, game: Game, to_move: int, *, dumb_pass: bool = False) -> None:
         """Make `game`'s position the root, with `to_move` next, and keep what is known of it."""
         followed, moves = self._followed[tree], game.moves
-        changed = self.forest.komi[tree] != game.komi or self.forest.dumb_pass[tree] != dumb_pass
+        changed = self.forest.komi[tree] != np.float32(game.komi) or self.forest.dumb_pass[tree] != dumb_pass
         self.forest.komi[tree] = game.komi
         self.forest.dumb_pass[tree] = dumb_pass
         keep = followed is not None and not changed and moves[: len(followed)] == followed
@@ -92,7 +92,9 @@ class Searcher:
     def _advance_all(self, tree: int, moves: Sequence[tuple[int, int]]) -> bool:
         renumbered = np.empty(self.forest.nodes.shape[1], np.int32)
         for colour, move in moves:
-            if self.forest.nodes[tree, 0]["to_move"] != colour or not advance(self.forest, tree, move, renumbered):
+            if self.forest.nodes[tree, 0]["to_move"] != colour or not advance(
+                self.forest, tree, move, renumbered
+            ):
                 return False
         return True
 
@@ -110,7 +112,16 @@ class Searcher:
         new = new_forest(old.nodes.shape[0], capacity, self.points, old.past_hashes.shape[1])
         for name in ("nodes", "stones", "policy"):
             getattr(new, name)[:, : old.nodes.shape[1]] = getattr(old, name)
-        for name in ("size", "past_stones", "past_count", "past_hashes", "hash_count", "komi", "random", "dumb_pass"):
+        for name in (
+            "size",
+            "past_stones",
+            "past_count",
+            "past_hashes",
+            "hash_count",
+            "komi",
+            "random",
+            "dumb_pass",
+        ):
             getattr(new, name)[:] = getattr(old, name)
         for tree in range(old.nodes.shape[0]):
             for key, node in zip(old.cache_keys[tree], old.cache_nodes[tree], strict=True):
@@ -184,7 +195,8 @@ class Searcher:
     def principal_variation(self, tree: int, first: int, longest: int = 20) -> list[int]:
         """The most visited line that begins with the root's move `first`."""
         nodes = self.forest.nodes[tree]
-        line, index = [], self._child(tree, 0, first)
+        line: list[int] = []
+        index = self._child(tree, 0, first)
         while index != NONE and len(line) < longest:
             line.append(int(nodes[index]["move"]))
             best, most, child = NONE, 0, int(nodes[index]["first"])

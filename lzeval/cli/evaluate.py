@@ -12,7 +12,8 @@ def evaluate(
     network: Annotated[str, typer.Argument(help="A weights file, a checkpoint or a bundled name.")],
     data: Annotated[list[str], typer.Argument(help="SGF files or folders, or a packed folder.")],
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Measure on so many positions, chosen at random; all if not given.")
+        int | None,
+        typer.Option(min=1, help="Measure on so many positions, chosen at random; all if not given."),
     ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

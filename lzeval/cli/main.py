@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from lzeval.cli import data, evaluate, export, gtp, match, rate, train, weights
+from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.errors import LzevalError
 from lzeval.version import __version__
 
 EVALUATE, TRAIN, PLAY, FILES = "Evaluate", "Train", "Play", "Files"
-INTERRUPTED, USER_ERROR = 130, 2
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,13 +48,16 @@ def _example(command: str) -> str:
 
 app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval match big small --games 20"))(match.match)
 app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval rate matches/big-small/match.games"))(rate.rate)
-app.command("eval", rich_help_panel=EVALUATE, epilog=_example("lzeval eval small records.sgf --json"))(evaluate.evaluate)
+app.command("eval", rich_help_panel=EVALUATE, epilog=_example("lzeval eval small records.sgf --json"))(
+    evaluate.evaluate
+)
 app.command(
     rich_help_panel=TRAIN,
     epilog=_example("lzeval train network=small data.train=records.sgf max_time=30m"),
 )(train.train)
 app.command(
-    rich_help_panel=TRAIN, epilog=_example("lzeval export runs/small-2026-01-31-120000/latest.ckpt small.txt.gz")
+    rich_help_panel=TRAIN,
+    epilog=_example("lzeval export runs/small-2026-01-31-120000/latest.ckpt small.txt.gz"),
 )(export.export)
 app.command(rich_help_panel=PLAY, epilog=_example("lzeval gtp big --visits 400"))(gtp.gtp)
 app.add_typer(weights.app, name="weights", rich_help_panel=FILES)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.status import INTERRUPTED
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
@@ -15,9 +17,13 @@ if TYPE_CHECKING:
 
 
 def match(
-    a: Annotated[str, typer.Argument(metavar="A", help="Weights file, checkpoint, or bundled name (big, small).")],
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="Weights file, checkpoint, or bundled name (big, small).")
+    ],
     b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
-    games: Annotated[int, typer.Option(help="How many; each opening is played twice, colours swapped.")] = 400,
+    games: Annotated[
+        int, typer.Option(help="How many; each opening is played twice, colours swapped.")
+    ] = 400,
     visits: Annotated[int, typer.Option(help="Visits a move, reused ones included; 0: no limit.")] = 100,
     playouts: Annotated[int | None, typer.Option(help="New playouts a move, as a limit besides.")] = None,
     komi: Annotated[float, typer.Option(help="Points for White.")] = 7.5,
@@ -26,8 +32,12 @@ def match(
         int | None, typer.Option(help="Longer games are void; twice the board's points if not given.")
     ] = None,
     resign: Annotated[float, typer.Option(help="Resign below this winrate, in percent; 0: never.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same games, however many run at once.")] = 1,
-    openings: Annotated[str, typer.Option(help="default, none, or a file with one opening a line.")] = "default",
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same games, however many run at once.")
+    ] = 1,
+    openings: Annotated[
+        str, typer.Option(help="default, none, or a file with one opening a line.")
+    ] = "default",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Cores to use; all if not given.")] = None,
@@ -46,7 +56,15 @@ def match(
     )  # fmt: skip
     planned = plan_match(options)
     with _progress_bar(planned) as bar:
-        table = play_match(planned, lambda progress: _show(bar, progress, planned))
+        try:
+            table = play_match(planned, lambda progress: _show(bar, progress, planned))
+        except KeyboardInterrupt as exc:
+            bar.stop()
+            typer.echo(
+                f"lzeval: interrupted; finished games are in {planned.folder}, the same command goes on",
+                err=True,
+            )
+            raise typer.Exit(INTERRUPTED) from exc
     if as_json:
         content = {"match": str(planned.folder), "settings": planned.settings(), **table.as_dict()}
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))

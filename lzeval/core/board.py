@@ -10,7 +10,7 @@ the first liberty, which nearly always is at hand, and a copied board is one sma
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +48,7 @@ class Scratch(NamedTuple):
     """`[1]`: how many floods there have been."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def geometry(size: int) -> Geometry:
     """The tables for a board of `size` lines, 2 to 25. Raises UserError for any other size."""
     if not SMALLEST <= size <= LARGEST:
@@ -167,7 +167,9 @@ def legal_points(
 
 
 @jit
-def play_stone(geo: Geometry, scratch: Scratch, stones: Stones, point: int, colour: int) -> tuple[int, int, int]:
+def play_stone(
+    geo: Geometry, scratch: Scratch, stones: Stones, point: int, colour: int
+) -> tuple[int, int, int]:
     """Put a stone of `colour` on the empty `point` and take what it captures.
 
     Returns the number of captured stones, the change of the Zobrist hash, and the point that simple ko now
@@ -222,7 +224,7 @@ def area_score(geo: Geometry, scratch: Scratch, stones: Stones) -> int:
                         scratch.seen[neighbour] = flood
                         scratch.queue[tail] = neighbour
                         tail += 1
-            score += tail * (np.int64(reached[BLACK]) - np.int64(reached[WHITE]))
+            score += tail * (int(reached[BLACK]) - int(reached[WHITE]))
     return score
 
 
@@ -242,15 +244,6 @@ def fills_own_eye(geo: Geometry, stones: Stones, point: int, colour: int) -> boo
         elif stones[diagonal] == BLACK + WHITE - colour:
             enemies += 1
     return enemies + edge < 2
-
-
-@jit
-def board_hash(geo: Geometry, stones: Stones) -> np.uint64:
-    """Zobrist hash of the stones alone, which is what positional superko compares."""
-    total = np.uint64(0)
-    for point in range(stones.shape[0] - 1):
-        total ^= geo.zobrist[stones[point], point]
-    return total
 
 
 class Game:

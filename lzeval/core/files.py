@@ -43,9 +43,12 @@ def _rename(temporary: Path, target: Path) -> None:
 
 
 def write_bytes_atomically(path: str | Path, content: bytes) -> None:
-    """Make `content` the whole of `path`, or leave `path` as it was; raises UserError as `replacing` does."""
-    with replacing(path) as file:
-        file.write(content)
+    """Make `content` the whole of `path`, or leave `path` as it was; raises UserError, on a full disk too."""
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as exc:
+        raise UserError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 def write_text_atomically(path: str | Path, text: str) -> None:

@@ -6,7 +6,7 @@ An index is `row * size + column`; column 0 is A, row 0 is the bottom line, so A
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,7 @@ def parse_sgf(text: str, size: int) -> int:
     raise ValueError(f"{text!r} is not a point of a {size}x{size} board")
 
 
-@lru_cache(maxsize=None)
+@cache
 def symmetry_tables(size: int) -> npt.NDArray[np.int16]:
     """`[8, size * size + 1]`: where each index goes under each of Leela Zero's symmetries.
 
@@ -82,7 +82,7 @@ def symmetry_tables(size: int) -> npt.NDArray[np.int16]:
     return tables
 
 
-@lru_cache(maxsize=None)
+@cache
 def inverse_symmetry(symmetry: int) -> int:
     """The symmetry that undoes `symmetry`."""
     table = symmetry_tables(3)

@@ -18,12 +18,13 @@ from lzeval.core.jit import jit
 LONGEST = 2048
 """Moves of the longest game that is read."""
 
-OK, NO_GAME, TRUNCATED, BAD_POINT, TOO_LONG, BAD_SIZE = 0, 1, 2, 3, 4, 5
+OK, NO_GAME, TRUNCATED, BAD_POINT, TOO_LONG, BAD_SIZE, LATE_SETUP = 0, 1, 2, 3, 4, 5, 6
 PROBLEMS = {
     TRUNCATED: "the record ends in the middle",
     BAD_POINT: "a move is not on the board",
     TOO_LONG: f"more than {LONGEST} moves",
     BAD_SIZE: "no usable board size",
+    LATE_SETUP: "stones are set up in the middle of the game",
 }
 
 Bytes = npt.NDArray[np.uint8]
@@ -39,7 +40,7 @@ class Record(NamedTuple):
     counts: npt.NDArray[np.int64]
     """`[2]`: how many of either are filled in."""
     facts: npt.NDArray[np.float64]
-    """`[4]`: size, komi (NaN if not given), handicap, winner (0 unknown, BLACK, WHITE)."""
+    """`[4]`: size, komi (NaN if not given), handicap (0 to 625), winner (0 unknown, BLACK, WHITE)."""
 
 
 def new_record() -> Record:
@@ -61,6 +62,40 @@ def _name(text: str) -> int:
 
 _B, _W, _AB, _AW, _AE = _name("B"), _name("W"), _name("AB"), _name("AW"), _name("AE")
 _SZ, _KM, _HA, _RE = _name("SZ"), _name("KM"), _name("HA"), _name("RE")
+
+
+@jit
+def _longer_name(name: int, letter: int, after_value: bool) -> int:
+    """The property's name with one more capital; the first one after a value begins another name."""
+    return ((0 if after_value else name) * 32 + letter - 64) & 0xFFFFF
+
+
+@jit
+def _next_visible(text: Bytes, at: int) -> int:
+    """Index of the first character after `at` that is no white space; the text's length if there is none."""
+    at += 1
+    while at < text.shape[0] and text[at] <= 32:
+        at += 1
+    return at
+
+
+@jit
+def _opens_tree(text: Bytes, at: int) -> bool:
+    """Whether the bracket at `at` is followed by a node, as in `(;`."""
+    node = _next_visible(text, at)
+    return text[at] == 40 and node < text.shape[0] and text[node] == 59
+
+
+@jit
+def _opens_game(text: Bytes, at: int) -> bool:
+    """Whether at `at` a game begins and not a variation: its first property (FF, GM or SZ) is for roots only."""
+    if not _opens_tree(text, at):
+        return False
+    first = _next_visible(text, _next_visible(text, at))
+    if first + 2 >= text.shape[0] or text[first + 2] != 91:
+        return False
+    one, two = text[first], text[first + 1]
+    return (one == 70 and two == 70) or (one == 71 and two == 77) or (one == 83 and two == 90)
 
 
 @jit
@@ -99,6 +134,37 @@ def _number(text: Bytes, start: int, end: int) -> float:
 
 
 @jit
+def _square_size(text: Bytes, start: int, end: int) -> float:
+    """The board size in `text[start:end]`, `19` or `19:19`; NaN if no square board of a usable size is meant."""
+    number = _number(text, start, end)
+    for at in range(start, end):
+        if text[at] == 58 and _number(text, at + 1, end) != number:
+            return np.nan
+    return number if 2 <= number <= 25 and number == np.floor(number) else np.nan
+
+
+@jit
+def _root_size(text: Bytes, start: int) -> float:
+    """What SZ says in the root of the tree at `start`, wherever it stands; 19 if nothing, NaN if nothing usable."""
+    at, name, after_value = start + 1, 0, False
+    while at < text.shape[0]:
+        byte = text[at]
+        if byte == 91:
+            end = _value_end(text, at + 1)
+            if name == _SZ:
+                return _square_size(text, at + 1, end)
+            after_value = True
+            at = end
+        elif 65 <= byte <= 90:
+            name = _longer_name(name, byte, after_value)
+            after_value = False
+        elif byte == 40 or byte == 41 or (byte == 59 and name != 0):
+            break
+        at += 1
+    return 19.0
+
+
+@jit
 def _point(text: Bytes, start: int, end: int, size: int) -> int:
     """Index of the SGF point in `text[start:end]`; -1 if it is none."""
     while start < end and text[start] <= 32:
@@ -109,7 +175,7 @@ def _point(text: Bytes, start: int, end: int, size: int) -> int:
         return size * size
     if end - start != 2:
         return -1
-    column, row = np.int64(text[start]) - 97, np.int64(text[start + 1]) - 97
+    column, row = int(text[start]) - 97, int(text[start + 1]) - 97
     if column == 19 and row == 19 and size <= 19:
         return size * size
     if not (0 <= column < size and 0 <= row < size):
@@ -141,12 +207,14 @@ def _take_setup(text: Bytes, start: int, end: int, size: int, colour: int, recor
 
 @jit
 def _skip_tree(text: Bytes, start: int, depth: int) -> int:
-    """From inside `depth` open brackets, the index after the last of them closes."""
+    """From inside `depth` open brackets, the index after the last of them closes, or of another game."""
     at = start
     while at < text.shape[0] and depth > 0:
         if text[at] == 91:
             at = _value_end(text, at + 1)
         elif text[at] == 40:
+            if _opens_game(text, at):
+                break
             depth += 1
         elif text[at] == 41:
             depth -= 1
@@ -159,16 +227,23 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
     """Read the game tree that begins at or after `start` into `record`, along its main line.
 
     Returns where the next one may begin, and OK, or NO_GAME at the end of the text, or which of PROBLEMS it has.
-    A record with a problem is stepped over like any other.
+    A record with a problem is stepped over like any other; one that is cut short ends where another begins.
     """
     at = start
-    while at < text.shape[0] and text[at] != 40:
+    while at < text.shape[0] and not _opens_tree(text, at):
         at += 1
     if at >= text.shape[0]:
         return at, NO_GAME
     record.counts[:] = 0
-    record.facts[0], record.facts[1], record.facts[2], record.facts[3] = 19.0, np.nan, 0.0, 0.0
+    record.facts[0], record.facts[1], record.facts[2], record.facts[3] = (
+        _root_size(text, at),
+        np.nan,
+        0.0,
+        0.0,
+    )
     problem, name, depth = OK, 0, 0
+    if np.isnan(record.facts[0]):
+        problem = BAD_SIZE
     after_value = False
     while at < text.shape[0]:
         byte = text[at]
@@ -179,12 +254,13 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
             after_value = True
             at = end
         elif 65 <= byte <= 90:
-            name = (0 if after_value else name) * 32 + byte - 64
-            name &= 0xFFFFF
+            name = _longer_name(name, byte, after_value)
             after_value = False
         elif byte == 59:
             name = 0
         elif byte == 40:
+            if depth > 0 and _opens_game(text, at):
+                return at, TRUNCATED
             depth += 1
             name = 0
         elif byte == 41:
@@ -197,7 +273,7 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
 def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) -> int:
     """Note one property value. Returns OK or a problem."""
     size = int(record.facts[0])
-    if name == _B or name == _W:
+    if name in (_B, _W):
         index = _point(text, start, end, size)
         if index < 0:
             return BAD_POINT
@@ -206,20 +282,20 @@ def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) ->
         record.moves[record.counts[0], 0] = BLACK if name == _B else WHITE
         record.moves[record.counts[0], 1] = index
         record.counts[0] += 1
-    elif name == _AB or name == _AW or name == _AE:
+    elif name in (_AB, _AW, _AE):
         colour = BLACK if name == _AB else (WHITE if name == _AW else 0)
+        if record.counts[0]:
+            return LATE_SETUP
         if not _take_setup(text, start, end, size, colour, record):
             return BAD_POINT
     elif name == _SZ:
-        number = _number(text, start, end)
-        if not 2 <= number <= 25 or number != np.floor(number):
-            return BAD_SIZE
-        record.facts[0] = number
+        if _square_size(text, start, end) != record.facts[0]:
+            return BAD_SIZE  # the moves so far were read on another board
     elif name == _KM:
         record.facts[1] = _number(text, start, end)
     elif name == _HA:
         number = _number(text, start, end)
-        record.facts[2] = 0.0 if np.isnan(number) else number
+        record.facts[2] = number if 0 <= number <= 625 else 0.0
     elif name == _RE and end > start + 1 and text[start + 1] == 43:
         record.facts[3] = BLACK if text[start] == 66 else (WHITE if text[start] == 87 else 0)
     return OK

@@ -1,0 +1,219 @@
+"""What search costs beside the network.
+
+    python -m benchmarks.search_overhead --networks big --networks small
+
+First with an evaluator that answers at once: what is left is search alone, in playouts a second on one core.
+Then with real networks: how many positions a second they answer in a match, in percent of what the same evaluator
+answers when it is called in a bare loop. The two loops take turns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from benchmarks.report import present, run
+from engines.evaluator.base import Answer, Evaluator, EvaluatorInfo, Planes
+from engines.evaluator.load import CPU_BATCH, plan_evaluator, sample_planes
+from engines.search.choice import ranked
+from engines.search.searcher import Limits, Searcher, Waiting
+from lzeval.core.board import Game
+from tournaments.openings import Book, load_book
+from tournaments.playing import GameJob, GameSettings, PlayerSettings, Room
+
+SIZE = 19
+SLICE_S = 1.0
+"""How long one of two loops runs before the other takes its turn."""
+LONGEST_GAME = 300
+CONCENTRATION = 4.0
+"""Standard deviation of made-up logits: few moves are likely, as with a trained network."""
+
+
+class InstantEvaluator:
+    """Answers that were made up beforehand: a policy in which few moves are likely, a value near 0."""
+
+    def __init__(self, batch_size: int, seed: int = 0) -> None:
+        random = np.random.default_rng(seed)
+        self.info = EvaluatorInfo("instant", "", 0, 0, SIZE, "none", "cpu", "fp32")
+        self.batch_size = batch_size
+        logits = CONCENTRATION * random.standard_normal((batch_size, SIZE * SIZE + 1))
+        policy = np.exp(logits - logits.max(1, keepdims=True))
+        self._policy = (policy / policy.sum(1, keepdims=True)).astype(np.float32)
+        self._value = (0.1 * random.standard_normal(batch_size)).astype(np.float32)
+
+    def evaluate(self, planes: Planes) -> Answer:
+        """As `Evaluator.evaluate`; the planes are not looked at."""
+        del planes
+        return Answer(self._policy, self._value)
+
+
+def search_moves(searcher: Searcher, evaluator: Evaluator, games: Sequence[Game], visits: int) -> int:
+    """Search every game's position, a batch of trees at a time, and play the best moves. Returns the playouts."""
+    trees = np.arange(len(games), dtype=np.int32)
+    limits = np.full(len(games), visits, np.int32)
+    waiting = Waiting(evaluator.batch_size, SIZE)
+    for tree, game in enumerate(games):
+        searcher.follow(tree, game, game.to_move)
+        searcher.make_room(tree, visits)
+    already = sum(searcher.visits(tree) for tree in range(len(games)))
+    groups = [
+        trees[start : start + evaluator.batch_size] for start in range(0, len(trees), evaluator.batch_size)
+    ]
+    while groups:
+        going_on = []
+        for group in groups:
+            leaves = searcher.gather(group, limits[: len(group)])
+            group, leaves = group[leaves >= 0], leaves[leaves >= 0]
+            if len(group):
+                searcher.write_planes(group, leaves, waiting)
+                answer = evaluator.evaluate(waiting.planes)
+                searcher.apply(group, leaves, waiting, answer.policy, answer.value)
+                going_on.append(group)
+        groups = going_on
+    playouts = sum(searcher.visits(tree) for tree in range(len(games))) - already
+    for tree, game in enumerate(games):
+        legal = [
+            move.move for move in ranked(searcher.root_moves(tree)) if game.is_legal(game.to_move, move.move)
+        ]
+        game.play(game.to_move, legal[0])
+    return playouts
+
+
+def begun_games(book: Book, trees: int, seed: int) -> list[Game]:
+    """A game for each tree, after an opening of the book."""
+    games = []
+    for opening in book.chosen(trees, seed):
+        game = Game(SIZE)
+        for move in opening.moves:
+            game.play(game.to_move, move)
+        games.append(game)
+    return games
+
+
+def playouts_a_second(book: Book, trees: int, batch: int, visits: int, seconds: float) -> float:
+    """Playouts a second of search alone, moves and the reuse of trees between them included."""
+    evaluator, searcher = InstantEvaluator(batch), Searcher(trees, SIZE, visits + 1)
+    search_moves(searcher, evaluator, begun_games(book, trees, 0), min(visits, 16))  # compiles
+    games, done, elapsed, rounds = begun_games(book, trees, 1), 0, 0.0, count(2)
+    while elapsed < seconds:
+        started = time.perf_counter()
+        done += search_moves(searcher, evaluator, games, visits)
+        elapsed += time.perf_counter() - started
+        if len(games[0].moves) > LONGEST_GAME or any(game.passes for game in games):
+            games = begun_games(book, trees, next(rounds))
+    return done / elapsed
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Positions a second that one evaluator answered."""
+
+    network: str
+    precision: str
+    bare: float
+    in_a_match: float
+
+    def row(self, batch: int) -> dict[str, object]:
+        return {
+            "network": self.network,
+            "precision": self.precision,
+            "batch": batch,
+            "bare_positions_a_second": self.bare,
+            "in_a_match": self.in_a_match,
+            "percent": 100 * self.in_a_match / self.bare,
+        }
+
+
+def compare_rates(
+    network: str, book: Book, tables: int, batch: int, visits: int, seconds: float, precision: str
+) -> Rates:
+    """Both loops over one evaluator, in turn, for about `seconds` each."""
+    plan = plan_evaluator(network, precision=precision, device="cpu", batch_size=batch)
+    evaluator = plan.build(threads=1)
+    step_of = _bare_loop(evaluator), _match_loop(evaluator, book, tables, visits)
+    done, elapsed = [0, 0], [0.0, 0.0]
+    while min(elapsed) < seconds:
+        for number, step in enumerate(step_of):
+            started = time.perf_counter()
+            while time.perf_counter() - started < min(SLICE_S, seconds):
+                done[number] += step()
+            elapsed[number] += time.perf_counter() - started
+    bare, in_a_match = (positions / spent for positions, spent in zip(done, elapsed, strict=True))
+    return Rates(plan.info.network, plan.precision, bare, in_a_match)
+
+
+Step = Callable[[], int]
+"""Does one batch and returns how many positions were answered."""
+
+
+def _bare_loop(evaluator: Evaluator) -> Step:
+    planes = sample_planes(SIZE, evaluator.batch_size)
+    evaluator.evaluate(planes)
+
+    def step() -> int:
+        evaluator.evaluate(planes)
+        return evaluator.batch_size
+
+    return step
+
+
+def _match_loop(evaluator: Evaluator, book: Book, tables: int, visits: int) -> Step:
+    """A match of the network against itself, in which a new game begins where one has ended."""
+    player = PlayerSettings("network", "", "", Limits(visits))
+    room = Room((player, player), (evaluator, evaluator), GameSettings(SIZE, event="benchmark"), tables)
+    room.warm_up()
+    jobs = _jobs(book)
+
+    def step() -> int:
+        while room.free_tables:
+            room.seat(next(jobs))
+        before = room.evaluations
+        room.step()
+        return room.evaluations - before
+
+    step()
+    return step
+
+
+def _jobs(book: Book) -> Iterator[GameJob]:
+    """Games without end."""
+    for number in count():
+        yield GameJob(number, f"0_{number}", number, book.chosen(1, number)[0], number, number % 2)
+
+
+def main(
+    networks: Annotated[
+        list[str] | None, typer.Option(help="Give it once a network; big and small else.")
+    ] = None,
+    trees: Annotated[int, typer.Option(min=1, help="Trees, and tables of the match.")] = 2 * CPU_BATCH,
+    batch: Annotated[int, typer.Option(min=1, help="Positions an evaluation.")] = CPU_BATCH,
+    visits: Annotated[int, typer.Option(min=2, help="Visits a move.")] = 100,
+    seconds: Annotated[float, typer.Option(help="Of each loop.")] = 20.0,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    openings: Annotated[str, typer.Option(help="As for lzeval match.")] = "default",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure search alone, then a match's evaluations against the bare evaluator's, on one core."""
+    book = load_book(openings, SIZE)
+    playouts = playouts_a_second(book, trees, batch, visits, seconds)
+    rates = [
+        compare_rates(network, book, trees, batch, visits, seconds, precision)
+        for network in networks or ["big", "small"]
+    ]
+    facts = {
+        "trees": trees,
+        "visits": visits,
+        "playouts_a_second_of_search_alone": playouts,
+        "microseconds_a_playout": 1e6 / playouts,
+    }
+    present([found.row(batch) for found in rates], facts, as_json=as_json)
+
+
+if __name__ == "__main__":
+    run(main)

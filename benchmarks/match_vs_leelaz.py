@@ -57,7 +57,7 @@ class Speed:
             "seconds": self.seconds,
             "games_an_hour": 3600 * self.games / self.seconds,
             "moves_an_hour": 3600 * self.moves / self.seconds,
-            "evaluations_a_second": evaluations,
+            "evals_a_second": evaluations,
         }
 
 
@@ -76,7 +76,7 @@ def play_ours(match: Match) -> Speed:
             raise  # games cut short are void, and then there is nothing to rate; that is no failure here
     given = {job.game_id: len(job.opening.moves) for job in match.jobs()}
     moves = sum(len(game.moves) - given[game.game_id] for game in last.games)
-    return Speed("lzeval match", len(last.games), moves, last.seconds, last.evaluations)
+    return Speed("lzeval", len(last.games), moves, last.seconds, last.evaluations)
 
 
 class LeelaTable:
@@ -91,8 +91,8 @@ class LeelaTable:
 
     def _launch(self, leelaz: str, player: str) -> GtpClient:
         options, weights = self._options, resolve_network(player)
-        command = f"{leelaz} --cpu-only --gtp --quiet --noponder --timemanage off -t 1".split()
-        command += ["-w", str(weights), "-v", str(options.visits)]
+        command = [leelaz, "--cpu-only", "--gtp", "--quiet", "--noponder", "--timemanage", "off"]
+        command += ["-t", "1", "-w", str(weights), "-v", str(options.visits)]
         command += ["-r", f"{options.resign:g}", "-s", str(options.seed)]
         return GtpClient.launch(command, environment=ONE_THREAD)
 
@@ -142,7 +142,7 @@ def play_leelaz(leelaz: str, match: Match, cores: int) -> Speed:
     finally:
         for table in tables:
             table.close()
-    return Speed("leelaz over GTP", match.options.games, sum(table.moves for table in tables), seconds)
+    return Speed("leelaz", match.options.games, sum(table.moves for table in tables), seconds)
 
 
 def _play_all(tables: Sequence[LeelaTable], jobs: Sequence[GameJob]) -> None:
@@ -220,7 +220,7 @@ def main(
             speeds.append((play_ours(match), play_leelaz(leelaz, match, cores)))
     rows = [speed.row(number) for number, pair in enumerate(speeds, 1) for speed in pair]
     facts = {
-        "networks": " v ".join(networks),
+        "networks": " v ".join(plan.info.network for plan in match.plans),
         "visits": visits,
         "cores": cores,
         "precision": " v ".join(plan.precision for plan in match.plans),

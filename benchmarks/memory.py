@@ -1,6 +1,6 @@
 """How much memory the processes of a match need.
 
-    python -m benchmarks.memory --networks big small --games 32 --moves 60
+    python -m benchmarks.memory --networks big small --games 64 --moves 60
 
 The match runs as a program of its own. On Linux every process of it is watched through /proc: the peak of each,
 and the peak of all together with shared pages counted once. Elsewhere the system tells the largest process's
@@ -119,7 +119,7 @@ def main(
         "big",
         "small",
     ),
-    games: Annotated[int, typer.Option(help="More games than tables (16 a core) fill every tree.")] = 32,
+    games: Annotated[int, typer.Option(help="More of them than there are tables fill every tree.")] = 64,
     visits: Annotated[int, typer.Option(min=1, help="Visits a move.")] = 100,
     moves: Annotated[int, typer.Option(min=8, help="End games after so many moves.")] = 40,
     cores: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,

@@ -34,13 +34,18 @@ def present(rows: Sequence[Row], facts: Row, *, as_json: bool) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for number, heading in enumerate(rows[0]):
-        table.add_column(heading.replace("_", " "), justify="right" if number else "left")
+        table.add_column(spelt(heading), justify="right" if number else "left")
     for row in rows:
         table.add_row(*(readable(value) for value in row.values()))
     console = Console()
     console.print(table)
     for name, value in facts.items():
-        console.print(f"{name.replace('_', ' ')}: {readable(value)}", highlight=False, markup=False)
+        console.print(f"{spelt(name)}: {readable(value)}", highlight=False, markup=False, soft_wrap=True)
+
+
+def spelt(key: str) -> str:
+    """A key as a person reads it: `moves_an_hour` is `moves/h`."""
+    return key.replace("_a_second", "/s").replace("_an_hour", "/h").replace("_", " ")
 
 
 def readable(value: object) -> str:

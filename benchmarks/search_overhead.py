@@ -20,8 +20,8 @@ import typer
 
 from benchmarks.report import present, run
 from engines.evaluator.base import Answer, Evaluator, EvaluatorInfo, Planes
-from engines.evaluator.load import CPU_BATCH, plan_evaluator, sample_planes
-from engines.search.choice import ranked
+from engines.evaluator.load import plan_evaluator, sample_planes
+from engines.search.choice import Habits, choose
 from engines.search.searcher import Limits, Searcher, Waiting
 from lzeval.core.board import Game
 from tournaments.openings import Book, load_book
@@ -62,9 +62,8 @@ def search_moves(searcher: Searcher, evaluator: Evaluator, games: Sequence[Game]
         searcher.follow(tree, game, game.to_move)
         searcher.make_room(tree, visits)
     already = sum(searcher.visits(tree) for tree in range(len(games)))
-    groups = [
-        trees[start : start + evaluator.batch_size] for start in range(0, len(trees), evaluator.batch_size)
-    ]
+    step = evaluator.batch_size
+    groups = [trees[start : start + step] for start in range(0, len(trees), step)]
     while groups:
         going_on = []
         for group in groups:
@@ -78,10 +77,10 @@ def search_moves(searcher: Searcher, evaluator: Evaluator, games: Sequence[Game]
         groups = going_on
     playouts = sum(searcher.visits(tree) for tree in range(len(games))) - already
     for tree, game in enumerate(games):
-        legal = [
-            move.move for move in ranked(searcher.root_moves(tree)) if game.is_legal(game.to_move, move.move)
-        ]
-        game.play(game.to_move, legal[0])
+        chosen = choose(
+            searcher.root_moves(tree), searcher.visits(tree), game, game.to_move, Habits(resign=0)
+        )
+        game.play(game.to_move, chosen.move)
     return playouts
 
 
@@ -97,14 +96,14 @@ def begun_games(book: Book, trees: int, seed: int) -> list[Game]:
 
 
 def playouts_a_second(book: Book, trees: int, batch: int, visits: int, seconds: float) -> float:
-    """Playouts a second of search alone, moves and the reuse of trees between them included."""
+    """Playouts in a second of processor time, by search alone; moves and the reuse of trees are included."""
     evaluator, searcher = InstantEvaluator(batch), Searcher(trees, SIZE, visits + 1)
     search_moves(searcher, evaluator, begun_games(book, trees, 0), min(visits, 16))  # compiles
     games, done, elapsed, rounds = begun_games(book, trees, 1), 0, 0.0, count(2)
     while elapsed < seconds:
-        started = time.perf_counter()
+        started = time.process_time()
         done += search_moves(searcher, evaluator, games, visits)
-        elapsed += time.perf_counter() - started
+        elapsed += time.process_time() - started
         if len(games[0].moves) > LONGEST_GAME or any(game.passes for game in games):
             games = begun_games(book, trees, next(rounds))
     return done / elapsed
@@ -116,22 +115,24 @@ class Rates:
 
     network: str
     precision: str
+    batch: int
+    """Positions an evaluation."""
     bare: float
     in_a_match: float
 
-    def row(self, batch: int) -> dict[str, object]:
+    def row(self) -> dict[str, object]:
         return {
             "network": self.network,
             "precision": self.precision,
-            "batch": batch,
-            "bare_positions_a_second": self.bare,
-            "in_a_match": self.in_a_match,
+            "batch": self.batch,
+            "bare_evals_a_second": self.bare,
+            "match_evals_a_second": self.in_a_match,
             "percent": 100 * self.in_a_match / self.bare,
         }
 
 
 def compare_rates(
-    network: str, book: Book, tables: int, batch: int, visits: int, seconds: float, precision: str
+    network: str, book: Book, tables: int, batch: int | None, visits: int, seconds: float, precision: str
 ) -> Rates:
     """Both loops over one evaluator, in turn, for about `seconds` each."""
     plan = plan_evaluator(network, precision=precision, device="cpu", batch_size=batch)
@@ -145,7 +146,7 @@ def compare_rates(
                 done[number] += step()
             elapsed[number] += time.perf_counter() - started
     bare, in_a_match = (positions / spent for positions, spent in zip(done, elapsed, strict=True))
-    return Rates(plan.info.network, plan.precision, bare, in_a_match)
+    return Rates(plan.info.network, plan.precision, plan.batch_size, bare, in_a_match)
 
 
 Step = Callable[[], int]
@@ -191,8 +192,10 @@ def main(
     networks: Annotated[
         list[str] | None, typer.Option(help="Give it once a network; big and small else.")
     ] = None,
-    trees: Annotated[int, typer.Option(min=1, help="Trees, and tables of the match.")] = 2 * CPU_BATCH,
-    batch: Annotated[int, typer.Option(min=1, help="Positions an evaluation.")] = CPU_BATCH,
+    trees: Annotated[int, typer.Option(min=1, help="Trees, and tables of the match.")] = 16,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Positions an evaluation; as in a match if not given.")
+    ] = None,
     visits: Annotated[int, typer.Option(min=2, help="Visits a move.")] = 100,
     seconds: Annotated[float, typer.Option(help="Of each loop.")] = 20.0,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
@@ -201,7 +204,7 @@ def main(
 ) -> None:
     """Measure search alone, then a match's evaluations against the bare evaluator's, on one core."""
     book = load_book(openings, SIZE)
-    playouts = playouts_a_second(book, trees, batch, visits, seconds)
+    playouts = playouts_a_second(book, trees, batch or (trees + 1) // 2, visits, seconds)
     rates = [
         compare_rates(network, book, trees, batch, visits, seconds, precision)
         for network in networks or ["big", "small"]
@@ -212,7 +215,7 @@ def main(
         "playouts_a_second_of_search_alone": playouts,
         "microseconds_a_playout": 1e6 / playouts,
     }
-    present([found.row(batch) for found in rates], facts, as_json=as_json)
+    present([found.row() for found in rates], facts, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class PlayerOptions:
     limits: Limits = Limits(visits=1600)
     habits: choice.Habits = choice.Habits()
     seed: int = 1
+    opening: tuple[int, ...] = ()
+    """Moves from the empty board that both players make without thinking, as long as they do."""
 
 
 class NetworkPlayer:
@@ -84,6 +86,10 @@ class NetworkPlayer:
         self._game.undo()
 
     def genmove(self, colour: Colour) -> Move:
+        in_book = self._opening_move()
+        if in_book is not None:
+            self._explanation = "opening"
+            return in_book
         started = time.monotonic()
         self._search(int(colour))
         moves, visits = self._searcher.root_moves(TREE), self._searcher.visits(TREE)
@@ -91,6 +97,14 @@ class NetworkPlayer:
         chosen = choice.choose(moves, visits, self._game, int(colour), self._options.habits, handicap)
         self._explanation = self._explain(moves, chosen, time.monotonic() - started)
         return RESIGN if chosen.move == choice.RESIGN else chosen.move
+
+    def _opening_move(self) -> int | None:
+        """The opening's next move, if the game has followed it so far."""
+        played = tuple(move for _, move in self._game.moves)
+        opening = self._options.opening
+        if len(played) < len(opening) and played == opening[: len(played)] and not self._handicap:
+            return opening[len(played)]
+        return None
 
     def _search(self, colour: int) -> None:
         dumb_pass = self._options.habits.dumb_pass

@@ -99,10 +99,14 @@ def sgf_text(size: int, moves: Sequence[Move], result: str = "B+3.5", root: str 
 
 
 def holdout_texts(shared: Path, count: int) -> list[str]:
-    """`count` real 19x19 games of many moves and no variations, taken evenly from the first thousands."""
+    """`count` real 19x19 games without handicap, taken evenly from the first thousands."""
     with lzma.open(shared / "data" / "holdout.sgf.xz", "rt", encoding="utf-8") as stream:
-        games = [line for _, line in zip(range(40 * count), stream, strict=False)]
-    return games[::40]
+        even = [
+            game
+            for _, game in zip(range(100 * count), stream, strict=False)
+            if "SZ[19]" in game and "AB[" not in game
+        ]
+    return even[:: len(even) // count][:count]
 
 
 def naive_moves(text: str, size: int) -> Iterator[Move]:

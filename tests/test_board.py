@@ -31,7 +31,6 @@ from lzeval.core.errors import IllegalMoveError, UserError
 from lzeval.core.points import format_vertex, parse_vertex
 from tests.make_games import (
     LETTERS,
-    Move,
     RandomGame,
     as_array,
     holdout_texts,
@@ -196,7 +195,10 @@ def test_own_eyes(diagram: str, vertex: str, expected: bool) -> None:
 
 
 def test_a_broken_diagonal_is_no_eye_on_the_edge_and_one_is_allowed_in_the_middle() -> None:
-    edge, middle = ". # . # .\n. o # . .\n" + ". . . . .\n" * 3, ". . . . .\n. o # . .\n. # . # .\n. . # . .\n" + ". . . . ."
+    edge, middle = (
+        ". # . # .\n. o # . .\n" + ". . . . .\n" * 3,
+        ". . . . .\n. o # . .\n. # . # .\n. . # . .\n" + ". . . . .",
+    )
     assert not fills_own_eye(geometry(5), stones_of(edge), parse_vertex("C5", 5), BLACK)
     assert fills_own_eye(geometry(5), stones_of(middle), parse_vertex("C3", 5), BLACK)
 
@@ -300,13 +302,9 @@ def test_superko_by_definition_and_undo(size: int, length: int, seed: int) -> No
 
 def test_reasons_that_forbid() -> None:
     game = Game(4)
-    ko: list[Move] = [
-        (colour, parse_vertex(name, 4))
-        for colour, name in zip([BLACK, WHITE] * 4, "B4 C4 A3 D3 B2 C2 C3 B3".split(), strict=True)
-    ]
-    for colour, move in ko[:6]:
-        game.play(colour, move)
-    game.play(WHITE, parse_vertex("B3", 4))
+    for black, white in (("B4", "C4"), ("A3", "D3"), ("B2", "C2"), ("D1", "B3")):
+        game.play(BLACK, parse_vertex(black, 4))
+        game.play(WHITE, parse_vertex(white, 4))
     assert game.play(BLACK, parse_vertex("C3", 4)) == 1
     assert game.captures[-1] == (1, 0)
     assert game.why_illegal(WHITE, parse_vertex("B3", 4)) == "ko"

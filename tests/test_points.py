@@ -48,8 +48,7 @@ def test_a_vertex_is_accepted_if_sgfmill_accepts_it(size: int, text: str) -> Non
         expected = ()
     try:
         found = coordinates(parse_vertex(text, size), size)
-    except ValueError as exc:
-        assert repr(text) in str(exc)
+    except ValueError:
         found = ()
     if text.isascii() and "_" not in text and "+" not in text and "-" not in text and " " not in text.strip():
         assert found == expected
@@ -65,7 +64,7 @@ def test_names_on_19_lines() -> None:
 
 @pytest.mark.parametrize("text", ["", "I5", "T20", "U1", "A0", "A", "5A", "A-1", "A١"])
 def test_what_is_no_vertex(text: str) -> None:
-    with pytest.raises(ValueError, match="vertex|board"):
+    with pytest.raises(ValueError, match=r"vertex|board"):
         parse_vertex(text, 19)
 
 

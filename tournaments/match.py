@@ -32,7 +32,7 @@ from lzeval.core.files import write_text_atomically
 from lzeval.core.points import LARGEST, SMALLEST
 from lzeval.version import __version__
 from tournaments.ctl import CtlPlayer, game_ids, write_match_ctl
-from tournaments.openings import DEFAULT, Book, load_book
+from tournaments.openings import DEFAULT, Book, game_of, game_seed, load_book
 from tournaments.playing import GameJob, GameSettings, PlayerSettings
 from tournaments.records import read_games
 from tournaments.results import GameRecord
@@ -143,12 +143,6 @@ class Match:
         }
 
 
-def game_seed(match_seed: int, number: int) -> int:
-    """What the random numbers of game `number` start from; below 2^53, so that JSON and SGF keep it whole."""
-    digest = hashlib.sha256(f"{match_seed}/{number}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 11
-
-
 def plan_match(options: MatchOptions) -> Match:
     """Load and check everything that the match needs, its folder too. Writes nothing; raises UserError."""
     options.check()
@@ -218,15 +212,10 @@ def play_match(match: Match, watch: Watcher | None = None) -> RatingTable:
 
 def _write_results(match: Match, progress: Progress) -> list[GameRecord]:
     """Write results.csv, if there are any; returns the games in order."""
-    games = sorted(progress.games, key=lambda game: number_of(game.game_id))
+    games = sorted(progress.games, key=lambda game: game_of(game.game_id) or 0)
     if games:
         write_results(games, match.folder / "results.csv")
     return games
-
-
-def number_of(game_id: str) -> int:
-    """The number of a game in its match, from its id. Raises ValueError if it is no id of ours."""
-    return int(game_id.rpartition("_")[2])
 
 
 def _open_folder(match: Match) -> dict[int, GameRecord]:
@@ -289,7 +278,7 @@ def _finished_games(match: Match) -> dict[int, GameRecord]:
         if not isinstance(record, GameRecord):
             raise UserError(f"{file}: cannot be read; remove it, and the game is played again")
         try:
-            job = jobs.get(number_of(record.game_id))
+            job = jobs.get(number) if (number := game_of(record.game_id)) is not None else None
         except ValueError as exc:
             raise UserError(f"{file}: is not of this match; choose another --out") from exc
         if job is None:
@@ -332,7 +321,8 @@ def _write_ctl(match: Match) -> None:
             command += ["--visits", str(options.visits)]
         if options.playouts is not None:
             command += ["--playouts", str(options.playouts)]
-        players[code] = CtlPlayer([*command, "--precision", options.precision, "--seed", str(options.seed)])
+        command += ["--precision", options.precision, "--seed", str(options.seed)]
+        players[code] = CtlPlayer([*command, "--openings", _book_argument(options.openings)])
     write_match_ctl(
         match.folder / "match.ctl",
         players=players,
@@ -344,6 +334,10 @@ def _write_ctl(match: Match) -> None:
         scorer="internal",
         settings={"openings": match.book.name, "seed": options.seed},
     )
+
+
+def _book_argument(openings: str) -> str:
+    return str(Path(openings).resolve()) if Path(openings).is_file() else openings
 
 
 def _lzeval_command() -> list[str]:

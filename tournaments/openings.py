@@ -85,8 +85,22 @@ def _legal(vertices: Sequence[str], size: int) -> tuple[int, ...]:
     game = Game(size)
     for vertex in vertices:
         game.play(game.to_move, parse_vertex(vertex, size))
+    if game.passes >= 2:
+        raise ValueError("two passes end the game")
     return tuple(move for _, move in game.moves)
 
 
 def spelt(moves: Sequence[int], size: int) -> str:
     return " ".join(format_vertex(move, size) for move in moves)
+
+
+def game_seed(match_seed: int, number: int) -> int:
+    """What the random numbers of game `number` start from; below 2^53, so that JSON and SGF keep it whole."""
+    digest = hashlib.sha256(f"{match_seed}/{number}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 11
+
+
+def game_of(game_id: str) -> int | None:
+    """The number of a game in its match, from its id (`0_07`: 7); None if it is no such id."""
+    number = game_id.rpartition("_")[2]
+    return int(number) if number.isascii() and number.isdigit() else None

@@ -94,23 +94,28 @@ class Workers:
     def _receive(self, link: Connection) -> Report:
         try:
             report = link.recv()
-        except (EOFError, ConnectionResetError) as exc:
-            number = self._links.index(link)
-            self._processes[number].join(5)
-            code = self._processes[number].exitcode
-            raise EngineError(
-                f"worker {number}", f"died (exit status {code}); the same command goes on"
-            ) from exc
+        except (EOFError, OSError) as exc:
+            raise self._death(self._links.index(link)) from exc
         assert isinstance(report, Report)
         return report
 
+    def _death(self, number: int) -> EngineError:
+        self._processes[number].join(5)
+        code = self._processes[number].exitcode
+        return EngineError(f"worker {number}", f"died (exit status {code}); the same command goes on")
+
     def give(self, worker: int, job: GameJob) -> None:
-        self._links[worker].send(job)
+        """Send a job. Raises EngineError if the worker has died; if it has told why, `reports` will tell."""
+        try:
+            self._links[worker].send(job)
+        except OSError as exc:
+            if not self._links[worker].poll():
+                raise self._death(worker) from exc
 
     def reports(self, timeout_s: float) -> list[Report]:
         """What they have said since, waiting up to `timeout_s` for something. Raises EngineError if one has died."""
         ready = wait(self._links, timeout_s)
-        return [self._receive(link) for link in ready if isinstance(link, Connection)]
+        return [self._receive(link) for link in self._links if link in ready]
 
     def stop(self) -> None:
         """End them all; games in progress are dropped, finished ones are on disk already."""

@@ -51,6 +51,9 @@ class GoModule(pl.LightningModule):
             group.setdefault("full_lr", group["lr"])
         return optimizer
 
+    def on_train_start(self) -> None:
+        self.trainer.should_stop = self.share >= 1.0  # a run that was over already
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         factor = rate_factor(self.config.schedule, self.positions + self.config.batch_size, self.share)
         for group in self.trainer.optimizers[0].param_groups:

@@ -76,9 +76,9 @@ class Muon(torch.optim.Optimizer):
         beta1, beta2 = group["betas"]
         mean = state["mean"].lerp_(gradient, 1 - beta1)
         square = state["square"].lerp_(gradient * gradient, 1 - beta2)
-        scale = math.sqrt(1 - beta2 ** state["steps"]) / (1 - beta1 ** state["steps"])
+        deviation = square.sqrt().div_(math.sqrt(1 - beta2 ** state["steps"])).add_(1e-8)
         weight.mul_(1 - group["lr"] * group["weight_decay"])
-        weight.addcdiv_(mean, square.sqrt().add_(1e-8), value=-group["lr"] * scale)
+        weight.addcdiv_(mean, deviation, value=-group["lr"] / (1 - beta1 ** state["steps"]))
 
 
 def build_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:

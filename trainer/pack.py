@@ -9,7 +9,6 @@ import lzma
 import mmap
 import os
 import shutil
-import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -226,13 +225,14 @@ def open_packed(path: Path) -> PackedData:
     if meta.get("version") != VERSION:
         raise DataError(f"{path}: packed by another version of lzeval; pack it again")
     try:
-        games = np.load(path / "games.npy")
+        with (path / "games.npy").open("rb") as stream:
+            games = np.lib.format.read_array(stream, allow_pickle=False)
         size, count = int(meta["board_size"]), int(meta["positions"])
         with (path / "positions.bin").open("rb") as stream:
             mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as exc:
+    except (OSError, ValueError, TypeError, KeyError) as exc:
         raise DataError(f"{path}: the packed data set is damaged ({exc}); pack it again") from exc
-    if getattr(games, "dtype", None) != GAME:
+    if games.dtype != GAME:
         raise DataError(f"{path}: games.npy is not a list of games; pack it again")
     if len(mapped) != count * row_bytes(size) or int(games["length"].sum()) != count:
         raise DataError(f"{path}: positions.bin is not as long as meta.json says; pack it again")

@@ -34,7 +34,7 @@ def multiplies_bf16() -> bool:
 
 
 def new_network(config: NetworkConfig, board_size: int, init: str | None) -> LeelaNetwork:
-    """A fresh network, or the one of `init`, grown to the configured shape. Raises UserError."""
+    """A fresh network, or the one of `init`, grown to the configured shape; in training mode. Raises UserError."""
     shape = NetworkShape(config.blocks, config.filters, board_size)
     if init is None:
         return LeelaNetwork(shape)
@@ -42,7 +42,7 @@ def new_network(config: NetworkConfig, board_size: int, init: str | None) -> Lee
 
     network = load_network(init).network
     if network.shape == shape:
-        return network
+        return network.train()
     return grow(network, shape)
 
 
@@ -51,6 +51,12 @@ def run_folder(config: TrainConfig) -> Path:
         return Path(config.run)
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     return Path("runs") / f"{config.network.name}-{stamp}"
+
+
+def log_name(folder: Path) -> str:
+    """`csv`, and `csv-2`, `csv-3` and so on when a run goes on: Lightning empties a log's folder that it finds."""
+    sittings = len(list(folder.glob("csv*")))
+    return f"csv-{sittings + 1}" if sittings else "csv"
 
 
 def train(config: TrainConfig) -> Path:
@@ -89,7 +95,7 @@ def train(config: TrainConfig) -> Path:
             gradient_clip_val=config.clip_norm,
             log_every_n_steps=config.watch.log_every,
             logger=[
-                CSVLogger(folder, name="", version="csv"),
+                CSVLogger(folder, name="", version=log_name(folder)),
                 TensorBoardLogger(folder, name="", version="tensorboard"),
             ],
             callbacks=[ProgressLine(), Checkpoints(folder, seconds(config.watch.save_every))],

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("auto", "fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
-CPU_BATCH, GPU_BATCH = 8, 64
-"""Positions a call. Part of a match's definition: an answer may differ in its last bits with another size."""
+BATCH_SIZES = {
+    ("cpu", "fp32"): 4,
+    ("cpu", "bf16"): 16,
+    ("cuda", "fp32"): 64,
+    ("cuda", "bf16"): 64,
+    ("cuda", "fp16"): 64,
+}
+"""Positions a call, by device and precision. Matrix units want many; without them, empty places cost more than a
+full batch saves. Part of a match's definition: an answer may differ in its last bits with another size.
+"""
 CHECKED_POSITIONS = 64
 LARGEST_VALUE_SHIFT = 0.03
 """Mean distance of bf16 values from fp32 ones, -1 to 1, beyond which bf16 is not used."""
@@ -88,8 +96,9 @@ def plan_evaluator(
     info = EvaluatorInfo(
         loaded.name, loaded.sha256, shape.blocks, shape.filters, shape.board_size, "", "", "fp32"
     )
-    plan = _on_gpu(network, info, batch_size) if _use_gpu(device) else _on_cpu(loaded, info, batch_size)
-    return _with_precision(plan, precision)
+    plan = _on_gpu(network, info) if _use_gpu(device) else _on_cpu(loaded, info)
+    plan = _with_precision(plan, precision)
+    return plan if batch_size is None else replace(plan, batch_size=batch_size)
 
 
 def _use_gpu(device: str) -> bool:
@@ -104,27 +113,28 @@ def _use_gpu(device: str) -> bool:
     return False
 
 
-def _on_cpu(loaded: LoadedNetwork, info: EvaluatorInfo, batch_size: int | None) -> EvaluatorPlan:
+def _on_cpu(loaded: LoadedNetwork, info: EvaluatorInfo) -> EvaluatorPlan:
     from engines.evaluator.openvino_backend import convert
 
-    return EvaluatorPlan(info, "cpu", "fp32", batch_size or CPU_BATCH, str(convert(loaded)), None)
+    return EvaluatorPlan(info, "cpu", "fp32", BATCH_SIZES["cpu", "fp32"], str(convert(loaded)), None)
 
 
-def _on_gpu(network: str | Path, info: EvaluatorInfo, batch_size: int | None) -> EvaluatorPlan:
-    return EvaluatorPlan(info, "cuda", "fp32", batch_size or GPU_BATCH, None, str(network))
+def _on_gpu(network: str | Path, info: EvaluatorInfo) -> EvaluatorPlan:
+    return EvaluatorPlan(info, "cuda", "fp32", BATCH_SIZES["cuda", "fp32"], None, str(network))
 
 
 def _with_precision(plan: EvaluatorPlan, wanted: str) -> EvaluatorPlan:
     if wanted == "fp32":
         return plan
-    fast = replace(plan, precision="fp16" if plan.device == "cuda" and wanted == "auto" else "bf16")
+    precision = "fp16" if plan.device == "cuda" and wanted == "auto" else "bf16"
+    fast = replace(plan, precision=precision, batch_size=BATCH_SIZES[plan.device, precision])
     if plan.device == "cpu":
         from engines.evaluator.openvino_backend import multiplies_bf16
 
         if not multiplies_bf16():
             note = "this processor has no bf16 arithmetic" if wanted == "bf16" else ""
             return replace(plan, info=replace(plan.info, note=note))
-    agreement, shift = compare(plan, fast)
+    agreement, shift = compare(replace(plan, batch_size=fast.batch_size), fast)
     if agreement < LOWEST_AGREEMENT or shift > LARGEST_VALUE_SHIFT:
         note = f"{fast.precision} refused: best move kept in {agreement:.0%}, values {shift:.3f} apart on average"
         return replace(plan, info=replace(plan.info, note=note))
@@ -132,7 +142,10 @@ def _with_precision(plan: EvaluatorPlan, wanted: str) -> EvaluatorPlan:
 
 
 def compare(one: EvaluatorPlan, other: EvaluatorPlan) -> tuple[float, float]:
-    """Share of positions with the same best move, and the mean distance of values (-1 to 1)."""
+    """Share of positions with the same best move, and the mean distance of values (-1 to 1).
+
+    Both plans are for batches of one size.
+    """
     planes = sample_planes(one.info.board_size, CHECKED_POSITIONS)
     first, second = one.build(), other.build()
     agreement, shift = [], []

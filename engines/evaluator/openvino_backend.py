@@ -7,6 +7,7 @@ processes start without torch.
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,10 @@ def convert(loaded: LoadedNetwork, folder: Path | None = None) -> Path:
         return file
     size = loaded.network.shape.board_size
     example = torch.zeros(2, 18, size, size)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # OpenVINO traces in a way that newer versions of torch advise against
         model = ov.convert_model(InferenceGraph(loaded.network).eval(), example_input=example)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

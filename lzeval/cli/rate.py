@@ -18,6 +18,12 @@ def rate(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="CSV", help="Write the table to this CSV file as well.")
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="PNG", help="Draw how the estimate settled (two players; .png, .svg, .pdf)."
+        ),
+    ] = None,
 ) -> None:
     """Rate the players of SGF records: Elo with 95 % intervals, from this program's games or any other's.
 
@@ -26,7 +32,13 @@ def rate(
     from tournaments.records import read_games
     from tournaments.tables import build_table, render, write_ratings
 
-    table = build_table(read_games(paths))
+    games = list(read_games(paths))
+    table = build_table(games)
+    if plot is not None:
+        from tournaments.plots import plot_course
+        from tournaments.results import GameRecord
+
+        plot_course([game for game in games if isinstance(game, GameRecord)], plot)
     if out is not None:
         write_ratings(table, out)
     if as_json:

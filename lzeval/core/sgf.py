@@ -40,7 +40,7 @@ class Record(NamedTuple):
     counts: npt.NDArray[np.int64]
     """`[2]`: how many of either are filled in."""
     facts: npt.NDArray[np.float64]
-    """`[4]`: size, komi (NaN if not given), handicap (0 to 625), winner (0 unknown, BLACK, WHITE)."""
+    """`[4]`: size (0 if none is usable), komi (NaN if not given, or beyond 625), handicap (0 to 625), winner (0 unknown, BLACK, WHITE)."""
 
 
 def new_record() -> Record:
@@ -135,17 +135,17 @@ def _number(text: Bytes, start: int, end: int) -> float:
 
 @jit
 def _square_size(text: Bytes, start: int, end: int) -> float:
-    """The board size in `text[start:end]`, `19` or `19:19`; NaN if no square board of a usable size is meant."""
+    """The board size in `text[start:end]`, `19` or `19:19`; 0 if no square board of a usable size is meant."""
     number = _number(text, start, end)
     for at in range(start, end):
         if text[at] == 58 and _number(text, at + 1, end) != number:
-            return np.nan
-    return number if 2 <= number <= 25 and number == np.floor(number) else np.nan
+            return 0.0
+    return number if 2 <= number <= 25 and number == np.floor(number) else 0.0
 
 
 @jit
 def _root_size(text: Bytes, start: int) -> float:
-    """What SZ says in the root of the tree at `start`, wherever it stands; 19 if nothing, NaN if nothing usable."""
+    """What SZ says in the root of the tree at `start`, wherever it stands; 19 if nothing, 0 if nothing usable."""
     at, name, after_value = start + 1, 0, False
     while at < text.shape[0]:
         byte = text[at]
@@ -235,15 +235,9 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
     if at >= text.shape[0]:
         return at, NO_GAME
     record.counts[:] = 0
-    record.facts[0], record.facts[1], record.facts[2], record.facts[3] = (
-        _root_size(text, at),
-        np.nan,
-        0.0,
-        0.0,
-    )
-    problem, name, depth = OK, 0, 0
-    if np.isnan(record.facts[0]):
-        problem = BAD_SIZE
+    size = _root_size(text, at)
+    record.facts[0], record.facts[1], record.facts[2], record.facts[3] = size, np.nan, 0.0, 0.0
+    problem, name, depth = OK if size else BAD_SIZE, 0, 0
     after_value = False
     while at < text.shape[0]:
         byte = text[at]
@@ -254,7 +248,7 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
             after_value = True
             at = end
         elif 65 <= byte <= 90:
-            name = _longer_name(name, byte, after_value)
+            name = ((0 if after_value else name) * 32 + byte - 64) & 0xFFFFF
             after_value = False
         elif byte == 59:
             name = 0
@@ -273,7 +267,7 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
 def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) -> int:
     """Note one property value. Returns OK or a problem."""
     size = int(record.facts[0])
-    if name in (_B, _W):
+    if name == _B or name == _W:
         index = _point(text, start, end, size)
         if index < 0:
             return BAD_POINT
@@ -282,7 +276,7 @@ def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) ->
         record.moves[record.counts[0], 0] = BLACK if name == _B else WHITE
         record.moves[record.counts[0], 1] = index
         record.counts[0] += 1
-    elif name in (_AB, _AW, _AE):
+    elif name == _AB or name == _AW or name == _AE:
         colour = BLACK if name == _AB else (WHITE if name == _AW else 0)
         if record.counts[0]:
             return LATE_SETUP
@@ -292,7 +286,8 @@ def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) ->
         if _square_size(text, start, end) != record.facts[0]:
             return BAD_SIZE  # the moves so far were read on another board
     elif name == _KM:
-        record.facts[1] = _number(text, start, end)
+        number = _number(text, start, end)
+        record.facts[1] = number if abs(number) <= 625 else np.nan
     elif name == _HA:
         number = _number(text, start, end)
         record.facts[2] = number if 0 <= number <= 625 else 0.0

@@ -1,0 +1,147 @@
+"""Who may import whom, and what the command line must not load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.weights_files import as_lines, tiny_weights, write_lines
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("lzeval", "trainer", "engines", "tournaments")
+
+LAYERS = {
+    "lzeval.core": (),
+    "lzeval.net": ("lzeval.core",),
+    "trainer": ("lzeval.core", "lzeval.net"),
+    "engines.gtp": ("lzeval.core",),
+    "engines.search": ("lzeval.core",),
+    "engines.evaluator": ("lzeval.core", "lzeval.net"),
+    "engines": ("lzeval.core",),
+    "tournaments": ("lzeval.core", "engines"),
+    "lzeval.cli": ("lzeval.core", "lzeval.net", "trainer", "engines", "tournaments"),
+    "lzeval.__main__": ("lzeval.cli",),
+    "lzeval.version": (),
+    "lzeval": (),
+}
+"""A module of the part on the left (the longest name that fits) may import itself and what is on the right."""
+
+ALLOWED_ONCE = {("trainer.evaluate", "engines.evaluator")}
+"""Exceptions: (module, part)."""
+
+WITHOUT_TORCH = ("lzeval.core", "engines.gtp", "engines.search", "tournaments")
+TORCH = ("torch", "pytorch_lightning", "lightning")
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))}
+
+
+def imports(module: str, *, top_only: bool = False) -> Iterator[str]:
+    """Every module that the file imports anywhere, in functions and for type checking, too, unless `top_only`."""
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    for node in tree.body if top_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            assert node.module is not None
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in FILES else node.module
+
+
+def is_within(module: str, part: str) -> bool:
+    return module == part or module.startswith(part + ".")
+
+
+def part_of(module: str) -> str:
+    return max((part for part in LAYERS if is_within(module, part)), key=len)
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_point_downwards(module: str) -> None:
+    part = part_of(module)
+    allowed = (part, "lzeval.version", *LAYERS[part])
+    for imported in imports(module):
+        if imported.split(".")[0] not in PACKAGES or (module, part_of(imported)) in ALLOWED_ONCE:
+            continue
+        assert any(is_within(imported, name) for name in allowed), f"{module} imports {imported}"
+
+
+def test_the_parts_do_not_import_each_other_in_circles() -> None:
+    """Of the table itself: whoever edits it keeps an order of layers."""
+    parts = list(LAYERS)
+    reached = {part: set(LAYERS[part]) for part in parts}
+    for _ in parts:
+        for part in parts:
+            reached[part] |= {further for lower in reached[part] for further in reached[lower]}
+    assert not [part for part in parts if part in reached[part]]
+
+
+def test_nobody_imports_the_command_line() -> None:
+    users = {module for module in FILES for imported in imports(module) if is_within(imported, "lzeval.cli")}
+    assert {module for module in users if not is_within(module, "lzeval.cli")} == {"lzeval.__main__"}
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if any(is_within(m, part) for part in WITHOUT_TORCH)])
+def test_no_torch_where_games_are_played(module: str) -> None:
+    assert not [name for name in imports(module) if name.split(".")[0] in TORCH]
+
+
+def imported_at_once(module: str) -> set[str]:
+    """What Python has imported when it has imported `module`: not what is imported in functions."""
+    found: set[str] = set()
+    todo = [module]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += name.split(".")[:1] if "." in name else []
+            todo += imports(name, top_only=True) if name in FILES else []
+    return found
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if any(is_within(m, part) for part in WITHOUT_TORCH)])
+def test_importing_what_plays_games_does_not_import_torch(module: str) -> None:
+    assert not imported_at_once(module) & set(TORCH)
+
+
+def test_the_check_sees_the_whole_project() -> None:
+    parts = {part_of(module) for module in FILES}
+    assert parts == set(LAYERS)
+    assert "torch" in set(imports("lzeval.net.network"))
+    assert "trainer.run" in set(imports("lzeval.cli.train"))  # inside of a function
+
+
+REPORT = """
+import sys
+from lzeval.cli.main import main
+try:
+    main()
+finally:
+    heavy = "torch", "numba", "pandas", "openvino"
+    print("loaded:", *(name for name in heavy if name in sys.modules), file=sys.stderr)
+"""
+
+
+QUICK = [["--help"], ["--version"], ["weights", "info", "WEIGHTS"], ["train", "--help"]]
+
+
+@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
+def test_quick_commands_load_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "net.txt", as_lines(tiny_weights()))
+    command = [sys.executable, "-c", REPORT, *(str(file) if a == "WEIGHTS" else a for a in arguments)]
+    outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout
+    assert outcome.stderr.splitlines()[-1].split() == ["loaded:"]

@@ -1,0 +1,414 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from lzeval.cli.main import main
+from lzeval.core.weights import NetworkShape
+from lzeval.net.leela import write_network
+from tests.fakes.weights_files import lived_in_network
+from tournaments.records import read_games
+from tournaments.results import GameRecord
+
+ROOT = Path(__file__).resolve().parents[1]
+GAMES = 12
+OPTIONS = ["--games", GAMES, "--visits", 12, "--size", 9, "--resign", 0, "--move-limit", 250]
+OPTIONS += ["--openings", "book.txt", "--precision", "fp32", "--device", "cpu", "--threads", 2]
+DEADLINE_S = 120.0
+POSIX_ONLY = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kills processes as Linux does")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two networks, a book, and a cache of its own."""
+    folder = tmp_path_factory.mktemp("match")
+    for name, seed in (("one", 1), ("two", 2)):
+        write_network(lived_in_network(seed, NetworkShape(1, 4, 9)), folder / f"{name}.txt")
+    write_network(lived_in_network(3, NetworkShape(1, 4, 5)), folder / "five.txt")
+    (folder / "book.txt").write_text("C3 G7\nE5\nC7 G3 C3\nD4 F6\n")
+    return folder
+
+
+def environment(place: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(place / "cache"), "COLUMNS": "100"}
+
+
+def command(out: str, *others: object) -> list[str]:
+    arguments = ["match", "one.txt", "two.txt", *OPTIONS, "--out", out, *others]
+    return [sys.executable, "-m", "lzeval", *map(str, arguments)]
+
+
+def run(
+    place: Path, arguments: list[str], before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        arguments,
+        cwd=place,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        preexec_fn=before,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(place: Path) -> Path:
+    """A match that nothing disturbed; what it printed is in `output.json`."""
+    outcome = run(place, command("whole", "--json"))
+    assert outcome.returncode == 0, outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    (place / "whole-output.json").write_text(outcome.stdout)
+    return place / "whole"
+
+
+def games_in(folder: Path) -> dict[str, str]:
+    """The text of every game in a match's folder without its date, by file name."""
+    texts = {file.name: file.read_text("utf-8") for file in (folder / "match.games").glob("*.sgf")}
+    return {name: re.sub(r"DT\[[^]]*\]|Date [-\d]+", "", text) for name, text in texts.items()}
+
+
+def records_in(folder: Path) -> list[GameRecord]:
+    return [game for game in read_games([folder / "match.games"]) if isinstance(game, GameRecord)]
+
+
+def test_what_a_match_leaves_behind(whole: Path) -> None:
+    names = {path.name for path in whole.iterdir()}
+    assert names == {"match.json", "match.ctl", "match.games", "results.csv", "ratings.csv"}
+    assert sorted(games_in(whole)) == [f"0_{n:02}.sgf" for n in range(GAMES)]
+    with (whole / "results.csv").open(newline="") as file:
+        assert [row["game"] for row in csv.DictReader(file)] == [f"0_{n:02}" for n in range(GAMES)]
+    settings = json.loads((whole / "match.json").read_text())
+    assert settings["games"] == GAMES
+    assert [player["code"] for player in settings["settings"]["players"]] == ["one", "two"]
+
+
+def test_pairs_share_an_opening_and_swap_colours(whole: Path) -> None:
+    records = records_in(whole)
+    for first, second in zip(records[::2], records[1::2], strict=True):
+        assert (first.black, first.white) == ("one", "two") == (second.white, second.black)
+        assert first.opening == second.opening
+        assert first.pair == second.pair
+        length = len(first.opening.split())
+        assert first.moves[:length] == second.moves[:length]
+    assert len({record.opening for record in records[: GAMES * 2 // 3 : 2]}) == 4
+    assert len({record.moves for record in records}) == GAMES
+
+
+def test_the_printed_table_is_the_rated_games(whole: Path, place: Path) -> None:
+    printed = json.loads((place / "whole-output.json").read_text())
+    again = run(place, [sys.executable, "-m", "lzeval", "rate", "whole/match.games", "--json"])
+    assert again.returncode == 0, again.stderr
+    rated = json.loads(again.stdout)
+    assert {key: printed[key] for key in rated} == rated
+    assert set(printed) - set(rated) == {"match", "settings"}
+
+
+def test_a_finished_match_is_not_played_again(whole: Path, place: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (whole / "match.games").iterdir()}
+    outcome = run(place, command("whole"))
+    assert outcome.returncode == 0, outcome.stderr
+    assert {path: path.stat().st_mtime_ns for path in (whole / "match.games").iterdir()} == before
+
+
+# Interruptions
+
+
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not happened():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "ended before it could be killed"
+        time.sleep(0.02)
+
+
+def begin(place: Path, out: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command(out),
+        cwd=place,
+        env=environment(place),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def children_of(parent: int) -> list[int]:
+    """Processes that `parent` started, from Linux's own table."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = status.read_text()
+        except OSError:
+            continue
+        if int(text.rpartition(")")[2].split()[1]) == parent:
+            found.append(int(status.parent.name))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@POSIX_ONLY
+def test_killed_twice_and_played_to_the_end(whole: Path, place: Path) -> None:
+    """The whole group at once, then the parent alone: the games are those of an undisturbed match."""
+    folder = place / "killed"
+    process = begin(place, "killed")
+    wait_for(lambda: len(children_of(process.pid)) >= 2, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    process = begin(place, "killed")
+    wait_for(lambda: any((folder / "match.games").glob("*.sgf")), process)
+    workers = children_of(process.pid)
+    assert len(workers) >= 2
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_alive, workers))
+    assert 0 < len(games_in(folder)) < GAMES
+
+    outcome = run(place, command("killed"))
+    assert outcome.returncode == 0, outcome.stderr
+    assert games_in(folder) == games_in(whole)
+    assert not list((folder / "match.games").glob(".*"))
+
+
+@POSIX_ONLY
+def test_a_full_disk_stops_the_match_and_loses_nothing(whole: Path, place: Path) -> None:
+    """Games longer than what a file may hold cannot be written; the match says so, and goes on later."""
+    import resource
+
+    sizes = sorted(file.stat().st_size for file in (whole / "match.games").glob("*.sgf"))
+    limit = sizes[len(sizes) // 2] - 1
+    assert (whole / "match.json").stat().st_size < limit
+
+    def cramped() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    outcome = run(place, command("full"), cramped)
+    assert outcome.returncode == 2, outcome.stderr
+    assert "lzeval: the match has stopped: " in outcome.stderr
+    assert "File too large" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    there = games_in(place / "full")
+    assert len(there) < GAMES
+    outcome = run(place, command("full"))
+    assert outcome.returncode == 0, outcome.stderr
+    assert games_in(place / "full") == games_in(whole)
+
+
+@POSIX_ONLY
+def test_a_worker_that_dies_is_no_traceback(whole: Path, place: Path) -> None:
+    process = subprocess.Popen(
+        command("orphan"),
+        cwd=place,
+        env=environment(place),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    wait_for(
+        lambda: len(children_of(process.pid)) >= 3, process
+    )  # two workers, and multiprocessing's tracker
+    os.kill(max(children_of(process.pid)), signal.SIGKILL)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 2
+    assert re.search(r"lzeval: worker \d: died \(exit status -9\); the same command goes on", errors.decode())
+    assert b"Traceback" not in errors
+
+
+# Mistakes
+
+
+def complain(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[object],
+) -> str:
+    """The one line that the command ends with."""
+    monkeypatch.chdir(place)
+    for name, value in environment(place).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["lzeval", "match", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("lzeval: ")
+    return said.err.removeprefix("lzeval: ").strip()
+
+
+SMALL = ["--size", 9, "--openings", "none", "--precision", "fp32", "--device", "cpu"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["one.txt", "two.txt", *SMALL, "--games", 3], "--games 3: must be an even number"),
+        (["one.txt", "two.txt", *SMALL, "--games", 0], "--games 0: must be an even number"),
+        (["one.txt", "two.txt", *SMALL, "--games", -2], "--games -2: must be an even number"),
+        (["one.txt", "two.txt", *SMALL, "--visits", 0], "a limit is needed"),
+        (["one.txt", "two.txt", *SMALL, "--visits", -1], "--visits -1: must be at least 1"),
+        (["one.txt", "two.txt", *SMALL, "--threads", 0], "--threads 0: must be at least 1"),
+        (["one.txt", "two.txt", *SMALL, "--resign", 50], "--resign 50: must be a percentage"),
+        (["one.txt", "two.txt", *SMALL, "--komi", "nan"], "--komi nan: must be whole or half"),
+        (["one.txt", "two.txt", *SMALL, "--komi", 0.3], "--komi 0.3: must be whole or half"),
+        (["one.txt", "two.txt", *SMALL, "--seed", -1], "--seed -1: must be 0 or more"),
+        (["one.txt", "two.txt", "--size", 30], "--size 30: must be from 2 to 25"),
+        (["one.txt", "two.txt", "--size", 9], "the bundled openings are for 19x19"),
+        (["one.txt", "two.txt", *SMALL[:2], "--openings", "no.txt"], "openings 'no.txt' cannot be read"),
+        (["one.txt", "two.txt", *SMALL[:2], "--openings", "one.txt"], "one.txt, line 1: '1' is not a vertex"),
+        (["one.txt", "smal", *SMALL], "there is no network 'smal'"),
+        (["one.txt", "book.txt", *SMALL], "book.txt"),
+        (["one.txt", "five.txt", *SMALL], "five.txt: a network for 5x5 boards cannot play on 9x9"),
+        (["one.txt", "two.txt"], "one.txt: a network for 9x9 boards cannot play on 19x19"),
+        (["one.txt", "two.txt", *SMALL, "--precision", "half"], "precision 'half' is not one of"),
+        (
+            ["one.txt", "two.txt", *SMALL, "--out", "book.txt"],
+            "book.txt: cannot hold a match (Not a directory)",
+        ),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_and_nothing_written(
+    arguments: list[object],
+    message: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = sorted(path for path in place.rglob("*") if "cache" not in path.parts)
+    said = complain(place, monkeypatch, capsys, arguments)
+    assert message in said
+    assert sorted(path for path in place.rglob("*") if "cache" not in path.parts) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--visits", 13], "visits was 12, is 13"),
+        (["--komi", 6.5], "komi was 7.5, is 6.5"),
+        (["--seed", 9], "seed was 1, is 9"),
+        (["--openings", "none"], "openings was book.txt, is none"),
+    ],
+)
+def test_another_match_in_the_folder(
+    change: list[object],
+    message: str,
+    whole: Path,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = (whole / "match.json").read_bytes()
+    said = complain(place, monkeypatch, capsys, ["one.txt", "two.txt", *OPTIONS, "--out", "whole", *change])
+    assert said == f"whole: holds a different match: {message}; choose another --out"
+    assert (whole / "match.json").read_bytes() == before
+
+
+def test_the_other_way_round_is_another_match(
+    whole: Path, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = complain(place, monkeypatch, capsys, ["two.txt", "one.txt", *OPTIONS, "--out", "whole"])
+    assert "holds a different match: players was one (" in said
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"notes.txt": "mine"}, "is not empty and holds no match"),
+        ({"match.json": "{"}, "match.json: cannot be read"),
+        ({"match.json": "[1]"}, "match.json: cannot be read"),
+        ({"match.json": '{"settings": 3}'}, "match.json: cannot be read"),
+        (
+            {"match.json": None, "match.games/mine.sgf": "(;GM[1]SZ[9];B[aa])"},
+            "mine.sgf: is not of this match",
+        ),
+        ({"match.json": None, "match.games/0_01.sgf": "(;GM[1]"}, "0_01.sgf: cannot be read; remove it"),
+        (
+            {"match.json": None, "match.games/0_01.sgf": "(;GM[1]SZ[9];B[aa])"},
+            "0_01.sgf: is not of this match",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_what_else_may_be_in_the_folder(
+    files: Mapping[str, str | None],
+    message: str,
+    whole: Path,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A name without content is a copy of the undisturbed match's file."""
+    for name, text in files.items():
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_text((whole / name).read_text() if text is None else text)
+    monkeypatch.setattr("lzeval.cli.match._progress_bar", _NoBar)
+    said = complain(place, monkeypatch, capsys, ["one.txt", "two.txt", *OPTIONS, "--out", tmp_path])
+    assert message in said
+    assert all((tmp_path / name).read_text() == text for name, text in files.items() if text is not None)
+
+
+class _NoBar:
+    """Instead of a progress bar."""
+
+    def __init__(self, planned: object) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.engine
+def test_the_real_ringmaster_plays_our_control_file(
+    ringmaster: list[str], whole: Path, place: Path, tmp_path: Path
+) -> None:
+    text = (whole / "match.ctl").read_text()
+    (tmp_path / "match.ctl").write_text(text)
+    wrapper = tmp_path / "bin" / "lzeval"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lzeval "$@"\n')
+    wrapper.chmod(0o755)
+    variables = environment(place)
+    variables["PATH"] = f"{wrapper.parent}{os.pathsep}{variables['PATH']}"
+    outcome = subprocess.run(
+        [*ringmaster, "-g", "2", "-q", "match.ctl", "run"],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert shutil.which("lzeval", path=variables["PATH"])
+    games = records_in(tmp_path)
+    assert [(game.black, game.white) for game in games] == [("one", "two"), ("two", "one")]
+    assert "one v two (2/12 games)" in (tmp_path / "match.report").read_text()

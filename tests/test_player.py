@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from engines.evaluator.base import Answer, Planes
+from engines.gtp.error_stream import ErrorStream
+from engines.gtp.heatmap import parse_heatmap
+from engines.gtp.server import GtpServer
+from engines.player import NetworkPlayer, PlayerOptions
+from engines.search.choice import Habits
+from engines.search.searcher import Limits
+from lzeval.core.board import BLACK, EMPTY, Game
+from lzeval.core.points import format_vertex, parse_vertex
+from tests.fakes.evaluators import HashEvaluator, SteadyEvaluator
+from tests.reference_search import ReferenceSearch, sent_to
+
+SIZE = 9
+OPTIONS = PlayerOptions(Limits(40), Habits(resign=0.0, dumb_pass=True), seed=5)
+
+
+def talk(player: NetworkPlayer, *commands: str) -> list[str]:
+    """What the server says to each command, `= ` left out; heatmaps come on its error stream, last."""
+    output, errors = io.BytesIO(), io.BytesIO()
+    data = io.BytesIO("\n".join(commands).encode())
+    GtpServer(lambda: player, data, output, ErrorStream(errors), name="x", version="1").serve()
+    said = [
+        text.removeprefix("= ").removeprefix("=") for text in output.getvalue().decode().split("\n\n")[:-1]
+    ]
+    return [*said, errors.getvalue().decode()]
+
+
+def fresh(options: PlayerOptions = OPTIONS, salt: int = 0) -> NetworkPlayer:
+    return NetworkPlayer(HashEvaluator(SIZE, salt=salt), options)
+
+
+def test_it_plays_what_the_search_finds() -> None:
+    """Through several moves of one game, with the opponent's between them."""
+    player, game = fresh(), Game(SIZE)
+    judge = ReferenceSearch(HashEvaluator(SIZE).opinion, OPTIONS.seed, dumb_pass=True)
+    for reply in ("C3", "G7", "F5", "D4"):
+        judge.think(game, BLACK, 40)
+        best = judge.best()
+        assert talk(player, "genmove b")[0] == format_vertex(best, SIZE)
+        game.play(game.to_move, best)
+        if game.is_legal(game.to_move, parse_vertex(reply, SIZE)):
+            game.play(game.to_move, parse_vertex(reply, SIZE))
+            assert talk(player, f"play w {reply}")[0] == ""
+
+
+def test_the_same_seed_gives_the_same_game() -> None:
+    moves = [["genmove b", "genmove w"] * 3 for _ in range(2)]
+    assert talk(fresh(), *moves[0]) == talk(fresh(), *moves[1])
+    other = PlayerOptions(OPTIONS.limits, OPTIONS.habits, seed=6)
+    assert talk(fresh(), *moves[0]) != talk(fresh(other), *moves[0])
+
+
+def test_a_cleared_board_begins_anew() -> None:
+    player = fresh()
+    first = talk(player, "genmove b", "genmove w")
+    assert talk(player, "clear_board", "genmove b", "genmove w")[1:] == first
+
+
+def test_taking_back() -> None:
+    player = fresh()
+    said = talk(player, "play b C3", "play w G7", "undo", "play w G7", "undo", "undo", "undo")
+    assert said[:6] == [""] * 6
+    assert said[6] == "? cannot undo"
+    assert not any(player.stones())
+
+
+def test_moves_for_either_colour_at_any_time() -> None:
+    said = talk(fresh(), "genmove w", "genmove w", "genmove b", "final_score")
+    assert all(parse_vertex(move, SIZE) >= 0 for move in said[:3])
+
+
+def test_illegal_moves_and_other_sizes_change_nothing() -> None:
+    player = fresh()
+    said = talk(player, "play b C3", "play w C3", "boardsize 19", "boardsize 9")
+    assert said[1] == "? illegal move"
+    assert said[2].startswith("? ")
+    assert said[3] == ""
+    assert not any(player.stones())
+
+
+def test_handicap_is_not_taken_back() -> None:
+    player = fresh()
+    said = talk(player, "fixed_handicap 3", "undo", "genmove w")
+    assert len(said[0].split()) == 3
+    assert said[1] == "? cannot undo"
+    assert sum(cell != EMPTY for cell in player.stones()) == 4
+
+
+def unturned(
+    evaluator: HashEvaluator, game: Game, symmetry: int
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:
+    """Policy and value of the position as the network sees it under a symmetry."""
+    planes = np.zeros((18, SIZE, SIZE), np.uint8)
+    flat = planes.reshape(18, -1)
+    for age, stones in enumerate(game.boards[::-1][:8]):
+        for point in range(SIZE * SIZE):
+            cell = stones[sent_to(point, symmetry, SIZE)]
+            if cell != EMPTY:
+                flat[age + (0 if cell == game.to_move else 8), point] = 1
+    planes[16 if game.to_move == BLACK else 17] = 1
+    shown, value = evaluator.opinion(planes)
+    policy = np.zeros(SIZE * SIZE + 1)
+    for point in range(SIZE * SIZE):
+        policy[sent_to(point, symmetry, SIZE)] = shown[point]
+    policy[-1] = shown[-1]
+    return policy, (1 + value) / 2
+
+
+@pytest.mark.parametrize("symmetry", ["", "0", "3", "7", "average"])
+def test_a_heatmap_is_the_network(symmetry: str) -> None:
+    game = Game(SIZE)
+    plays = ["b C3", "w G7", "b D4", "w pass", "b E5"]
+    for play in plays:
+        colour, vertex = play.split()
+        game.play(1 if colour == "b" else 2, parse_vertex(vertex, SIZE))
+    evaluator = HashEvaluator(SIZE)
+    wanted = range(8) if symmetry == "average" else [int(symmetry or 0)]
+    views = [unturned(evaluator, game, number) for number in wanted]
+    policy = np.mean([view[0] for view in views], axis=0)
+    policy[:-1][game.stones[:-1] != EMPTY] = 0
+    drawn = talk(fresh(), *(f"play {play}" for play in plays), f"heatmap {symmetry}".strip())[-1]
+    found = parse_heatmap(drawn, SIZE)
+    assert np.abs(np.array([*found.policy, found.pass_policy]) - np.floor(policy * 1000)).max() <= 1
+    assert found.winrate == pytest.approx(np.mean([view[1] for view in views]), abs=1e-5)
+
+
+def test_a_heatmap_leaves_the_game_alone() -> None:
+    assert talk(fresh(), "heatmap", "genmove b")[1] == talk(fresh(), "genmove b")[0]
+
+
+def test_resigning_and_describing() -> None:
+    options = PlayerOptions(Limits(10, 20), Habits(resign=0.1), seed=1)
+    player = NetworkPlayer(SteadyEvaluator(5, black_value=-0.95), options)
+    moves = [
+        f"play {'bw'[n % 2]} {vertex}" for n, vertex in enumerate(["A1", "B2", "C3", "D4", "E5", "A3", "C1"])
+    ]
+    said = talk(player, *moves, "genmove b", "gomill-describe_engine", "gomill-explain_last_move")
+    assert said[7].lower() == "resign"
+    assert "steady" in said[8]
+    assert "10 visits, 20 playouts" in said[8]
+    assert said[9].startswith("winrate 2.5")
+
+
+class Failing:
+    """Fails once, as a device that has run out of memory does."""
+
+    def __init__(self) -> None:
+        self._good = HashEvaluator(SIZE)
+        self.info, self.batch_size, self.countdown = self._good.info, 1, 10
+
+    def evaluate(self, planes: Planes) -> Answer:
+        self.countdown -= 1
+        if self.countdown == 0:
+            raise MemoryError
+        return self._good.evaluate(planes)
+
+
+def test_a_failure_costs_one_move() -> None:
+    player = NetworkPlayer(Failing(), OPTIONS)
+    said = talk(player, "genmove b", "genmove b")
+    assert said[0].startswith("? internal error")
+    assert parse_vertex(said[1], SIZE) >= 0

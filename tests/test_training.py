@@ -1,0 +1,203 @@
+"""Whole runs of a tiny network on games whose next move can be read off the board."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lzeval.core.board import BLACK, WHITE, Game
+from lzeval.core.errors import UserError
+from lzeval.net.checkpoint import load_network
+from lzeval.net.leela import write_network
+from lzeval.net.network import LeelaNetwork, NetworkShape
+from tests.make_games import sgf_text
+from trainer.config import (
+    DataConfig,
+    HardwareConfig,
+    NetworkConfig,
+    ScheduleConfig,
+    TrainConfig,
+    WatchConfig,
+    stored,
+)
+from trainer.data import TensorBatch
+from trainer.module import GoModule
+from trainer.run import new_network, train
+
+SIZE, BATCH, STEPS = 5, 16, 20
+
+
+def simple_games(count: int, seed: int) -> str:
+    """Both sides answer beside the last stone, in reading order; the first stone is random and tells who wins."""
+    rng, texts = Random(seed), []
+    for _ in range(count):
+        game, colour = Game(SIZE), BLACK
+        move = rng.randrange(SIZE * SIZE)
+        first = move
+        for _ in range(12):
+            game.play(colour, move)
+            colour = BLACK + WHITE - colour
+            move = next(
+                m for m in ((move + step) % SIZE**2 for step in range(1, SIZE**2)) if game.is_legal(colour, m)
+            )
+        texts.append(sgf_text(SIZE, game.moves, "B+1.5" if first % SIZE < SIZE // 2 else "W+1.5"))
+    return "".join(texts)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("records")
+    (folder / "train.sgf").write_text(simple_games(40, seed=1), encoding="utf-8")
+    (folder / "holdout.sgf").write_text(simple_games(6, seed=2), encoding="utf-8")
+    return folder
+
+
+def settings(records: Path, run: Path, steps: int = STEPS, **changes: Any) -> TrainConfig:
+    config = TrainConfig(
+        network=NetworkConfig("tiny", blocks=1, filters=8),
+        schedule=ScheduleConfig("constant", warmup=4 * BATCH, hold=1.0),
+        hardware=HardwareConfig(accelerator="cpu", devices=1, precision="fp32", threads=1),
+        data=DataConfig(str(records / "train.sgf"), None, str(records / "cache"), SIZE),
+        watch=WatchConfig(log_every=1, evaluate_every=8 * BATCH, evaluate_on=64, save_every="1h"),
+        run=str(run),
+        batch_size=BATCH,
+        max_positions=steps * BATCH,
+    )
+    for name, value in changes.items():
+        setattr(config, name, value)
+    return config
+
+
+def logged(run: Path, name: str) -> list[float]:
+    """The column `name` of the logs of all the run's sittings, in the order of steps."""
+    found: list[float] = []
+    for file in sorted(run.glob("csv*/metrics.csv")):
+        with file.open(encoding="utf-8", newline="") as stream:
+            found += [float(row[name]) for row in csv.DictReader(stream) if row.get(name)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run from start to end."""
+    run = tmp_path_factory.mktemp("run")
+    assert train(settings(records, run)) == run / "latest.ckpt"
+    return run
+
+
+def state(checkpoint: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    return loaded
+
+
+def test_the_loss_falls(finished: Path) -> None:
+    losses = logged(finished, "train/policy_loss")
+    assert len(losses) == STEPS
+    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
+    assert logged(finished, "positions") == [BATCH * step for step in range(STEPS)]
+
+
+def test_the_checkpoint_is_a_network(finished: Path) -> None:
+    loaded = load_network(finished / "latest.ckpt")
+    assert loaded.network.shape == NetworkShape(1, 8, SIZE)
+    weights = state(finished / "latest.ckpt")["state_dict"]
+    for name, value in loaded.network.state_dict().items():
+        assert torch.equal(value, weights[f"network.{name}"])
+    assert not list(finished.glob("*.partial"))
+
+
+def assert_same_training(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Weights, normalisation and the optimiser's state, to the bit; and how far the run is."""
+    assert first["lzeval"]["positions"] == second["lzeval"]["positions"]
+    assert first["global_step"] == second["global_step"]
+    for name, value in first["state_dict"].items():
+        assert torch.equal(value, second["state_dict"][name]), name
+    ours, theirs = (found["optimizer_states"][0]["state"] for found in (first, second))
+    for number, memory in ours.items():
+        for name, value in memory.items():
+            assert torch.as_tensor(value).equal(torch.as_tensor(theirs[number][name])), (number, name)
+
+
+def test_an_interrupted_run_ends_where_the_uninterrupted_one_does(
+    records: Path, finished: Path, tmp_path: Path
+) -> None:
+    train(settings(records, tmp_path, STEPS // 2))
+    train(stored(str(tmp_path), [f"max_positions={STEPS * BATCH}"]))
+    assert len(list(tmp_path.glob("csv*"))) == 2
+    assert logged(tmp_path, "train/policy_loss") == logged(finished, "train/policy_loss")
+    assert_same_training(state(finished / "latest.ckpt"), state(tmp_path / "latest.ckpt"))
+
+
+def test_ctrl_c_keeps_what_was_learnt(
+    records: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = GoModule.training_step
+
+    def interrupted(self: GoModule, batch: TensorBatch, batch_idx: int) -> Tensor:
+        if self.positions == 7 * BATCH:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GoModule, "training_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(settings(records, tmp_path))
+    assert state(tmp_path / "latest.ckpt")["global_step"] == 7
+    train(stored(str(tmp_path), []))
+    assert logged(tmp_path, "train/policy_loss") == logged(finished, "train/policy_loss")
+    assert_same_training(state(finished / "latest.ckpt"), state(tmp_path / "latest.ckpt"))
+
+
+def test_a_run_that_is_over_is_left_as_it_is(records: Path, tmp_path: Path) -> None:
+    train(settings(records, tmp_path, 3))
+    before = state(tmp_path / "latest.ckpt")
+    train(stored(str(tmp_path), []))
+    assert_same_training(before, state(tmp_path / "latest.ckpt"))
+
+
+def test_measuring_on_a_holdout_changes_nothing(records: Path, finished: Path, tmp_path: Path) -> None:
+    config = settings(records, tmp_path)
+    config.data.holdout = str(records / "holdout.sgf")
+    train(config)
+    measured = logged(tmp_path, "holdout/policy_loss")
+    assert len(measured) == STEPS // 8 + 1  # and at the end
+    assert measured[-1] < measured[0]
+    assert logged(tmp_path, "train/policy_loss") == logged(finished, "train/policy_loss")
+    assert_same_training(state(finished / "latest.ckpt"), state(tmp_path / "latest.ckpt"))
+
+
+def test_taking_over_weights_trains_the_normalisation_too(records: Path, tmp_path: Path) -> None:
+    """A network that was loaded answers with fixed statistics; one that trains must not."""
+    torch.manual_seed(1)
+    write_network(LeelaNetwork(NetworkShape(1, 8, SIZE)), tmp_path / "init.txt")
+    train(settings(records, tmp_path / "run", 3, init=str(tmp_path / "init.txt")))
+    before = load_network(tmp_path / "init.txt").network.input.norm.running_mean
+    after = load_network(tmp_path / "run" / "latest.ckpt").network.input.norm.running_mean
+    assert before is not None
+    assert after is not None
+    assert not torch.allclose(before, after)
+
+
+def test_a_start_from_another_network(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    write_network(LeelaNetwork(NetworkShape(1, 8, SIZE)), tmp_path / "init.txt")
+    start = str(tmp_path / "init.txt")
+    assert new_network(NetworkConfig("n", 2, 12), SIZE, start).shape == NetworkShape(2, 12, SIZE)
+    with pytest.raises(UserError, match="cannot grow"):
+        new_network(NetworkConfig("n", 1, 4), SIZE, start)
+    with pytest.raises(UserError, match="there is no network"):
+        new_network(NetworkConfig("n", 1, 4), SIZE, str(tmp_path / "absent.txt"))
+
+
+def test_a_run_ends_by_time(records: Path, tmp_path: Path) -> None:
+    config = settings(records, tmp_path, max_positions=None, max_time="0.2s")
+    train(config)
+    ended = state(tmp_path / "latest.ckpt")["lzeval"]
+    assert 0.2 <= ended["elapsed_s"] < 2
+    assert ended["positions"] > 0

@@ -35,7 +35,6 @@ lint: $(VENV)/.installed-dev ## Check style, format and types.
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
-	$(BIN)/mypy -p benchmarks
 
 format: $(VENV)/.installed-dev ## Mend what ruff can mend.
 	$(BIN)/ruff check --fix $(CHECKED)

@@ -72,7 +72,7 @@ def random_game(size: int, length: int, rng: Random, passes: float = 0.02) -> Ra
 
 
 def _random_move(board: Board, colour: int, ko: int | None, rng: Random) -> int:
-    size = board.side
+    size: int = board.side
     empty = [index for index in range(size * size) if board.get(*divmod(index, size)) is None and index != ko]
     for index in rng.sample(empty, len(empty)):
         trial = board.copy()

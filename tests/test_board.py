@@ -215,7 +215,7 @@ def test_the_wall_and_the_sizes() -> None:
 
 def hash_by_definition(zobrist: npt.NDArray[np.uint64], board: Cells) -> np.uint64:
     """All stones' numbers, exclusive-ored."""
-    return np.bitwise_xor.reduce(zobrist[board, np.arange(board.size)])
+    return np.uint64(np.bitwise_xor.reduce(zobrist[board, np.arange(board.size)]))
 
 
 def assert_game_as_judged(game: RandomGame) -> None:

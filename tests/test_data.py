@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
@@ -26,7 +27,7 @@ class NumberedPositions(PackedData):
         rows = np.zeros((count, 1), np.uint8)
         super().__init__(Path(), 2, rows, np.zeros(0, np.void))
 
-    def batch(self, chosen: np.ndarray, symmetries: np.ndarray) -> Batch:  # type: ignore[type-arg]
+    def batch(self, chosen: npt.NDArray[np.int64], symmetries: npt.NDArray[np.int64]) -> Batch:
         planes = np.zeros((len(chosen), 18, 2, 2), np.uint8)
         return Batch(planes, chosen.astype(np.int64), symmetries.astype(np.float32))
 

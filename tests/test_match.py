@@ -89,7 +89,7 @@ def test_what_a_match_leaves_behind(whole: Path) -> None:
     assert names == {"match.json", "match.ctl", "match.games", "results.csv", "ratings.csv"}
     assert sorted(games_in(whole)) == [f"0_{n:02}.sgf" for n in range(GAMES)]
     with (whole / "results.csv").open(newline="") as file:
-        assert [row["game"] for row in csv.DictReader(file)] == [f"0_{n:02}" for n in range(GAMES)]
+        assert [row["game_id"] for row in csv.DictReader(file)] == [f"0_{n:02}" for n in range(GAMES)]
     settings = json.loads((whole / "match.json").read_text())
     assert settings["games"] == GAMES
     assert [player["code"] for player in settings["settings"]["players"]] == ["one", "two"]

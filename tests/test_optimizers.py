@@ -62,7 +62,7 @@ def test_turning_goes_downhill() -> None:
     for _ in range(40):
         optimizer.zero_grad()
         loss = -(weight * target).sum() / target.norm() / weight.norm()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         losses.append(loss.item())
         optimizer.step()
     assert losses[0] > -0.3

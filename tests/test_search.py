@@ -15,7 +15,7 @@ from engines.search.searcher import Limits, Searcher, Waiting
 from lzeval.core.board import BLACK, WHITE, Game
 from lzeval.core.points import parse_vertex
 from tests.fakes.evaluators import HashEvaluator, SteadyEvaluator
-from tests.reference_search import ReferenceSearch
+from tests.reference_search import Node, ReferenceSearch
 
 SEED = 20260101
 NEVER_RESIGNS = Habits(resign=0.0)
@@ -79,6 +79,24 @@ class Both:
                 assert found[move].lcb == pytest.approx(self.judge.lower_bound(child), abs=1e-4, rel=1e-4)
         assert self.searcher.visits(0) == self.judge.root.visits
         assert self.evaluator.calls == self.judge.evaluations
+        self.compare_below(0, self.judge.root)
+
+    def compare_below(self, index: int, node: Node) -> None:
+        """Every node of the tree: visits and winrates of what was tried, priors of what was not."""
+        forest, below = self.searcher.forest, {}
+        child_index = int(forest.nodes[0, index]["first"])
+        while child_index != NONE:
+            below[int(forest.nodes[0, child_index]["move"])] = child_index
+            child_index = int(forest.nodes[0, child_index]["next"])
+        assert set(below) == {move for move, child in node.children.items() if child.visits}
+        for move, child in node.children.items():
+            if child.visits:
+                found = forest.nodes[0, below[move]]
+                assert (found["visits"], found["virtual"]) == (child.visits, 0)
+                assert found["black"] == pytest.approx(child.black, rel=1e-6, abs=1e-6)
+                self.compare_below(below[move], child)
+            else:
+                assert forest.policy[0, index, move] == pytest.approx(child.prior, abs=1e-6)
 
     def expected_choice(self) -> int:
         """The judge's move; one that superko forbids was never tried, and others were."""
@@ -385,7 +403,8 @@ def test_equal_positions_are_asked_about_once() -> None:
 
 def gather_all(searcher: Searcher, evaluator: HashEvaluator, visits: int, most: int) -> list[int]:
     """Search tree 0 with up to `most` leaves at a time; returns how many there were each time."""
-    waiting, sizes = Waiting(evaluator.batch_size, searcher.size), []
+    waiting = Waiting(evaluator.batch_size, searcher.size)
+    sizes: list[int] = []
     while True:
         leaves = searcher.gather_several(0, visits, most)
         if not len(leaves):

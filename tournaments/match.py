@@ -277,10 +277,10 @@ def _finished_games(match: Match) -> dict[int, GameRecord]:
         record = next(iter(read_games([file])), None)
         if not isinstance(record, GameRecord):
             raise UserError(f"{file}: cannot be read; remove it, and the game is played again")
-        try:
-            job = jobs.get(number) if (number := game_of(record.game_id)) is not None else None
-        except ValueError as exc:
-            raise UserError(f"{file}: is not of this match; choose another --out") from exc
+        number = game_of(record.game_id)
+        if number is None:
+            raise UserError(f"{file}: is not of this match; choose another --out")
+        job = jobs.get(number)
         if job is None:
             continue
         if record.seed != job.seed or record.black != match.codes[job.black]:

@@ -80,11 +80,13 @@ def ranked(moves: Sequence[RootMove]) -> list[RootMove]:
             return -1 if a.lcb > b.lcb else 1
         if a.visits != b.visits:
             return b.visits - a.visits
-        if a.visits and a.winrate != b.winrate:
+        if a.winrate != b.winrate:
             return -1 if a.winrate > b.winrate else 1
         return (b.prior > a.prior) - (b.prior < a.prior)
 
-    return sorted(moves, key=cmp_to_key(better))
+    tried = sorted((move for move in moves if move.visits), key=cmp_to_key(better))
+    untried = sorted((move for move in moves if not move.visits), key=lambda move: -move.prior)
+    return tried + untried
 
 
 def choose(

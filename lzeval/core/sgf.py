@@ -40,7 +40,8 @@ class Record(NamedTuple):
     counts: npt.NDArray[np.int64]
     """`[2]`: how many of either are filled in."""
     facts: npt.NDArray[np.float64]
-    """`[4]`: size (0 if none is usable), komi (NaN if not given, or beyond 625), handicap (0 to 625), winner (0 unknown, BLACK, WHITE)."""
+    """`[4]`: size (0 if none is usable), komi (NaN if not given, or beyond 625), handicap (0 to 625), and the
+    winner (0 unknown, BLACK, WHITE)."""
 
 
 def new_record() -> Record:
@@ -248,7 +249,7 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
             after_value = True
             at = end
         elif 65 <= byte <= 90:
-            name = ((0 if after_value else name) * 32 + byte - 64) & 0xFFFFF
+            name = _longer_name(name, byte, after_value)
             after_value = False
         elif byte == 59:
             name = 0
@@ -267,7 +268,7 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
 def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) -> int:
     """Note one property value. Returns OK or a problem."""
     size = int(record.facts[0])
-    if name == _B or name == _W:
+    if name in (_B, _W):
         index = _point(text, start, end, size)
         if index < 0:
             return BAD_POINT
@@ -276,7 +277,7 @@ def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) ->
         record.moves[record.counts[0], 0] = BLACK if name == _B else WHITE
         record.moves[record.counts[0], 1] = index
         record.counts[0] += 1
-    elif name == _AB or name == _AW or name == _AE:
+    elif name in (_AB, _AW, _AE):
         colour = BLACK if name == _AB else (WHITE if name == _AW else 0)
         if record.counts[0]:
             return LATE_SETUP

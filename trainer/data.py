@@ -37,23 +37,32 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
     Batches are full: what is left over, fewer positions than a batch, waits for another epoch's order.
     """
 
-    def __init__(self, data: PackedData, batch_size: int, seed: int, first_step: int = 0) -> None:
-        """Start with the batch of `first_step`. The order of an epoch is the same whatever the step."""
+    def __init__(
+        self, data: PackedData, batch_size: int, seed: int, first_step: int = 0, rank: int = 0, ranks: int = 1
+    ) -> None:
+        """Start with the batch of `first_step`. The order of an epoch is the same whatever the step.
+
+        Each of `ranks` devices takes its own `batch_size` positions of every step.
+        """
         self.data = data
         self.batch_size = batch_size
         self.seed = seed
         self.first_step = first_step
+        self.rank = rank
+        self.ranks = ranks
 
     def __iter__(self) -> Iterator[TensorBatch]:
-        steps_an_epoch = max(1, len(self.data) // self.batch_size)
+        steps_an_epoch = max(1, len(self.data) // (self.batch_size * self.ranks))
         step, epoch, order = self.first_step, -1, np.empty(0, np.int64)
         while True:
             if step // steps_an_epoch != epoch:
                 epoch = step // steps_an_epoch
                 order = np.random.default_rng((self.seed, epoch)).permutation(len(self.data))
-            start = step % steps_an_epoch * self.batch_size
+            start = (step % steps_an_epoch * self.ranks + self.rank) * self.batch_size
             chosen = order[start : start + self.batch_size]
-            symmetries = np.random.default_rng((self.seed, step, 1)).integers(0, SYMMETRIES, len(chosen))
+            symmetries = np.random.default_rng((self.seed, step, 1 + self.rank)).integers(
+                0, SYMMETRIES, len(chosen)
+            )
             yield tensors(self.data.batch(chosen, symmetries))
             step += 1
 
@@ -122,8 +131,11 @@ class GoData(pl.LightningDataModule):
         self.holdout_data = prepare(holdout, cache, config.board_size) if holdout else None
 
     def train_dataloader(self) -> DataLoader[TensorBatch]:
-        step = self.trainer.global_step if self.trainer is not None else 0
-        return DataLoader(ShuffledBatches(self.train_data, self.batch_size, self.seed, step), batch_size=None)
+        step, rank, ranks = 0, 0, 1
+        if self.trainer is not None:
+            step, rank, ranks = self.trainer.global_step, self.trainer.global_rank, self.trainer.world_size
+        batches = ShuffledBatches(self.train_data, self.batch_size, self.seed, step, rank, ranks)
+        return DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[TensorBatch] | list[DataLoader[TensorBatch]]:
         if self.holdout_data is None:

@@ -59,6 +59,6 @@ def _share_out(weight: Tensor, inputs: Tensor, generator: torch.Generator) -> Te
     """`[out, in, k, k]` to `[out, len(inputs), k, k]`: the copies of one input add up to its old weight."""
     copies = torch.bincount(inputs, minlength=weight.shape[1])
     shared = weight[:, inputs] / copies[inputs].view(1, -1, 1, 1)
-    noise = torch.randn(shared.shape, generator=generator) * shared.std() * NOISE
+    noise = torch.randn(shared.shape, generator=generator) * shared.std(correction=0) * NOISE
     sums = torch.zeros_like(weight).index_add_(1, inputs, noise)
     return shared + noise - (sums / copies.view(1, -1, 1, 1))[:, inputs]

@@ -30,6 +30,8 @@ class GoModule(pl.LightningModule):
         """Seen so far, over all interruptions."""
         self.elapsed_s = 0.0
         """Spent training so far, over all interruptions."""
+        self._full_rates: list[float] = []
+        """Learning rates of the optimiser's groups before the schedule, as configured now."""
         self._last_step_at: float | None = None
         self._validation = Sums()
 
@@ -47,8 +49,7 @@ class GoModule(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         optimizer = build_optimizer(self.network, self.config.optimizer)
-        for group in optimizer.param_groups:
-            group.setdefault("full_lr", group["lr"])
+        self._full_rates = [float(group["lr"]) for group in optimizer.param_groups]
         return optimizer
 
     def on_train_start(self) -> None:
@@ -56,8 +57,8 @@ class GoModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         factor = rate_factor(self.config.schedule, self.positions + self.config.batch_size, self.share)
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = group["full_lr"] * factor
+        for group, rate in zip(self.trainer.optimizers[0].param_groups, self._full_rates, strict=True):
+            group["lr"] = rate * factor
 
     def training_step(self, batch: TensorBatch, batch_idx: int) -> Tensor:
         planes, moves, outcomes = batch

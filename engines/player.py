@@ -16,7 +16,7 @@ from engines.search import choice
 from engines.search.forest import fill_planes
 from engines.search.searcher import Limits, Searcher, Waiting
 from lzeval.core.board import BLACK, EMPTY, WALL, WHITE, Game
-from lzeval.core.errors import IllegalMoveError, UserError
+from lzeval.core.errors import UserError
 from lzeval.core.points import SYMMETRIES, format_vertex, symmetry_tables
 
 TREE = 0
@@ -43,7 +43,6 @@ class NetworkPlayer:
         self._searcher = Searcher(1, self._size, 2048)
         self._waiting = Waiting(evaluator.batch_size, self._size)
         self._game = Game(self._size)
-        self._handicap: list[int] = []
         self._explanation = ""
         self.clear()
 
@@ -66,23 +65,18 @@ class NetworkPlayer:
 
     def clear(self) -> None:
         self._game.clear()
-        self._handicap = []
         self._explanation = ""
         self._searcher.forget(TREE)
         self._searcher.seed(TREE, self._options.seed)
 
     def place_handicap(self, points: Sequence[int]) -> None:
         self.clear()
-        for point in points:
-            self._game.play(BLACK, point)
-        self._handicap = list(points)
+        self._game.place_handicap(points)
 
     def play(self, colour: Colour, move: int) -> None:
         self._game.play(int(colour), move)
 
     def undo(self) -> None:
-        if len(self._game.moves) <= len(self._handicap):
-            raise IllegalMoveError("cannot undo")
         self._game.undo()
 
     def genmove(self, colour: Colour) -> Move:
@@ -93,8 +87,7 @@ class NetworkPlayer:
         started = time.monotonic()
         self._search(int(colour))
         moves, visits = self._searcher.root_moves(TREE), self._searcher.visits(TREE)
-        handicap = len(self._handicap)
-        chosen = choice.choose(moves, visits, self._game, int(colour), self._options.habits, handicap)
+        chosen = choice.choose(moves, visits, self._game, int(colour), self._options.habits)
         self._explanation = self._explain(moves, chosen, time.monotonic() - started)
         return RESIGN if chosen.move == choice.RESIGN else chosen.move
 
@@ -102,7 +95,7 @@ class NetworkPlayer:
         """The opening's next move, if the game has followed it so far."""
         played = tuple(move for _, move in self._game.moves)
         opening = self._options.opening
-        if len(played) < len(opening) and played == opening[: len(played)] and not self._handicap:
+        if len(played) < len(opening) and played == opening[: len(played)] and not self._game.handicap:
             return opening[len(played)]
         return None
 

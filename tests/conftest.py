@@ -63,5 +63,5 @@ def ringmaster(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     outcome = subprocess.run(install, capture_output=True, check=False)
     if outcome.returncode != 0:
         pytest.skip("gomill 0.8.3 could not be installed under Python 2.7")
-    program = f"import sys; sys.path.insert(0, {str(target)!r}); from gomill.ringmaster_command_line import main; main()"
-    return [python2, "-c", program]
+    start = "from gomill.ringmaster_command_line import main; main()"
+    return [python2, "-c", f"import sys; sys.path.insert(0, {str(target)!r}); {start}"]

@@ -159,8 +159,9 @@ class TestResigning:
         self, winrate: float, moves: int, habits: Habits, colour: int = BLACK, handicap: int = 0
     ) -> bool:
         game = random_game(9, moves, 5, passing=0)
+        game.handicap = handicap
         only = RootMove(game.legal_moves(colour)[0], 50, winrate, winrate - 0.05, 1.0)
-        return choose([only], 51, game, colour, habits, handicap).move == RESIGN
+        return choose([only], 51, game, colour, habits).move == RESIGN
 
     def test_below_the_threshold(self) -> None:
         assert self.resigns(0.09, 30, Habits())
@@ -176,20 +177,16 @@ class TestResigning:
 
     def test_white_is_patient_where_it_gave_handicap(self) -> None:
         """After 24 moves of 0.6 * 81 the threshold is half way between 10 % and 10 % / (1 + 4)."""
-        moves, handicap = 28, 4
+        moves, handicap = 24, 4
         blend = 24 / (0.6 * 81)
         threshold = blend * 0.1 + (1 - blend) * 0.02
         assert self.resigns(threshold - 0.001, moves, Habits(), WHITE, handicap)
         assert not self.resigns(threshold + 0.001, moves, Habits(), WHITE, handicap)
         assert self.resigns(0.09, moves, Habits(), BLACK, handicap)
 
-    def test_handicap_stones_are_no_moves_of_the_game(self) -> None:
-        assert not self.resigns(0.01, 24, Habits(), BLACK, 4)
-        assert self.resigns(0.01, 25, Habits(), BLACK, 4)
-
     def test_handicap_wears_off(self) -> None:
-        assert not self.resigns(0.099, 47 + 4, Habits(), WHITE, 4)
-        assert self.resigns(0.099, 49 + 4, Habits(), WHITE, 4)
+        assert not self.resigns(0.099, 47, Habits(), WHITE, 4)
+        assert self.resigns(0.099, 49, Habits(), WHITE, 4)
 
     def test_a_pass_is_no_reason_to_resign(self) -> None:
         game = random_game(9, 30, 5, passing=0)

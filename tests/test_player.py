@@ -93,6 +93,24 @@ def test_handicap_is_not_taken_back() -> None:
     assert sum(cell != EMPTY for cell in player.stones()) == 4
 
 
+def test_the_history_begins_after_the_handicap() -> None:
+    """The planes of earlier positions are empty, as before the first move of an even game."""
+    seen: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
+
+    class Watching(HashEvaluator):
+        def evaluate(self, planes: Planes) -> Answer:
+            seen.append(planes[0].copy())
+            return super().evaluate(planes)
+
+    player = NetworkPlayer(Watching(SIZE), PlayerOptions(Limits(1)))
+    talk(player, "fixed_handicap 4", "genmove w")
+    planes = seen[0]
+    assert planes[8].sum() == 4
+    assert not planes[:8].any()
+    assert not planes[9:16].any()
+    assert planes[17].all()
+
+
 def unturned(
     evaluator: HashEvaluator, game: Game, symmetry: int
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:

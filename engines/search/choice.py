@@ -89,12 +89,8 @@ def ranked(moves: Sequence[RootMove]) -> list[RootMove]:
     return tried + untried
 
 
-def choose(
-    moves: Sequence[RootMove], visits: int, game: Game, colour: int, habits: Habits, handicap: int = 0
-) -> Choice:
+def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, habits: Habits) -> Choice:
     """The move of `colour` in `game` after a search that found `moves` (any order).
-
-    `handicap` stones, if any, are the first of the game's moves.
 
     A pass that loses on the board gives way to the best other move that fills no own eye; after the
     opponent's pass, a pass that wins on the board is made at once.
@@ -108,7 +104,7 @@ def choose(
             chosen = next((move.move for move in order if _reasonable(game, colour, move.move)), chosen)
         elif chosen != game.pass_move and game.passes and lead > 0:
             chosen = game.pass_move
-    if chosen != game.pass_move and _gives_up(best.winrate, game, colour, habits, handicap):
+    if chosen != game.pass_move and _gives_up(best.winrate, game, colour, habits):
         chosen = RESIGN
     return Choice(chosen, best.winrate, visits)
 
@@ -117,12 +113,12 @@ def _reasonable(game: Game, colour: int, move: int) -> bool:
     return move != game.pass_move and not fills_own_eye(geometry(game.size), game.stones, move, colour)
 
 
-def _gives_up(winrate: float, game: Game, colour: int, habits: Habits, handicap: int) -> bool:
-    played, points = len(game.moves) - handicap, game.size * game.size
+def _gives_up(winrate: float, game: Game, colour: int, habits: Habits) -> bool:
+    played, points = len(game.moves), game.size * game.size
     if not habits.resign or played <= points // 4:
         return False
     threshold = habits.resign
-    if handicap and colour == WHITE:
+    if game.handicap and colour == WHITE:
         blend = min(1.0, played / (HANDICAP_BLEND_SHARE * points))
-        threshold = blend * habits.resign + (1 - blend) * HANDICAP_RESIGN / (1 + handicap)
+        threshold = blend * habits.resign + (1 - blend) * HANDICAP_RESIGN / (1 + game.handicap)
     return winrate < threshold

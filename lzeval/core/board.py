@@ -10,6 +10,7 @@ the first liberty, which nearly always is at hand, and a copied board is one sma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -270,6 +271,16 @@ class Game:
         self.kos: list[int] = [NO_KO]
         self.captures: list[tuple[int, int]] = [(0, 0)]
         """Stones that Black and White had taken, before each move and after the last."""
+        self.handicap = 0
+        """Black stones that `place_handicap` put on the board."""
+
+    def place_handicap(self, points: Sequence[int]) -> None:
+        """Start anew with Black stones on `points`; White moves first, and the history begins here."""
+        self.clear()
+        for point in points:
+            self.stones[point] = BLACK
+            self.hashes[0] ^= int(self._geometry.zobrist[BLACK, point])
+        self.handicap = len(points)
 
     @property
     def stones(self) -> Stones:
@@ -282,8 +293,10 @@ class Game:
 
     @property
     def to_move(self) -> int:
-        """The colour whose turn it is, Black at the start."""
-        return BLACK + WHITE - self.moves[-1][0] if self.moves else BLACK
+        """The colour whose turn it is, at the start Black, in a handicap game White."""
+        if self.moves:
+            return BLACK + WHITE - self.moves[-1][0]
+        return WHITE if self.handicap else BLACK
 
     @property
     def passes(self) -> int:

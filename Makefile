@@ -23,7 +23,7 @@ help: ## Say what there is to make.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 match: $(VENV)/.installed ## Play 20 short games between the two bundled networks and rate them.
-	$(BIN)/lzeval match big small --games 20 --visits 16 $(ARGS)
+	$(BIN)/lzeval match big small --games 20 --visits 8 $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the tests.
 	$(BIN)/python -m pytest $(ARGS)

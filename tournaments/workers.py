@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -181,7 +181,7 @@ def _serve(number: int, task: WorkerTask, link: Connection, room: Room) -> None:
         while link.poll(None if not room.is_busy else 0):
             room.seat(link.recv())
         for record in room.step():
-            write_game(record, Path(task.games_folder))
+            record = replace(record, path=write_game(record, Path(task.games_folder)))
             link.send(Report("game", number, room.evaluations, record))
         if time.monotonic() - reported_at > REPORT_EVERY_S:
             link.send(Report("progress", number, room.evaluations))

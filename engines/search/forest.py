@@ -270,7 +270,7 @@ def _select(forest: Forest, tree: int, index: int) -> int:
         visits = child.visits + child.virtual
         black = child.black + (0.0 if black_to_move else child.virtual)
         winrate = black / visits if black_to_move else 1.0 - black / visits
-        score = winrate + exploration * child.prior / (1 + visits)
+        score = winrate + exploration * child.prior / (1 + child.visits)
         if score > highest:
             chosen, highest = child_index, score
         child_index = child.next

@@ -499,7 +499,7 @@ def run_server(commands: bytes, command: list[str] | None = None) -> subprocess.
         input=commands,
         env={**os.environ, **WITH_PATH},
         cwd=ROOT,
-        timeout=60,
+        timeout=200,
         check=False,
         capture_output=True,
     )

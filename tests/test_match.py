@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GAMES = 12
 OPTIONS = ["--games", GAMES, "--visits", 12, "--size", 9, "--resign", 0, "--move-limit", 250]
 OPTIONS += ["--openings", "book.txt", "--precision", "fp32", "--device", "cpu", "--threads", 2]
-DEADLINE_S = 120.0
+DEADLINE_S = 400
 POSIX_ONLY = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kills processes as Linux does")
 
 
@@ -404,7 +404,7 @@ def test_the_real_ringmaster_plays_our_control_file(
         env=variables,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr

@@ -20,6 +20,7 @@ import pytest
 import torch
 from sgfmill import boards, sgf
 
+from lzeval.core.bundled import resolve_network
 from lzeval.core.weights import NetworkShape
 from lzeval.net.leela import read_network, write_network
 from tests.fakes.weights_files import lived_in_network
@@ -152,6 +153,11 @@ def test_an_exported_network(leelaz: str, samples: list[Sample], tmp_path: Path)
 @pytest.mark.parametrize("number", [0, -1], ids=["first", "last"])
 def test_an_official_network(leelaz: str, shared: Path, samples: list[Sample], number: int) -> None:
     assert_parity(leelaz, official_networks(shared)[number], samples)
+
+
+@pytest.mark.parametrize("name", ["small", "big"])
+def test_a_bundled_network(leelaz: str, samples: list[Sample], name: str) -> None:
+    assert_parity(leelaz, resolve_network(name), samples)
 
 
 @pytest.mark.slow

@@ -29,11 +29,13 @@ class NumberedPositions(PackedData):
 
     def batch(self, chosen: npt.NDArray[np.int64], symmetries: npt.NDArray[np.int64]) -> Batch:
         planes = np.zeros((len(chosen), 18, 2, 2), np.uint8)
-        return Batch(planes, chosen.astype(np.int64), symmetries.astype(np.float32))
+        return Batch(
+            planes, chosen.astype(np.int64), symmetries.astype(np.float32), planes[:, 0].astype(np.int8)
+        )
 
 
 def numbers(batches: list[TensorBatch]) -> list[int]:
-    return torch.cat([moves for _, moves, _ in batches]).tolist()
+    return torch.cat([batch.moves for batch in batches]).tolist()
 
 
 @settings(deadline=None, max_examples=50)
@@ -69,7 +71,7 @@ def test_starting_at_a_step_is_going_on_from_it(count: int, batch_size: int, ste
 
 def test_all_symmetries_are_used_evenly() -> None:
     batches = islice(ShuffledBatches(NumberedPositions(64), 64, seed=1), 100)
-    counts = np.bincount(torch.cat([symmetries for _, _, symmetries in batches]).int().numpy())
+    counts = np.bincount(torch.cat([batch.outcomes for batch in batches]).int().numpy())
     assert len(counts) == SYMMETRIES
     assert counts.min() > 650
     assert counts.max() < 950
@@ -77,10 +79,11 @@ def test_all_symmetries_are_used_evenly() -> None:
 
 def test_batches_from_games(tmp_path: Path) -> None:
     data = random_data(tmp_path)
-    planes, moves, outcomes = next(iter(ShuffledBatches(data, 16, seed=1)))
+    planes, moves, outcomes, territory = next(iter(ShuffledBatches(data, 16, seed=1)))
     assert (planes.shape, planes.dtype) == ((16, 18, 5, 5), torch.uint8)
     assert (moves.shape, moves.dtype) == ((16,), torch.int64)
     assert (outcomes.shape, outcomes.dtype) == ((16,), torch.float32)
+    assert (territory.shape, territory.dtype) == ((16, 5, 5), torch.int8)
 
 
 def random_source(folder: Path) -> Path:
@@ -99,10 +102,10 @@ def test_fixed_batches_are_the_positions_as_they_stand(tmp_path: Path) -> None:
     data = random_data(tmp_path)
     chosen = np.array([3, 1, 59, 1, 7])
     batches = list(FixedBatches(data, chosen, 2))
-    assert [len(moves) for _, moves, _ in batches] == [2, 2, 1]
+    assert [len(batch.moves) for batch in batches] == [2, 2, 1]
     expected = data.batch(chosen, np.zeros(5, np.int64))
     assert numbers(batches) == expected.moves.tolist()
-    np.testing.assert_array_equal(torch.cat([planes for planes, _, _ in batches]).numpy(), expected.planes)
+    np.testing.assert_array_equal(torch.cat([batch.planes for batch in batches]).numpy(), expected.planes)
 
 
 def test_a_sample_is_the_same_each_time_and_never_repeats() -> None:
@@ -134,4 +137,4 @@ def test_without_a_holdout_nothing_is_measured(tmp_path: Path) -> None:
     assert data.val_dataloader() == []
     config.holdout = config.train
     measured = GoData(config, 8, 1, 10, tmp_path / "cache").val_dataloader()
-    assert sum(len(moves) for _, moves, _ in measured) == 10
+    assert sum(len(batch.moves) for batch in measured) == 10

@@ -5,6 +5,7 @@ import json
 import lzma
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from tests.make_games import (
     holdout_texts,
     naive_moves,
     other,
+    owners_by_definition,
     random_game,
     random_games,
     sgf_text,
@@ -58,7 +60,7 @@ def expected_planes(boards: list[npt.NDArray[np.int8]], colour: int, size: int) 
     return planes
 
 
-def turned(planes: Planes, symmetry: int) -> Planes:
+def turned(planes: npt.NDArray[Any], symmetry: int) -> npt.NDArray[Any]:
     """The same with numpy's own turns of the last two axes."""
     planes = planes.swapaxes(-1, -2) if symmetry & 4 else planes
     planes = planes[..., ::-1] if symmetry & 2 else planes
@@ -77,6 +79,7 @@ def assert_positions_as_expected(
     data: PackedData, start: int, game: RandomGame, winner: int, plies: list[int]
 ) -> None:
     """All symmetries of the positions `plies` of the game whose rows begin at `start`."""
+    owners = owners_by_definition(game.boards[len(game.moves) - 1], game.size).reshape(game.size, game.size)
     for ply in plies:
         colour, move = game.moves[ply]
         planes = expected_planes(game.boards[: ply + 1], colour, game.size)
@@ -85,6 +88,8 @@ def assert_positions_as_expected(
         for symmetry in range(8):
             np.testing.assert_array_equal(batch.planes[symmetry], turned(planes, symmetry))
             assert batch.moves[symmetry] == turned_move(move, game.size, symmetry)
+            territory = (owners == colour).astype(np.int8) - (owners == other(colour))
+            np.testing.assert_array_equal(batch.territory[symmetry], turned(territory, symmetry))
         sign = 0.0 if winner == EMPTY else (1.0 if winner == colour else -1.0)
         assert batch.outcomes.tolist() == [sign] * 8
 

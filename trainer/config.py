@@ -92,6 +92,7 @@ class TrainConfig:
     max_positions: int | None = None
     max_time: str | None = None
     value_weight: float = 1.0
+    territory_weight: float = 0.3
     clip_norm: float | None = 5.0
 
 

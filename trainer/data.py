@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,18 @@ from trainer.config import DataConfig
 from trainer.pack import PackedData, open_packed, pack, packed_version_of, sgf_files
 from trainer.positions import Batch
 
-TensorBatch = tuple[Tensor, Tensor, Tensor]
-"""Planes `[B, 18, S, S]` uint8, moves `[B]` int64, outcomes `[B]` float32."""
+
+class TensorBatch(NamedTuple):
+    """A `trainer.positions.Batch` in torch: shapes and types are the same."""
+
+    planes: Tensor
+    moves: Tensor
+    outcomes: Tensor
+    territory: Tensor
 
 
 def tensors(batch: Batch) -> TensorBatch:
-    return torch.from_numpy(batch.planes), torch.from_numpy(batch.moves), torch.from_numpy(batch.outcomes)
+    return TensorBatch(*map(torch.from_numpy, batch))
 
 
 class ShuffledBatches(IterableDataset[TensorBatch]):

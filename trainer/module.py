@@ -24,7 +24,8 @@ class GoModule(pl.LightningModule):
         super().__init__()
         self.config = config
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.compiled = torch.compile(self.network) if config.hardware.compile else self.network
+        run = self.network.with_territory
+        self._run = torch.compile(run) if config.hardware.compile else run
         self.time_limit = seconds(config.max_time) if config.max_time is not None else None
         self.positions = 0
         """Seen so far, over all interruptions."""
@@ -42,13 +43,14 @@ class GoModule(pl.LightningModule):
         by_time = self.elapsed_s / self.time_limit if self.time_limit else 0.0
         return min(1.0, max(by_positions, by_time))
 
-    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `[B, S*S + 1]` and values `[B]` for planes `[B, 18, S, S]` of any type."""
-        output = self.compiled(planes.float().contiguous(memory_format=torch.channels_last))
-        return output.policy_logits.float(), output.value.float()
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits `[B, S*S + 1]`, values `[B]` and territory logits `[B, S, S]` for planes `[B, 18, S, S]`."""
+        output, territory = self._run(planes.float().contiguous(memory_format=torch.channels_last))
+        return output.policy_logits.float(), output.value.float(), territory.float()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        optimizer = build_optimizer(self.network, self.config.optimizer)
+        directions = torch.bfloat16 if self.trainer.precision == "bf16-mixed" else torch.float32
+        optimizer = build_optimizer(self.network, self.config.optimizer, directions)
         self._full_rates = [float(group["lr"]) for group in optimizer.param_groups]
         return optimizer
 
@@ -61,16 +63,20 @@ class GoModule(pl.LightningModule):
             group["lr"] = rate * factor
 
     def training_step(self, batch: TensorBatch, batch_idx: int) -> Tensor:
-        planes, moves, outcomes = batch
-        logits, values = self(planes)
+        logits, values, territory = self(batch.planes)
+        moves, outcomes = batch.moves, batch.outcomes
         policy_loss: Tensor = F.cross_entropy(logits, moves)
         decided = outcomes.abs()
         value_loss = ((values - outcomes) ** 2 * decided).sum() / decided.sum().clamp(min=1)
+        territory_loss = F.softplus(-territory * batch.territory)[batch.territory != 0].mean()
         if self.trainer._logger_connector.should_update_logs:
             means = measure(logits.detach(), values.detach(), moves, outcomes).means()
             self.log_dict({f"train/{name}": value for name, value in means.items()}, prog_bar=False)
+            self.log("train/territory_loss", territory_loss.detach())
             self.log("positions", float(self.positions))
         loss: Tensor = policy_loss + self.config.value_weight * value_loss
+        if self.config.territory_weight and len(moves):
+            loss = loss + self.config.territory_weight * territory_loss
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -78,7 +84,7 @@ class GoModule(pl.LightningModule):
         if self._last_step_at is not None:
             self.elapsed_s += now - self._last_step_at
         self._last_step_at = now
-        self.positions += len(batch[1]) * self.trainer.world_size
+        self.positions += len(batch.moves) * self.trainer.world_size
         if self.share >= 1.0:
             self.trainer.should_stop = True
 
@@ -86,9 +92,8 @@ class GoModule(pl.LightningModule):
         self._validation = Sums()
 
     def validation_step(self, batch: TensorBatch, batch_idx: int) -> None:
-        planes, moves, outcomes = batch
-        logits, values = self(planes)
-        self._validation = self._validation + measure(logits, values, moves, outcomes)
+        logits, values, _ = self(batch.planes)
+        self._validation = self._validation + measure(logits, values, batch.moves, batch.outcomes)
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict({f"holdout/{name}": value for name, value in self._validation.means().items()})

@@ -16,16 +16,19 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """The nearest semi-orthogonal matrix to `matrix` `[rows, columns]`, roughly: singular values 0.7 to 1.2."""
+def orthogonalised(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The nearest semi-orthogonal matrix to `matrix` `[rows, columns]`, roughly: singular values 0.7 to 1.2.
+
+    `dtype`: of the multiplications; bfloat16 is good enough for a direction.
+    """
     a, b, c = NEWTON_SCHULZ
-    x = matrix / (matrix.norm() + 1e-7)
+    x = (matrix / (matrix.norm() + 1e-7)).to(dtype)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    turned: Tensor = x.T if tall else x
+    turned: Tensor = (x.T if tall else x).to(matrix.dtype)
     return turned
 
 
@@ -37,7 +40,11 @@ class Muon(torch.optim.Optimizer):
     `"turn": False` are AdamW's.
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]], momentum: float = 0.95) -> None:
+    def __init__(
+        self, groups: Iterable[dict[str, Any]], momentum: float = 0.95, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """`dtype` is what directions are computed in."""
+        self.dtype = dtype
         defaults = {"lr": 0.0, "turn": True, "weight_decay": 0.0, "betas": (0.9, 0.98), "momentum": momentum}
         super().__init__(groups, defaults)
 
@@ -61,7 +68,7 @@ class Muon(torch.optim.Optimizer):
             state["length"] = weight.norm()
         momentum = state["momentum"].mul_(group["momentum"]).add_(gradient)
         nesterov = gradient.add(momentum, alpha=group["momentum"])
-        direction = orthogonalised(nesterov.flatten(1)).view_as(weight)
+        direction = orthogonalised(nesterov.flatten(1), self.dtype).view_as(weight)
         weight.sub_(direction * (group["lr"] * state["length"] / (direction.norm() + 1e-12)))
         weight.mul_(state["length"] / (weight.norm() + 1e-12))
 
@@ -81,8 +88,13 @@ class Muon(torch.optim.Optimizer):
         weight.addcdiv_(mean, deviation, value=-group["lr"] / (1 - beta1 ** state["steps"]))
 
 
-def build_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimiser that `config` names, over all parameters; no weight decay on biases and normalisations."""
+def build_optimizer(
+    network: nn.Module, config: OptimizerConfig, dtype: torch.dtype = torch.float32
+) -> torch.optim.Optimizer:
+    """The optimiser that `config` names, over all parameters; no weight decay on biases and normalisations.
+
+    `dtype`: what Muon computes directions in.
+    """
     parameters = [p for p in network.parameters() if p.requires_grad]
     if config.name == "muon":
         tower = [p for p in parameters if p.ndim == 4 and p.shape[-1] == 3]
@@ -92,7 +104,7 @@ def build_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.
         groups += [
             {**group, "lr": config.adam_lr, "turn": False} for group in _decayed(rest, config.weight_decay)
         ]
-        return Muon(groups)
+        return Muon(groups, dtype=dtype)
     groups = _decayed(parameters, config.weight_decay)
     if config.name == "adamw":
         return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.98))

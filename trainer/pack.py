@@ -67,7 +67,10 @@ class PackedData:
 
     def batch(self, chosen: npt.NDArray[np.int64], symmetries: npt.NDArray[np.int64]) -> Batch:
         """The positions `chosen` `[B]`, each under its symmetry."""
-        return make_batch(self.rows, chosen, symmetries, symmetry_tables(self.size))
+        starts = self.games["start"]
+        games = np.searchsorted(starts, chosen, side="right") - 1
+        lasts = starts[games] + self.games["length"][games] - 1
+        return make_batch(self.rows, chosen, lasts, symmetries, symmetry_tables(self.size))
 
     def plies(self) -> npt.NDArray[np.int64]:
         """`[N]`: how many moves of its game lie before each position."""

@@ -12,7 +12,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lzeval.core.board import BLACK, EMPTY, ILLEGAL, WHITE, Geometry, Scratch, Stones, play_stone
+from lzeval.core.board import (
+    BLACK,
+    EMPTY,
+    ILLEGAL,
+    WALL,
+    WHITE,
+    Geometry,
+    Scratch,
+    Stones,
+    area_owners,
+    geometry,
+    new_scratch,
+    play_stone,
+)
 from lzeval.core.jit import jit
 from lzeval.core.sgf import Record
 
@@ -47,6 +60,9 @@ class Batch(NamedTuple):
     """`[B]`: the move played, an index of the policy."""
     outcomes: npt.NDArray[np.float32]
     """`[B]`: +1 if the side to move won, -1 if it lost, 0 where nobody knows."""
+    territory: npt.NDArray[np.int8]
+    """`[B, S, S]`: +1 where the side to move has a stone or surrounds a point when the record's last move is due,
+    -1 where the opponent does, 0 where neither does."""
 
 
 @jit
@@ -114,16 +130,52 @@ def _read_bits(row: Rows, start: int, plane: npt.NDArray[np.uint8], table: npt.N
 
 
 @jit
+def _fill_territory(
+    row: Rows,
+    white: bool,
+    table: npt.NDArray[np.int16],
+    geo: Geometry,
+    scratch: Scratch,
+    territory: npt.NDArray[np.int8],
+) -> None:
+    """Who owns what on the board of `row`, as the mover sees it, turned by `table`: `[S * S]`."""
+    points = territory.shape[0]
+    width = (points + 7) // 8
+    stones = np.zeros(points + 1, np.int8)
+    stones[points] = WALL
+    for point in range(points):
+        if row[point // 8] >> (point % 8) & 1:
+            stones[point] = BLACK
+        elif row[width + point // 8] >> (point % 8) & 1:
+            stones[point] = WHITE
+    owners = np.empty(points, np.int8)
+    area_owners(geo, scratch, stones, owners)
+    own = WHITE if white else BLACK
+    for point in range(points):
+        if owners[point] == EMPTY:
+            territory[table[point]] = 0
+        else:
+            territory[table[point]] = 1 if owners[point] == own else -1
+
+
+@jit
 def fill_batch(
     rows: Rows,
     chosen: npt.NDArray[np.int64],
+    lasts: npt.NDArray[np.int64],
     symmetries: npt.NDArray[np.int64],
     tables: npt.NDArray[np.int16],
     planes: npt.NDArray[np.uint8],
     moves: npt.NDArray[np.int64],
     outcomes: npt.NDArray[np.float32],
+    territory: npt.NDArray[np.int8],
+    geo: Geometry,
+    scratch: Scratch,
 ) -> None:
-    """Unpack the rows `chosen` `[B]`, each turned by its symmetry, into `planes` `[B, 18, S * S]` and targets `[B]`."""
+    """Unpack the rows `chosen` `[B]`, each turned by its symmetry, into `planes` `[B, 18, S * S]` and targets.
+
+    `lasts` `[B]` are the last rows of their games; targets are `[B]`, `territory` is `[B, S * S]`.
+    """
     points = planes.shape[2]
     width = (points + 7) // 8
     planes[:] = 0
@@ -143,20 +195,29 @@ def fill_batch(
         outcomes[item] = 0.0
         if winner:
             outcomes[item] = 1.0 if (winner == WON_BY_WHITE) == bool(white) else -1.0
+        _fill_territory(rows[lasts[item]], bool(white), table, geo, scratch, territory[item])
 
 
 def make_batch(
     rows: Rows,
     chosen: npt.NDArray[np.int64],
+    lasts: npt.NDArray[np.int64],
     symmetries: npt.NDArray[np.int64],
     tables: npt.NDArray[np.int16],
 ) -> Batch:
-    """The positions `chosen` `[B]` under `symmetries` `[B]`; `tables` are `points.symmetry_tables`."""
+    """The positions `chosen` `[B]`, of games that end with the rows `lasts` `[B]`, under `symmetries` `[B]`.
+
+    `tables` are `points.symmetry_tables`.
+    """
     points = tables.shape[1] - 1
     size = int(points**0.5)
     count = chosen.shape[0]
     planes = np.empty((count, PLANES, points), np.uint8)
     moves = np.empty(count, np.int64)
     outcomes = np.empty(count, np.float32)
-    fill_batch(rows, chosen, symmetries, tables, planes, moves, outcomes)
-    return Batch(planes.reshape(count, PLANES, size, size), moves, outcomes)
+    territory = np.empty((count, points), np.int8)
+    targets = moves, outcomes, territory
+    fill_batch(rows, chosen, lasts, symmetries, tables, planes, *targets, geometry(size), new_scratch(size))
+    return Batch(
+        planes.reshape(count, PLANES, size, size), moves, outcomes, territory.reshape(count, size, size)
+    )

@@ -13,3 +13,8 @@ F = TypeVar("F", bound=Callable[..., object])
 def jit(function: F) -> F:
     """Compile without Python objects, keep the result on disk, release the lock while it runs."""
     return cast("F", numba.njit(cache=True, nogil=True)(function))
+
+
+def jit_parallel(function: F) -> F:
+    """The same for loops over large arrays: `prange` on several threads, sums in any order."""
+    return cast("F", numba.njit(cache=True, nogil=True, parallel=True, fastmath=True)(function))

@@ -19,6 +19,7 @@ from trainer.callbacks import Checkpoints, ProgressLine
 from trainer.config import NetworkConfig, TrainConfig, seconds
 from trainer.data import GoData
 from trainer.grow import grow
+from trainer.memory import keep_freed_memory
 from trainer.module import GoModule
 
 EVERLASTING = 10**9
@@ -69,6 +70,7 @@ def train(config: TrainConfig) -> Path:
     cache = (
         Path(config.data.cache) if config.data.cache else Path(platformdirs.user_cache_dir("lzeval", False))
     )
+    keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
     if config.hardware.threads:
         torch.set_num_threads(config.hardware.threads)

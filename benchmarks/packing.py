@@ -23,7 +23,8 @@ from lzeval.core.errors import UserError
 from tournaments.records import serialise_game
 from tournaments.results import Colour, GameRecord, win
 from tournaments.sgf_reader import split_games
-from trainer.pack import PackReport, pack, read_bytes, sgf_files
+from trainer.pack import PackReport, pack
+from trainer.sources import read_bytes, record_files
 
 SIZE = 19
 MADE_UP_MOVES = 200
@@ -82,7 +83,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure positions a second, packed by us and replayed by sgfmill."""
-    text = b"\n".join(map(read_bytes, sgf_files(records))) if records else made_up_records(games)
+    text = b"\n".join(map(read_bytes, record_files(records))) if records else made_up_records(games)
     sampled = [game for game, _ in islice(split_games(text), sample)]
     if not sampled:
         raise UserError("there is no game in these records")

@@ -11,7 +11,6 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
-from scipy import ndimage
 from sgfmill.boards import Board
 
 from lzeval.core.board import BLACK, EMPTY, WHITE, Stones, empty_board
@@ -41,17 +40,6 @@ def as_array(board: Board) -> npt.NDArray[np.int8]:
     """sgfmill's board as `[size * size]` in the order of indices."""
     cells = [COLOURS[board.get(row, column)] for row in range(board.side) for column in range(board.side)]
     return np.array(cells, np.int8)
-
-
-def owners_by_definition(board: npt.NDArray[np.int8], size: int) -> npt.NDArray[np.int8]:
-    """Who owns each of `[size * size]` points: a stone's colour, or the only colour that touches the empty region."""
-    grid = np.pad(board.reshape(size, size), 1, constant_values=-1)
-    owners = grid.copy()
-    regions, count = ndimage.label(grid == EMPTY)
-    for region in range(1, count + 1):
-        around = set(grid[ndimage.binary_dilation(regions == region)].tolist()) & {BLACK, WHITE}
-        owners[regions == region] = around.pop() if len(around) == 1 else EMPTY
-    return owners[1:-1, 1:-1].ravel()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from lzeval.core.board import (
     WALL,
     WHITE,
     Game,
-    area_owners,
     area_score,
     empty_board,
     fills_own_eye,
@@ -37,7 +36,6 @@ from tests.make_games import (
     holdout_texts,
     naive_moves,
     other,
-    owners_by_definition,
     random_games,
     stones_of,
 )
@@ -249,9 +247,6 @@ def test_area_of_random_positions(game: RandomGame) -> None:
         board.board[row][column] = LETTERS[int(game.boards[-1][row * game.size + column])]
     stones = np.append(game.boards[-1], np.int8(WALL))
     assert area_score(geometry(game.size), new_scratch(game.size), stones) == board.area_score()
-    owners = np.empty(game.size**2, np.int8)
-    assert area_owners(geometry(game.size), new_scratch(game.size), stones, owners) == board.area_score()
-    np.testing.assert_array_equal(owners, owners_by_definition(stones[:-1], game.size))
 
 
 def test_real_games_go_as_sgfmill_has_them(shared: Path) -> None:

@@ -15,10 +15,11 @@ from trainer.config import CONFIG_FOLDER, TrainConfig, _as_written, compose, sec
 
 BASIC = ["data.train=games.sgf", "max_time=45m"]
 
+EXPERIMENTS = [file.stem for file in sorted((CONFIG_FOLDER / "experiment").glob("*.yaml"))]
 CHOICES = [
     f"{folder.name}={file.stem}"
     for folder in sorted(CONFIG_FOLDER.iterdir())
-    if folder.is_dir()
+    if folder.is_dir() and folder.name != "experiment"
     for file in sorted(folder.glob("*.yaml"))
 ]
 
@@ -43,14 +44,24 @@ def test_every_shipped_choice_loads(choice: str) -> None:
 
 def test_all_shipped_files_are_covered_and_state_every_setting() -> None:
     files = {str(file.relative_to(CONFIG_FOLDER)) for file in CONFIG_FOLDER.rglob("*.yaml")}
-    assert files == {"train.yaml"} | {
-        choice.replace("=", "/") + ".yaml" for choice in CHOICES
-    } or "\\" in str(files)
+    choices = [*CHOICES, *(f"experiment={name}" for name in EXPERIMENTS)]
+    assert {file.replace("\\", "/") for file in files} == {"train.yaml"} | {
+        choice.replace("=", "/") + ".yaml" for choice in choices
+    }
     written = yaml.safe_load((CONFIG_FOLDER / "train.yaml").read_text(encoding="utf-8"))
     groups = {choice.partition("=")[0] for choice in CHOICES}
     assert set(asdict(TrainConfig())) == (set(written) - {"defaults"}) | groups
-    assert set(asdict(TrainConfig())["data"]) == set(written["data"])
-    assert set(asdict(TrainConfig())["watch"]) == set(written["watch"])
+    for section in ("data", "watch", "teacher", "average", "export"):
+        assert set(asdict(TrainConfig())[section]) == set(written[section])
+
+
+def test_experiments_choose_and_can_be_overridden() -> None:
+    plain = compose(BASIC)
+    article = compose([*BASIC, "+experiment=article", "optimizer.lr=0.2"])
+    assert (article.optimizer.name, article.schedule.name, article.optimizer.lr) == ("sgd", "plateau", 0.2)
+    assert compose([*BASIC, "experiment=kgs", "network=big"]).network.filters == 128
+    for name in EXPERIMENTS:
+        assert compose([*BASIC, f"+experiment={name}"]) != plain
 
 
 def test_the_named_networks_are_those_of_the_library() -> None:
@@ -113,18 +124,27 @@ def test_any_name_gets_through_hydras_grammar(name: str) -> None:
     ("override", "message"),
     [
         ("optimzer.lr=1", "no setting 'optimzer.lr'; did you mean 'optimizer.lr'"),
-        ("hardware.presicion=fp32", "did you mean 'hardware.precision'"),
+        ("trainer.presicion=fp32", "did you mean 'trainer.precision'"),
         ("max_tiem=3h", "did you mean 'max_time'"),
         ("zzzzzz=1", "no setting 'zzzzzz'$"),
         ("+batchsize=3", "did you mean 'batch_size'"),
         ("network=bigg", "network=bigg: choose one of big, huge, small"),
-        ("schedule=step", "choose one of constant, cosine, linear"),
+        ("schedule=step", "choose one of constant, cosine, linear, onecycle, plateau"),
+        ("+experiment=kgz", "experiment=kgz: choose one of article, distil, kgs"),
+        ("logger=paper", "choose one of csv, mlflow, tensorboard, wandb"),
+        ("logger.names=[paper]", "choose one of csv, tensorboard, wandb, mlflow"),
+        ("accumulate=0", "accumulate=0: must be at least 1"),
+        ("average.ema=1.5", "average.ema=1.5: a share from 0 to 1"),
+        ("average.ema=1", "such an average never moves"),
+        ("data.weights=[1,2]", "a number above 0 for each of data.train's 1"),
+        ("data.workers=-1", "must be at least 0"),
+        ("schedule.name=plateau", "the rate is divided by it"),
         ("network", "key=value"),
         ("=3", "key=value"),
         ("batch_size=many", "many"),
         ("batch_size=0", "batch_size=0: must be at least 1"),
         ("network.filters=-8", "network.filters=-8: must be at least 1"),
-        ("hardware.precision=fp8", "choose one of auto, fp32, bf16"),
+        ("trainer.precision=fp8", "choose one of auto, fp32, bf16"),
         ("max_time=soon", "'soon' is not a length of time"),
         ("max_time=0s", "longer than nothing"),
         ("max_positions=0", "max_positions=0: must be at least 1"),

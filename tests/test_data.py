@@ -10,28 +10,30 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader
 
-from lzeval.core.errors import DataError
+from lzeval.core.errors import DataError, UserError
 from lzeval.core.points import SYMMETRIES
 from tests.make_games import random_game, sgf_text
 from trainer.config import DataConfig
 from trainer.data import FixedBatches, GoData, ShuffledBatches, TensorBatch, prepare, sampled_positions
-from trainer.pack import PackedData, open_packed, pack
+from trainer.pack import pack
+from trainer.packed import PackedData, open_packed
 from trainer.positions import Batch
+from trainer.selection import Selection
 
 
 class NumberedPositions(PackedData):
-    """A data set whose move is the position's number and whose outcome is the symmetry asked for."""
+    """A data set whose move is the position's number (from its path's name on) and whose outcome is the symmetry."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, first: int = 0) -> None:
         rows = np.zeros((count, 1), np.uint8)
-        super().__init__(Path(), 2, rows, np.zeros(0, np.void))
+        super().__init__(Path(str(first)), 2, rows, np.zeros(0, np.void))
 
     def batch(self, chosen: npt.NDArray[np.int64], symmetries: npt.NDArray[np.int64]) -> Batch:
         planes = np.zeros((len(chosen), 18, 2, 2), np.uint8)
-        return Batch(
-            planes, chosen.astype(np.int64), symmetries.astype(np.float32), planes[:, 0].astype(np.int8)
-        )
+        moves = chosen.astype(np.int64) + int(self.path.name)
+        return Batch(planes, moves, symmetries.astype(np.float32), chosen)
 
 
 def numbers(batches: list[TensorBatch]) -> list[int]:
@@ -41,17 +43,58 @@ def numbers(batches: list[TensorBatch]) -> list[int]:
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 1000))
 def test_every_position_once_an_epoch(count: int, batch_size: int, seed: int) -> None:
-    steps = max(1, count // batch_size)
-    stream = iter(ShuffledBatches(NumberedPositions(count), batch_size, seed))
-    for _ in range(3):
-        seen = numbers(list(islice(stream, steps)))
-        assert len(seen) == len(set(seen)) == min(count, steps * batch_size)
-        assert count - len(seen) < batch_size
+    steps = -(-3 * count // batch_size)
+    seen = numbers(list(islice(ShuffledBatches([NumberedPositions(count)], batch_size, seed), steps)))
+    for epoch in range(3):
+        assert sorted(seen[epoch * count : (epoch + 1) * count]) == list(range(count))
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.integers(1, 40), min_size=2, max_size=4),
+    st.integers(1, 20),
+    st.integers(0, 40),
+    st.integers(1, 3),
+)
+def test_ranks_share_what_one_process_would_see(
+    counts: list[int], batch_size: int, step: int, ranks: int
+) -> None:
+    data = [NumberedPositions(count, 1000 * part) for part, count in enumerate(counts)]
+    whole = ShuffledBatches(data, batch_size * ranks, seed=1, first_step=step)
+    expected = numbers(list(islice(whole, 3)))
+    found: list[int] = []
+    for batches in zip(
+        *(
+            islice(ShuffledBatches(data, batch_size, seed=1, first_step=step, rank=r, ranks=ranks), 3)
+            for r in range(ranks)
+        ),
+        strict=True,
+    ):
+        found += numbers(list(batches))
+    assert sorted(found) == sorted(expected)
+
+
+def test_sources_are_drawn_as_often_as_their_weights_say() -> None:
+    data = [NumberedPositions(count, 1000 * part) for part, count in enumerate((50, 500, 5))]
+    batches = ShuffledBatches(data, 20, seed=1, weights=[6.0, 3.0, 1.0])
+    owners = np.array(numbers(list(islice(batches, 200)))) // 1000
+    for end in (400, 4000):  # evenly, over any stretch
+        np.testing.assert_allclose(np.bincount(owners[:end]) / end, [0.6, 0.3, 0.1], atol=3 / end**0.5 / 5)
+    first = [number for number in numbers(list(islice(batches, 40))) if 1000 <= number < 2000]
+    assert len(set(first)) == len(first)  # no position again while others wait
+
+
+def test_loader_processes_make_the_batches_of_one_process() -> None:
+    data = [NumberedPositions(30), NumberedPositions(70, 1000)]
+    batches = ShuffledBatches(data, 8, seed=3, first_step=5)
+    expected = numbers(list(islice(batches, 7)))
+    found = numbers(list(islice(DataLoader(batches, batch_size=None, num_workers=2), 7)))
+    assert found == expected
 
 
 def test_epochs_and_seeds_differ_in_order() -> None:
     orders = {
-        tuple(numbers(list(islice(ShuffledBatches(NumberedPositions(40), 10, seed), start, start + 4))))
+        tuple(numbers(list(islice(ShuffledBatches([NumberedPositions(40)], 10, seed), start, start + 4))))
         for seed in (1, 2)
         for start in (0, 4)
     }
@@ -63,14 +106,16 @@ def test_epochs_and_seeds_differ_in_order() -> None:
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 30), st.integers(0, 1000))
 def test_starting_at_a_step_is_going_on_from_it(count: int, batch_size: int, step: int, seed: int) -> None:
     data = NumberedPositions(count)
-    whole = list(islice(ShuffledBatches(data, batch_size, seed), step, step + 5))
-    again = list(islice(ShuffledBatches(data, batch_size, seed, first_step=step), 5))
+    whole = list(islice(ShuffledBatches([data], batch_size, seed), step, step + 5))
+    again = list(islice(ShuffledBatches([data], batch_size, seed, first_step=step), 5))
     for expected, found in zip(whole, again, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+        assert found.shares is expected.shares is None
+        for a, b in zip(expected[:4], found[:4], strict=True):
+            assert torch.equal(a, b)
 
 
 def test_all_symmetries_are_used_evenly() -> None:
-    batches = islice(ShuffledBatches(NumberedPositions(64), 64, seed=1), 100)
+    batches = islice(ShuffledBatches([NumberedPositions(64)], 64, seed=1), 100)
     counts = np.bincount(torch.cat([batch.outcomes for batch in batches]).int().numpy())
     assert len(counts) == SYMMETRIES
     assert counts.min() > 650
@@ -79,16 +124,17 @@ def test_all_symmetries_are_used_evenly() -> None:
 
 def test_batches_from_games(tmp_path: Path) -> None:
     data = random_data(tmp_path)
-    planes, moves, outcomes, territory = next(iter(ShuffledBatches(data, 16, seed=1)))
+    planes, moves, outcomes, plies, shares = next(iter(ShuffledBatches([data], 16, seed=1)))
     assert (planes.shape, planes.dtype) == ((16, 18, 5, 5), torch.uint8)
     assert (moves.shape, moves.dtype) == ((16,), torch.int64)
     assert (outcomes.shape, outcomes.dtype) == ((16,), torch.float32)
-    assert (territory.shape, territory.dtype) == ((16, 5, 5), torch.int8)
+    assert (plies.shape, shares) == ((16,), None)
 
 
-def random_source(folder: Path) -> Path:
+def random_source(folder: Path, seed: int = 0, count: int = 3) -> Path:
+    folder.mkdir(exist_ok=True)
     file = folder / "games.sgf"
-    texts = [sgf_text(5, random_game(5, 20, Random(seed)).moves) for seed in range(3)]
+    texts = [sgf_text(5, random_game(5, 20, Random(seed + number)).moves) for number in range(count)]
     file.write_text("".join(texts), encoding="utf-8")
     return file
 
@@ -135,6 +181,30 @@ def test_without_a_holdout_nothing_is_measured(tmp_path: Path) -> None:
     config = DataConfig(train=str(random_source(tmp_path)), board_size=5)
     data = GoData(config, batch_size=8, seed=1, evaluate_on=10, cache=tmp_path / "cache")
     assert data.val_dataloader() == []
-    config.holdout = config.train
+    config.holdout = str(random_source(tmp_path / "other", seed=10))
     measured = GoData(config, 8, 1, 10, tmp_path / "cache").val_dataloader()
     assert sum(len(batch.moves) for batch in measured) == 10
+
+
+def test_a_holdout_that_shares_games_with_the_training_set_is_refused(tmp_path: Path) -> None:
+    train, other = random_source(tmp_path / "a"), random_source(tmp_path / "b", seed=2)
+    config = DataConfig(train=str(train), holdout=str(other), board_size=5)
+    with pytest.raises(UserError, match="1 of its 3 games are in the training set, too"):
+        GoData(config, 8, 1, 10, tmp_path / "cache")
+
+
+def test_a_data_set_that_was_split_brings_its_own_holdout(tmp_path: Path) -> None:
+    pack([random_source(tmp_path, count=40)], tmp_path / "packed", 5, selection=Selection(holdout=0.3))
+    data = GoData(DataConfig(train=str(tmp_path / "packed"), board_size=5), 8, 1, 10, tmp_path / "cache")
+    assert [part.path.name for part in data.train_data] == ["train"]
+    assert data.holdout_data is not None
+    assert data.holdout_data.path.name == "holdout"
+
+
+def test_packed_folders_are_not_packed_again(tmp_path: Path) -> None:
+    source = random_source(tmp_path)
+    pack([source], tmp_path / "packed", 5)
+    with pytest.raises(UserError, match="give weights"):
+        prepare([str(source), str(tmp_path / "packed")], tmp_path / "cache", 5)
+    config = DataConfig(train=[str(source), str(tmp_path / "packed")], weights=[1.0, 2.0], board_size=5)
+    assert len(GoData(config, 8, 1, 10, tmp_path / "cache").train_data) == 2

@@ -9,12 +9,17 @@ from random import Random
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lzeval.core.errors import UserError
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from tests.make_games import random_game, sgf_text
-from trainer.evaluate import measure_network
-from trainer.pack import open_packed, pack
+from trainer.evaluate import calibration, calibration_error, measure_network, print_measurements
+from trainer.pack import pack
+from trainer.packed import open_packed
+from trainer.plots import check_plot
 
 SIZE = 9
 
@@ -60,6 +65,14 @@ def test_figures_are_those_of_a_plain_loop(
     assert found["top5"] == pytest.approx(float(top5), abs=1e-9)
     expected = float((((values - batch.outcomes) ** 2)[decided]).mean()) / 4
     assert found["value_mse4"] == pytest.approx(expected, abs=1e-5)
+    tenths = [[] for _ in range(10)]  # type: list[list[tuple[float, bool]]]
+    for value, outcome in zip(values.tolist(), batch.outcomes.tolist(), strict=True):
+        if outcome:
+            tenths[min(9, int((value + 1) / 2 * 10))].append(((value + 1) / 2, outcome > 0))
+    gaps = [abs(sum(p for p, _ in some) - sum(won for _, won in some)) for some in tenths]
+    assert [row["count"] for row in found["calibration"]] == [len(some) for some in tenths]
+    assert found["calibration_error"] == pytest.approx(sum(gaps) / decided.sum(), abs=1e-4)
+    assert 0.01 < found["calibration_error"] < 0.9
 
 
 def test_phases_add_up(network: tuple[LeelaNetwork, Path], records: Path, tmp_path: Path) -> None:
@@ -79,3 +92,98 @@ def test_the_command_prints_json(network: tuple[LeelaNetwork, Path], records: Pa
     found = json.loads(done.stdout)
     assert found["positions"] == 50
     assert {"top1", "top5", "policy_loss", "value_mse4"} <= set(found)
+
+
+# Calibration
+
+
+def bins_of(*positions: tuple[float, float]) -> list[dict[str, object]]:
+    """Of (winrate, won) pairs."""
+    return calibration(*(np.array(column, float) for column in zip(*positions, strict=True)))
+
+
+def test_calibration_by_hand() -> None:
+    bins = bins_of((0.04, 0), (0.08, 1), (0.3, 1), (1.0, 1), (0.9, 0), (0.95, np.nan), (0.55, np.nan))
+    assert [found["count"] for found in bins] == [2, 0, 0, 1, 0, 0, 0, 0, 0, 2]
+    assert [found["predicted"] for found in bins if found["count"]] == pytest.approx([0.06, 0.3, 0.95])
+    assert [found["won"] for found in bins if found["count"]] == [0.5, 1, 0.5]
+    assert (bins[1]["predicted"], bins[1]["won"], bins[9]["high"]) == (None, None, 1)
+    assert calibration_error(bins) == pytest.approx((2 * 0.44 + 0.7 + 2 * 0.45) / 5)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0.0, 1.0, np.nan])), min_size=1))
+def test_every_decided_position_is_in_its_bin(positions: list[tuple[float, float]]) -> None:
+    bins = bins_of(*positions)
+    decided = sum(won == won for _, won in positions)
+    assert sum(int(str(found["count"])) for found in bins) == decided
+    for found in bins:
+        if found["count"]:
+            assert found["low"] <= found["predicted"] + 1e-9  # type: ignore[operator]
+            assert found["predicted"] <= found["high"] + 1e-9  # type: ignore[operator]
+    error = calibration_error(bins)
+    assert error is None if not decided else 0 <= error <= 1  # type: ignore[operator]
+
+
+def test_who_is_right_as_often_as_said_has_no_error() -> None:
+    positions = [(0.25, float(number < 25)) for number in range(100)]
+    positions += [(0.85, float(number < 85)) for number in range(100)]
+    assert calibration_error(bins_of(*positions)) == pytest.approx(0)
+    turned = [(p, 1 - won) for p, won in positions]
+    assert calibration_error(bins_of(*turned)) == pytest.approx((0.5 + 0.7) / 2)
+
+
+def test_the_caption_tells_the_error(
+    network: tuple[LeelaNetwork, Path],
+    records: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pack([records], tmp_path / "packed", SIZE)
+    found = measure_network(str(network[1]), [str(tmp_path / "packed")], precision="fp32")
+    print_measurements(found)
+    caption = capsys.readouterr().out.splitlines()[-1]
+    decided = sum(row["count"] for row in found["calibration"])
+    assert f"{found['calibration_error']:.1%} ({decided} decided positions)." in caption
+    assert 0 < decided < found["positions"]  # the game without a result does not count
+    print_measurements(found | {"calibration": bins_of((0.5, np.nan)), "calibration_error": None})
+    assert "no decided games" in capsys.readouterr().out
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("name", ["plot.png", "plot.svg"])
+def test_json_and_a_picture_at_once(
+    network: tuple[LeelaNetwork, Path], records: Path, tmp_path: Path, name: str
+) -> None:
+    pack([records], tmp_path / "packed", SIZE)
+    command = [sys.executable, "-m", "lzeval", "eval", str(network[1]), str(tmp_path / "packed")]
+    more = ["--sample", "60", "--json", "--plot", str(tmp_path / name)]
+    done = subprocess.run([*command, *more], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    content = (tmp_path / name).read_bytes()
+    if name.endswith(".png"):
+        assert content.startswith(b"\x89PNG")
+    else:
+        assert f"calibration error {found['calibration_error']:.1%}" in content.decode()
+        assert all(f">{phase}<" in content.decode() for phase in found["phases"])
+
+
+def test_pictures_that_cannot_be_are_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=r"to end in \.png or \.svg"):
+        check_plot(tmp_path / "plot.gif")
+    with pytest.raises(UserError, match="there is no folder"):
+        check_plot(tmp_path / "nowhere" / "plot.png")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UserError, match=r"pip install 'lzeval\[plot\]'"):
+        check_plot(tmp_path / "plot.png")
+
+
+def test_without_matplotlib_there_is_one_line(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['matplotlib'] = None; from lzeval.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "eval", "nothing", "nowhere", "--plot", str(tmp_path / "a.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "lzeval: plots need matplotlib: pip install 'lzeval[plot]'\n"

@@ -54,7 +54,7 @@ def scan_all(text: str | bytes) -> list[Scanned]:
             return found
         assert following > at
         at = following
-        size, komi, handicap, winner = record.facts.tolist()
+        size, komi, handicap, winner = record.facts[:4].tolist()
         moves = [(int(c), int(i)) for c, i in record.moves[: record.counts[0]]]
         setup = [(int(c), int(i)) for c, i in record.setup[: record.counts[1]]]
         found.append(Scanned(problem, int(size), komi, int(handicap), int(winner), moves, setup))

@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from random import Random
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from lzeval.core.board import BLACK, WHITE, Game
 from lzeval.core.errors import UserError
 from lzeval.net.checkpoint import load_network
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
-from tests.make_games import sgf_text
-from trainer.config import (
-    DataConfig,
-    HardwareConfig,
-    NetworkConfig,
-    ScheduleConfig,
-    TrainConfig,
-    WatchConfig,
-    stored,
-)
+from tests.tiny_runs import BATCH, SIZE, STEPS, assert_same_training, logged, settings, state, write_records
+from trainer.config import NetworkConfig, stored
 from trainer.data import TensorBatch
 from trainer.module import GoModule
 from trainer.run import new_network, train
 
-SIZE, BATCH, STEPS = 5, 16, 20
-
-
-def simple_games(count: int, seed: int) -> str:
-    """Both sides answer beside the last stone, in reading order; the first stone is random and tells who wins."""
-    rng, texts = Random(seed), []
-    for _ in range(count):
-        game, colour = Game(SIZE), BLACK
-        move = rng.randrange(SIZE * SIZE)
-        first = move
-        for _ in range(12):
-            game.play(colour, move)
-            colour = BLACK + WHITE - colour
-            move = next(
-                m for m in ((move + step) % SIZE**2 for step in range(1, SIZE**2)) if game.is_legal(colour, m)
-            )
-        texts.append(sgf_text(SIZE, game.moves, "B+1.5" if first % SIZE < SIZE // 2 else "W+1.5"))
-    return "".join(texts)
-
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("records")
-    (folder / "train.sgf").write_text(simple_games(40, seed=1), encoding="utf-8")
-    (folder / "holdout.sgf").write_text(simple_games(6, seed=2), encoding="utf-8")
-    return folder
-
-
-def settings(records: Path, run: Path, steps: int = STEPS, **changes: Any) -> TrainConfig:
-    config = TrainConfig(
-        network=NetworkConfig("tiny", blocks=1, filters=8),
-        schedule=ScheduleConfig("constant", warmup=4 * BATCH, hold=1.0),
-        hardware=HardwareConfig(accelerator="cpu", devices=1, precision="fp32", threads=1),
-        data=DataConfig(str(records / "train.sgf"), None, str(records / "cache"), SIZE),
-        watch=WatchConfig(log_every=1, evaluate_every=8 * BATCH, evaluate_on=64, save_every="1h"),
-        run=str(run),
-        batch_size=BATCH,
-        max_positions=steps * BATCH,
-    )
-    for name, value in changes.items():
-        setattr(config, name, value)
-    return config
-
-
-def logged(run: Path, name: str) -> list[float]:
-    """The column `name` of the logs of all the run's sittings, in the order of steps."""
-    found: list[float] = []
-    for file in sorted(run.glob("csv*/metrics.csv")):
-        with file.open(encoding="utf-8", newline="") as stream:
-            found += [float(row[name]) for row in csv.DictReader(stream) if row.get(name)]
-    return found
+    return write_records(tmp_path_factory.mktemp("records"))
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +30,6 @@ def finished(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run")
     assert train(settings(records, run)) == run / "latest.ckpt"
     return run
-
-
-def state(checkpoint: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-    return loaded
 
 
 def test_the_loss_falls(finished: Path) -> None:
@@ -110,18 +46,6 @@ def test_the_checkpoint_is_a_network(finished: Path) -> None:
     for name, value in loaded.network.state_dict().items():
         assert torch.equal(value, weights[f"network.{name}"])
     assert not list(finished.glob("*.partial"))
-
-
-def assert_same_training(first: dict[str, Any], second: dict[str, Any]) -> None:
-    """Weights, normalisation and the optimiser's state, to the bit; and how far the run is."""
-    assert first["lzeval"]["positions"] == second["lzeval"]["positions"]
-    assert first["global_step"] == second["global_step"]
-    for name, value in first["state_dict"].items():
-        assert torch.equal(value, second["state_dict"][name]), name
-    ours, theirs = (found["optimizer_states"][0]["state"] for found in (first, second))
-    for number, memory in ours.items():
-        for name, value in memory.items():
-            assert torch.as_tensor(value).equal(torch.as_tensor(theirs[number][name])), (number, name)
 
 
 def test_an_interrupted_run_ends_where_the_uninterrupted_one_does(

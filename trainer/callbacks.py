@@ -1,51 +1,174 @@
-"""What watches a run: checkpoints that are whole or absent, and a line of progress."""
+"""What watches a run: checkpoints that are whole or absent, averages, exports, and a line of progress."""
 
 from __future__ import annotations
 
+import math
 import os
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from torch import Tensor
 
+from lzeval.core.errors import UserError
+from lzeval.net.leela import write_network
+from trainer.averages import Average, renew_statistics
+from trainer.config import AverageConfig, ExportConfig
+from trainer.data import GoData
 from trainer.module import GoModule
 
 
+def is_sound(module: pl.LightningModule) -> bool:
+    """Whether all weights are numbers."""
+    return all(bool(torch.isfinite(parameter).all()) for parameter in module.parameters())
+
+
+STEPS_A_QUESTION = 20
+"""Between the questions of several devices whether it is time for a checkpoint."""
+
+
 class Checkpoints(pl.Callback):
-    """`latest.ckpt` every so often, at the end, and when the run is interrupted."""
+    """`latest.ckpt` every so often, at the end, and when the run is interrupted; `best.ckpt` by the holdout's loss."""
 
     def __init__(self, folder: Path, every_s: float) -> None:
-        self.path = folder / "latest.ckpt"
+        self.latest = folder / "latest.ckpt"
+        self.best = folder / "best.ckpt"
         self.every_s = every_s
+        self.best_loss = math.inf
         self._saved_at = time.monotonic()
 
-    def save(self, trainer: pl.Trainer) -> None:
-        """Write beside the old checkpoint, then put it in its place."""
-        partial = self.path.with_suffix(".partial")
-        trainer.save_checkpoint(partial)
-        with partial.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        partial.replace(self.path)
-        self._saved_at = time.monotonic()
+    def state_dict(self) -> dict[str, float]:
+        return {"best_loss": self.best_loss}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        self.best_loss = state_dict["best_loss"]
+
+    def save(self, trainer: pl.Trainer, path: Path) -> None:
+        """Write beside the old checkpoint, then put it in its place. Raises UserError if there is no room."""
+        partial = path.with_suffix(".partial")
+        try:
+            trainer.save_checkpoint(partial)
+            if trainer.is_global_zero:
+                with partial.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+                partial.replace(path)
+        except (OSError, RuntimeError) as exc:  # torch's writer turns a full disk into a RuntimeError
+            partial.unlink(missing_ok=True)
+            reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc).split("\n")[0]
+            raise UserError(f"{path}: cannot be written ({reason}); the checkpoint before is kept") from exc
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if time.monotonic() - self._saved_at >= self.every_s:
-            self.save(trainer)
+        if trainer.world_size > 1 and trainer.global_step % STEPS_A_QUESTION:
+            return
+        due = time.monotonic() - self._saved_at >= self.every_s
+        if trainer.strategy.broadcast(due) and is_sound(pl_module):
+            self.save(trainer, self.latest)
+            self._saved_at = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        loss = float(trainer.callback_metrics["holdout/loss"])
+        if loss < self.best_loss:
+            self.best_loss = loss
+            self.save(trainer, self.best)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.save(trainer)
+        self.save(trainer, self.latest)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        if isinstance(exception, (KeyboardInterrupt, SIGTERMException)) and trainer.global_step:
-            self.save(trainer)
+        stopped = isinstance(exception, (KeyboardInterrupt, SIGTERMException))
+        if stopped and trainer.global_step and is_sound(pl_module):
+            self.save(trainer, self.latest)
+
+
+class Averages(pl.Callback):
+    """Averages of the weights, kept in every checkpoint as `ema_state_dict` and `swa_state_dict`."""
+
+    def __init__(self, config: AverageConfig, data: GoData) -> None:
+        self.config = config
+        self.averages = {"ema": Average(config.ema)} if config.ema else {}
+        if config.swa_from < 1:
+            self.averages["swa"] = Average(None)
+        self._data = data
+        self._step = 0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, GoModule)
+        if trainer.global_step == self._step:
+            return  # gradients are still being gathered
+        self._step = trainer.global_step
+        for name, average in self.averages.items():
+            if name == "ema" or pl_module.share >= self.config.swa_from:
+                average.add(pl_module.network)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure the averages' own statistics, on positions that the seed alone chooses."""
+        assert isinstance(pl_module, GoModule)
+        for average in self.averages.values():
+            if average.steps:
+                with average.put_into(pl_module.network):
+                    renew_statistics(pl_module.network, self._batches(pl_module))
+                    average.state = {k: v.detach().clone() for k, v in pl_module.network.state_dict().items()}
+
+    def _batches(self, module: GoModule) -> Iterator[Tensor]:
+        for batch in islice(self._data.batches(), self.config.norm_batches):
+            planes = batch.planes.to(module.device).float()
+            yield planes.contiguous(memory_format=torch.channels_last)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        for name, average in self.averages.items():
+            if average.steps:
+                checkpoint[f"{name}_state_dict"] = average.state
+                checkpoint[f"{name}_steps"] = average.steps
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        for name, average in self.averages.items():
+            if f"{name}_state_dict" in checkpoint:
+                average.state = checkpoint[f"{name}_state_dict"]
+                average.steps = int(checkpoint[f"{name}_steps"])
+
+
+class Exports(pl.Callback):
+    """Leela weights files of the network on its way: the exponential average where there is one."""
+
+    def __init__(self, folder: Path, name: str, config: ExportConfig, averages: Averages) -> None:
+        self.folder = folder / "weights"
+        self.name = name
+        self.every = config.every
+        self.digits = config.digits
+        self._averages = averages
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, GoModule)
+        if self.every is None or not trainer.is_global_zero:
+            return
+        before = pl_module.positions  # callbacks come before the module, which counts this batch later
+        positions = before + len(batch.moves) * trainer.world_size
+        if positions // self.every > before // self.every:
+            self.folder.mkdir(exist_ok=True)
+            average = self._averages.averages.get("ema")
+            network = pl_module.network
+            with average.put_into(network) if average is not None and average.steps else nullcontext():
+                write_network(network, self.folder / f"{self.name}-{positions}.txt.gz", self.digits)
 
 
 class ProgressLine(pl.Callback):

@@ -38,17 +38,23 @@ class OptimizerConfig:
 @dataclass
 class ScheduleConfig:
     name: str = "linear"
-    """linear, cosine or constant."""
+    """linear, cosine, onecycle, plateau or constant."""
     warmup: int = 5000
     """Positions over which the learning rate rises."""
     hold: float = 0.3
     """Share of the run before it falls."""
+    factor: float = 1.0
+    """plateau: what the rate is divided by; onecycle: how many times lower it begins."""
+    patience: int = 0
+    """plateau: measurements of the holdout without a better loss before the rate is divided."""
 
 
 @dataclass
-class HardwareConfig:
+class TrainerConfig:
     accelerator: str = "auto"
     devices: Any = "auto"
+    nodes: int = 1
+    strategy: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     compile: bool = False
@@ -58,6 +64,10 @@ class HardwareConfig:
 class DataConfig:
     train: Any = None
     holdout: Any = None
+    weights: list[float] | None = None
+    """How often each source of `train` is drawn from; None: they count as one."""
+    workers: int = 0
+    """Processes that make batches; 0: the training process itself."""
     cache: str | None = None
     board_size: int = 19
 
@@ -67,6 +77,36 @@ class DataConfig:
         if value is None:
             return []
         return [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
+
+
+@dataclass
+class LoggerConfig:
+    names: list[str] = field(default_factory=lambda: ["csv", "tensorboard"])
+    project: str = "lzeval"
+
+
+@dataclass
+class AverageConfig:
+    ema: float = 0.0
+    swa_from: float = 1.0
+    norm_batches: int = 100
+
+
+@dataclass
+class ExportConfig:
+    every: int | None = None
+    """Positions."""
+    digits: int | None = None
+
+
+@dataclass
+class TeacherConfig:
+    network: str | None = None
+    """A weights file, a checkpoint or a bundled name; None: no teacher."""
+    policy: float = 0.3
+    """Share of the teacher in what the policy is to say; the rest is the record's."""
+    value: float = 0.8
+    """Likewise for the value."""
 
 
 @dataclass
@@ -82,17 +122,22 @@ class TrainConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    hardware: HardwareConfig = field(default_factory=HardwareConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    average: AverageConfig = field(default_factory=AverageConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     watch: WatchConfig = field(default_factory=WatchConfig)
     run: str | None = None
     init: str | None = None
     seed: int = 1
     batch_size: int = 64
+    accumulate: int = 1
     max_positions: int | None = None
     max_time: str | None = None
     value_weight: float = 1.0
-    territory_weight: float = 0.3
+    label_smoothing: float = 0.0
     clip_norm: float | None = 5.0
 
 
@@ -116,6 +161,10 @@ def _as_written(overrides: Sequence[str]) -> list[str]:
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise UserError(f"{override!r}: settings are written key=value, as in network=big max_time=45m")
+        if (
+            key == "experiment"
+        ):  # a preset is added to the defaults, whether its key is written with a plus or not
+            key, override = "+experiment", "+" + override
         enclosed = len(value) > 1 and value[0] + value[-1] in ("[]", "{}", "''", '""')
         plain = enclosed or re.fullmatch(r"[\w.+-]*", value, re.ASCII)
         quoted.append(override if plain else f"{key}={_quoted(value)}")
@@ -145,7 +194,7 @@ def _nearest(overrides: Sequence[str], known: Sequence[str]) -> str | None:
     """Which key of `overrides`, or choice of a YAML, is misspelt, and what it may be, as a sentence."""
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
-        if key not in known:
+        if key not in known and key != "experiment":
             near = difflib.get_close_matches(key, known, 1, 0.5)
             return f"there is no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
         choices = sorted(file.stem for file in (CONFIG_FOLDER / key).glob("*.yaml"))
@@ -183,29 +232,61 @@ def check(config: TrainConfig) -> None:
     """Raise UserError for values that fit their type and still make no sense."""
     choices = {
         "optimizer.name": (config.optimizer.name, ("muon", "adamw", "sgd")),
-        "schedule.name": (config.schedule.name, ("linear", "cosine", "constant")),
-        "hardware.precision": (config.hardware.precision, ("auto", "fp32", "bf16")),
-        "hardware.accelerator": (config.hardware.accelerator, ("auto", "cpu", "gpu")),
+        "schedule.name": (config.schedule.name, ("linear", "cosine", "onecycle", "plateau", "constant")),
+        "trainer.precision": (config.trainer.precision, ("auto", "fp32", "bf16")),
+        "trainer.accelerator": (config.trainer.accelerator, ("auto", "cpu", "gpu")),
+        "trainer.strategy": (config.trainer.strategy, ("auto", "ddp")),
     }
+    for name in config.logger.names:
+        choices[f"logger.names: {name}"] = (name, ("csv", "tensorboard", "wandb", "mlflow"))
     for key, (value, allowed) in choices.items():
         if value not in allowed:
             raise UserError(f"{key}={value}: choose one of {', '.join(allowed)}")
-    positive = {
+    at_least_one = {
         "batch_size": config.batch_size,
+        "accumulate": config.accumulate,
         "network.blocks": config.network.blocks,
         "network.filters": config.network.filters,
         "watch.evaluate_on": config.watch.evaluate_on,
+        "trainer.nodes": config.trainer.nodes,
+        "export.every": config.export.every,
+        "max_positions": config.max_positions,
+        "average.norm_batches": config.average.norm_batches,
     }
-    for key, number in positive.items():
-        if number < 1:
+    for key, number in at_least_one.items():
+        if number is not None and number < 1:
             raise UserError(f"{key}={number}: must be at least 1")
+    shares = {
+        "teacher.policy": config.teacher.policy,
+        "teacher.value": config.teacher.value,
+        "average.ema": config.average.ema,
+        "average.swa_from": config.average.swa_from,
+        "label_smoothing": config.label_smoothing,
+        "schedule.hold": config.schedule.hold,
+    }
+    for key, share in shares.items():
+        if not 0 <= share <= 1:
+            raise UserError(f"{key}={share}: a share from 0 to 1")
+    if config.average.ema == 1:
+        raise UserError("average.ema=1: such an average never moves; write 0.999")
+    _check_data(config)
+    if config.schedule.name == "plateau" and config.schedule.factor <= 1:
+        raise UserError(f"schedule.factor={config.schedule.factor}: the rate is divided by it; write 10")
     if config.max_positions is None and config.max_time is None:
         raise UserError("say how long to train: max_time=45m or max_positions=1000000")
-    if config.max_positions is not None and config.max_positions < 1:
-        raise UserError(f"max_positions={config.max_positions}: must be at least 1")
     if config.max_time is not None and seconds(config.max_time) <= 0:
         raise UserError(f"max_time={config.max_time}: must be longer than nothing")
     seconds(config.watch.save_every)
+
+
+def _check_data(config: TrainConfig) -> None:
+    if config.data.workers < 0:
+        raise UserError(f"data.workers={config.data.workers}: must be at least 0")
+    weights, sources = config.data.weights, config.data.sources("train")
+    if weights is not None and (len(weights) != len(sources) or min(weights) <= 0):
+        raise UserError(
+            f"data.weights={weights}: give a number above 0 for each of data.train's {len(sources)}"
+        )
 
 
 def stored(run: str, overrides: Sequence[str]) -> TrainConfig:

@@ -15,7 +15,7 @@ from rich.progress import track
 from engines.evaluator.base import Evaluator
 from engines.evaluator.load import plan_evaluator
 from trainer.data import prepare, sampled_positions
-from trainer.pack import PackedData
+from trainer.packed import PackedData
 
 PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, None))
 """Moves played so far, from and below."""
@@ -23,6 +23,7 @@ BATCH = 16
 SMALLEST_PROBABILITY = 1e-12
 """Stands for a probability that has been rounded to 0, so that its logarithm exists."""
 MEASURED = ("policy_loss", "top1", "top5", "value_mse4")
+CALIBRATION_BINS = 10
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,15 +35,17 @@ def measure_network(
 
     `top1`, `top5`: share of moves that are the network's best, or among its five best; `policy_loss`: mean
     cross entropy in nats; `value_mse4`: mean squared error of the value / 4 over games with a winner, so that
-    0.25 is knowing nothing. `phases` has the same by moves played. Raises UserError.
+    0.25 is knowing nothing. `phases` has the same by moves played. `calibration` compares the winrates that the
+    network gives the side to move with how often it won, see `calibration`; `calibration_error` is the mean
+    distance of the two, None where nobody won. Raises UserError.
     """
     plan = plan_evaluator(network, precision=precision, batch_size=BATCH)
     cache = Path(platformdirs.user_cache_dir("lzeval", False)) / "packed"
     packed = prepare(list(data), cache, plan.info.board_size)
     chosen = sampled_positions(packed, sample if sample is not None else len(packed))
     evaluator = plan.build(threads=_cores())
-    columns = _positions(evaluator, packed, chosen)
-    plies = packed.plies()[chosen]
+    columns, winrates, won = _positions(evaluator, packed, chosen)
+    plies = packed.plies(chosen)
     phases = {}
     for first, end in PHASES:
         inside = (plies >= first) & (plies < (end if end is not None else np.inf))
@@ -50,7 +53,51 @@ def measure_network(
             name = f"{first}+" if end is None else f"{first}-{end - 1}"
             phases[name] = _means({key: values[inside] for key, values in columns.items()})
     info = plan.info.as_dict() | {"precision": plan.precision}
-    return {"network": info, "positions": len(chosen), **_means(columns), "phases": phases}
+    bins = calibration(winrates, won)
+    return {
+        "network": info,
+        "positions": len(chosen),
+        **_means(columns),
+        "phases": phases,
+        "calibration": bins,
+        "calibration_error": calibration_error(bins),
+    }
+
+
+def calibration(winrates: Floats, won: Floats) -> list[dict[str, Any]]:
+    """How often those won who were given a chance from `low` (and, in the last bin, up to and with 1) to `high`.
+
+    `winrates` `[N]`, 0 to 1, and `won` `[N]`, 0 or 1, NaN where nobody did, are the side to move's. A bin has
+    the `count` of decided positions in it, the mean winrate `predicted` and the share `won`; both are None in an
+    empty bin. Positions of one game have one winner: a bin knows less than its count suggests.
+    """
+    decided = ~np.isnan(won)
+    winrates, won = winrates[decided], won[decided]
+    places = np.minimum((winrates * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    bins: list[dict[str, Any]] = []
+    for place in range(CALIBRATION_BINS):
+        inside = places == place
+        some = bool(inside.any())
+        bins.append(
+            {
+                "low": place / CALIBRATION_BINS,
+                "high": (place + 1) / CALIBRATION_BINS,
+                "count": int(inside.sum()),
+                "predicted": float(winrates[inside].mean()) if some else None,
+                "won": float(won[inside].mean()) if some else None,
+            }
+        )
+    return bins
+
+
+def calibration_error(bins: Sequence[dict[str, Any]]) -> float | None:
+    """Expected calibration error: the mean over positions of |predicted - won| of their bin, 0 to 1."""
+    filled = [found for found in bins if found["count"]]
+    total = sum(found["count"] for found in filled)
+    if not total:
+        return None
+    distances = [found["count"] * abs(found["predicted"] - found["won"]) for found in filled]
+    return float(sum(distances) / total)
 
 
 def _cores() -> int:
@@ -60,10 +107,16 @@ def _cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def _positions(evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64]) -> dict[str, Floats]:
-    """Each measure for each position, `[N]`; the value's is NaN where nobody won."""
+def _positions(
+    evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64]
+) -> tuple[dict[str, Floats], Floats, Floats]:
+    """Each measure for each position, `[N]`; the value's is NaN where nobody won.
+
+    And the mover's predicted winrate `[N]`, 0 to 1, and whether the mover won `[N]`, 0 or 1, NaN where nobody did.
+    """
     count = len(chosen)
     columns = {name: np.empty(count) for name in MEASURED}
+    winrates, won = np.empty(count), np.empty(count)
     planes = np.zeros((BATCH, 18, packed.size, packed.size), np.uint8)
     starts = range(0, count, BATCH)
     for start in track(starts, "measuring", console=Console(stderr=True), transient=True):
@@ -80,7 +133,9 @@ def _positions(evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.
         columns["top5"][rows] = better < 5
         error = (value - batch.outcomes) ** 2 / 4
         columns["value_mse4"][rows] = np.where(batch.outcomes == 0, np.nan, error)
-    return columns
+        winrates[rows] = np.clip((value.astype(np.float64) + 1) / 2, 0, 1)
+        won[rows] = np.where(batch.outcomes == 0, np.nan, batch.outcomes > 0)
+    return columns, winrates, won
 
 
 def _means(columns: dict[str, Floats]) -> dict[str, float | int | None]:
@@ -95,9 +150,12 @@ def print_measurements(measurements: dict[str, Any]) -> None:
     """A table by game phase on stdout."""
     from rich.table import Table
 
-    network = measurements["network"]
-    title = f"{network['network']} ({network['blocks']}x{network['filters']}, {network['precision']})"
-    table = Table(title=title, title_justify="left")
+    table = Table(
+        title=describe(measurements["network"]),
+        title_justify="left",
+        caption=_calibration_line(measurements),
+        caption_justify="left",
+    )
     table.add_column("Moves played")
     for heading in ("Positions", "Top 1", "Top 5", "Policy loss", "Value MSE / 4"):
         table.add_column(heading, justify="right")
@@ -112,3 +170,16 @@ def print_measurements(measurements: dict[str, Any]) -> None:
             "" if value is None else f"{value:.3f}",
         )
     Console().print(table)
+
+
+def describe(network: dict[str, Any]) -> str:
+    """A network of `measure_network` in some words."""
+    return f"{network['network']} ({network['blocks']}x{network['filters']}, {network['precision']})"
+
+
+def _calibration_line(measurements: dict[str, Any]) -> str:
+    error = measurements["calibration_error"]
+    if error is None:
+        return "Calibration of the winrate: no decided games to tell it by."
+    count = sum(found["count"] for found in measurements["calibration"])
+    return f"Calibration error of the winrate: {error:.1%} ({count:,} decided positions)."

@@ -8,6 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, None))
+"""Moves played so far, from and below."""
+
+
+def phase_name(first: int, end: int | None) -> str:
+    """`0-49`, `200+`."""
+    return f"{first}+" if end is None else f"{first}-{end - 1}"
+
 
 @dataclass
 class Sums:
@@ -38,7 +46,7 @@ class Sums:
 @torch.no_grad()
 def measure(logits: Tensor, values: Tensor, moves: Tensor, outcomes: Tensor) -> Sums:
     """Sums over one batch: `logits` `[B, P]`, `values` `[B]` (-1 to 1), `moves` `[B]`, `outcomes` `[B]`."""
-    best = logits.topk(5, dim=1).indices == moves.unsqueeze(1)
+    best = logits.topk(min(5, logits.shape[1]), dim=1).indices == moves.unsqueeze(1)
     decided = outcomes != 0
     return Sums(
         float(len(moves)),
@@ -48,3 +56,26 @@ def measure(logits: Tensor, values: Tensor, moves: Tensor, outcomes: Tensor) -> 
         float(decided.sum()),
         float((((values.float() - outcomes) ** 2)[decided]).sum()) / 4,
     )
+
+
+def measure_by_phase(
+    logits: Tensor, values: Tensor, moves: Tensor, outcomes: Tensor, plies: Tensor
+) -> dict[str, Sums]:
+    """`measure` of the batch under the empty name, and of its positions in each of PHASES under theirs."""
+    found = {"": measure(logits, values, moves, outcomes)}
+    for first, end in PHASES:
+        inside = (plies >= first) & (plies < end) if end is not None else plies >= first
+        if inside.any():
+            found[phase_name(first, end)] = measure(
+                logits[inside], values[inside], moves[inside], outcomes[inside]
+            )
+    return found
+
+
+def as_log(prefix: str, sums: dict[str, Sums]) -> dict[str, float]:
+    """What `measure_by_phase` found as a flat log: `holdout/top1`, `holdout/0-49/top1` and so on."""
+    return {
+        "/".join(part for part in (prefix, phase, name) if part): value
+        for phase, counted in sums.items()
+        for name, value in counted.means().items()
+    }

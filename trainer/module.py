@@ -10,11 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lzeval.core.errors import UserError
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from trainer.config import TrainConfig, seconds
 from trainer.data import TensorBatch
-from trainer.metrics import Sums, measure
-from trainer.optimizers import build_optimizer, rate_factor
+from trainer.global_norm import make_global
+from trainer.metrics import Sums, as_log, measure_by_phase
+from trainer.optimizers import Plateau, build_optimizer, rate_factor
+from trainer.teacher import Teacher
 
 
 class GoModule(pl.LightningModule):
@@ -24,17 +27,18 @@ class GoModule(pl.LightningModule):
         super().__init__()
         self.config = config
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        run = self.network.with_territory
-        self._run = torch.compile(run) if config.hardware.compile else run
+        self.compiled = torch.compile(self.network) if config.trainer.compile else self.network
+        self.teacher = self._teacher()
         self.time_limit = seconds(config.max_time) if config.max_time is not None else None
         self.positions = 0
         """Seen so far, over all interruptions."""
         self.elapsed_s = 0.0
         """Spent training so far, over all interruptions."""
+        self.plateau = Plateau(config.schedule.factor, config.schedule.patience)
         self._full_rates: list[float] = []
         """Learning rates of the optimiser's groups before the schedule, as configured now."""
         self._last_step_at: float | None = None
-        self._validation = Sums()
+        self._validation: dict[str, Sums] = {}
 
     @property
     def share(self) -> float:
@@ -43,10 +47,20 @@ class GoModule(pl.LightningModule):
         by_time = self.elapsed_s / self.time_limit if self.time_limit else 0.0
         return min(1.0, max(by_positions, by_time))
 
-    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits `[B, S*S + 1]`, values `[B]` and territory logits `[B, S, S]` for planes `[B, 18, S, S]`."""
-        output, territory = self._run(planes.float().contiguous(memory_format=torch.channels_last))
-        return output.policy_logits.float(), output.value.float(), territory.float()
+    def _teacher(self) -> Teacher | None:
+        if self.config.teacher.network is None:
+            return None
+        size = self.config.data.board_size
+        return Teacher(self.config.teacher.network, self.config.batch_size, size, torch.get_num_threads())
+
+    def setup(self, stage: str) -> None:
+        if self.trainer.world_size > 1:
+            make_global(self.network)
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `[B, S*S + 1]` and values `[B]` for planes `[B, 18, S, S]` of any type."""
+        output = self.compiled(planes.float().contiguous(memory_format=torch.channels_last))
+        return output.policy_logits.float(), output.value.float()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         directions = torch.bfloat16 if self.trainer.precision == "bf16-mixed" else torch.float32
@@ -58,26 +72,44 @@ class GoModule(pl.LightningModule):
         self.trainer.should_stop = self.share >= 1.0  # a run that was over already
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        factor = rate_factor(self.config.schedule, self.positions + self.config.batch_size, self.share)
+        ahead = self.config.batch_size * self.trainer.world_size
+        factor = rate_factor(self.config.schedule, self.positions + ahead, self.share)
+        factor *= self.plateau.factor
         for group, rate in zip(self.trainer.optimizers[0].param_groups, self._full_rates, strict=True):
             group["lr"] = rate * factor
 
     def training_step(self, batch: TensorBatch, batch_idx: int) -> Tensor:
-        logits, values, territory = self(batch.planes)
-        moves, outcomes = batch.moves, batch.outcomes
-        policy_loss: Tensor = F.cross_entropy(logits, moves)
-        decided = outcomes.abs()
-        value_loss = ((values - outcomes) ** 2 * decided).sum() / decided.sum().clamp(min=1)
-        territory_loss = F.softplus(-territory * batch.territory)[batch.territory != 0].mean()
+        logits, values = self(batch.planes)
         if self.trainer._logger_connector.should_update_logs:
-            means = measure(logits.detach(), values.detach(), moves, outcomes).means()
-            self.log_dict({f"train/{name}": value for name, value in means.items()}, prog_bar=False)
-            self.log("train/territory_loss", territory_loss.detach())
-            self.log("positions", float(self.positions))
-        loss: Tensor = policy_loss + self.config.value_weight * value_loss
-        if self.config.territory_weight and len(moves):
-            loss = loss + self.config.territory_weight * territory_loss
+            self._log_training(batch, logits.detach(), values.detach())
+        policy_loss, value_loss = self.losses(batch, logits, values)
+        loss = policy_loss + self.config.value_weight * value_loss
+        if not torch.isfinite(loss):
+            raise UserError(
+                f"the loss is {loss.item()} at step {self.trainer.global_step}, after {self.positions:,} positions; "
+                "the last checkpoint is kept: try a lower optimizer.lr, or trainer.precision=fp32"
+            )
         return loss
+
+    def losses(self, batch: TensorBatch, logits: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The policy's cross entropy and the value's squared error, towards the records and the teacher."""
+        wanted = batch.moves if batch.shares is None else batch.shares
+        policy_loss: Tensor = F.cross_entropy(logits, wanted, label_smoothing=self.config.label_smoothing)
+        outcomes, known = batch.outcomes, batch.outcomes.abs()
+        if self.teacher is not None:
+            shares = self.config.teacher
+            policy, value = self.teacher.answer(batch.planes)
+            policy_loss = torch.lerp(policy_loss, F.cross_entropy(logits, policy), shares.policy)
+            share = torch.where(known == 0, 1.0, shares.value)
+            outcomes, known = torch.lerp(outcomes, value, share), torch.ones_like(known)
+        return policy_loss, ((values - outcomes) ** 2 * known).sum() / known.sum().clamp(min=1)
+
+    def _log_training(self, batch: TensorBatch, logits: Tensor, values: Tensor) -> None:
+        sums = measure_by_phase(logits, values, batch.moves, batch.outcomes, batch.plies)
+        self.log_dict(as_log("train", sums))
+        self.log("positions", float(self.positions))
+        if self.elapsed_s:
+            self.log("positions_a_second", self.positions / self.elapsed_s)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         now = time.monotonic()
@@ -89,14 +121,19 @@ class GoModule(pl.LightningModule):
             self.trainer.should_stop = True
 
     def on_validation_start(self) -> None:
-        self._validation = Sums()
+        self._validation = {}
 
     def validation_step(self, batch: TensorBatch, batch_idx: int) -> None:
-        logits, values, _ = self(batch.planes)
-        self._validation = self._validation + measure(logits, values, batch.moves, batch.outcomes)
+        logits, values = self(batch.planes)
+        for name, sums in measure_by_phase(logits, values, batch.moves, batch.outcomes, batch.plies).items():
+            self._validation[name] = self._validation.get(name, Sums()) + sums
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict({f"holdout/{name}": value for name, value in self._validation.means().items()})
+        means = self._validation[""].means()
+        loss = means["policy_loss"] + 4 * self.config.value_weight * means["value_mse4"]
+        self.log_dict({**as_log("holdout", self._validation), "holdout/loss": loss})
+        if self.config.schedule.name == "plateau":
+            self.plateau.note(loss)
         self._last_step_at = None  # measuring is not training time
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -106,8 +143,13 @@ class GoModule(pl.LightningModule):
             "filters": shape.filters,
             "board_size": shape.board_size,
         }
-        checkpoint["lzeval"] = {"positions": self.positions, "elapsed_s": self.elapsed_s}
+        checkpoint["lzeval"] = {
+            "positions": self.positions,
+            "elapsed_s": self.elapsed_s,
+            "plateau": self.plateau.state(),
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.positions = int(checkpoint["lzeval"]["positions"])
         self.elapsed_s = float(checkpoint["lzeval"]["elapsed_s"])
+        self.plateau.restore(checkpoint["lzeval"]["plateau"])

@@ -1,18 +1,22 @@
-"""SGF files into a packed data set, once."""
+"""Game records and chunks into packed data sets, on all cores, to be taken up again after an interruption.
+
+The input is cut into units, each with whole games. Threads pack them; what they made is appended in the order of the
+input, so that the result does not depend on their number. A journal beside it says after which unit the files were how
+long: whoever starts again cuts them back to that and goes on with the next unit.
+"""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import lzma
-import mmap
 import os
 import shutil
-import zlib
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +25,37 @@ import numpy.typing as npt
 
 from lzeval.core.board import empty_board, geometry, new_scratch
 from lzeval.core.errors import DataError, UserError
+from lzeval.core.files import write_text_atomically
 from lzeval.core.points import symmetry_tables
-from lzeval.core.sgf import LONGEST, NO_GAME, OK, PROBLEMS, new_record, read_record
-from trainer.positions import BAD_MOVE, NOTHING, Batch, Rows, make_batch, pack_game, row_bytes
+from lzeval.core.sgf import LONGEST, NO_GAME, OK, PROBLEMS, end_of_games, new_record, read_record
+from trainer.chunks import chunk_kind, read_v1, read_v2, rows_from_chunks
+from trainer.packed import (
+    FORMAT,
+    GAME,
+    GAMES,
+    HOLDOUT,
+    LEARN,
+    META,
+    SOFT,
+    TRAIN,
+    VERSION,
+    file_sha256,
+    is_packed,
+    part_of,
+    read_meta,
+)
+from trainer.positions import BAD_MOVE, NOTHING, WON_BY_BLACK, Rows, Soft, game_key, pack_game, row_bytes
+from trainer.selection import Selection
+from trainer.sources import Source, read_sources, record_files
 
-FORMAT = "lzeval positions"
-VERSION = 1
-SGF_SUFFIXES = (".sgf", ".sgf.xz", ".sgf.gz", ".xz", ".gz")
-GAME = np.dtype([("start", "<i8"), ("length", "<i4"), ("komi", "<f4"), ("handicap", "<i2"), ("winner", "i1")])
-"""One line of games.npy: where its positions are, and what the record said of it."""
+UNIT_BYTES = 1 << 21
+"""About how much SGF text is one unit."""
+JOURNAL = "journal.json"
+SECONDS_A_NOTE = 5.0
+"""Between entries of the journal: so much work may have to be done again."""
 
 Progress = Callable[[int, int], None]
-"""Told now and then: bytes read so far, positions so far."""
+"""Told after each unit: bytes of the files read so far, positions so far."""
 
 
 @dataclass
@@ -41,129 +64,428 @@ class PackReport:
 
     games: int = 0
     positions: int = 0
+    """Taken, those of a holdout among them."""
+    holdout_games: int = 0
+    holdout_positions: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
-    """Reason: how many games."""
+    """Reason: how many games, positions of chunks, or files."""
     examples: dict[str, str] = field(default_factory=dict)
     """Reason: the first place it was met."""
+    files: dict[str, dict[str, int]] = field(default_factory=dict)
+    """File: reason or `games` or `positions`: how many."""
 
-    def skip(self, reason: str, place: str) -> None:
+    def skip(self, reason: str, place: str, source: str) -> None:
         self.skipped[reason] += 1
         self.examples.setdefault(reason, place)
+        self.count(source, reason)
+
+    def count(self, source: str, what: str, number: int = 1) -> None:
+        counts = self.files.setdefault(source, {})
+        counts[what] = counts.get(what, 0) + number
 
 
 @dataclass(frozen=True)
-class PackedData:
-    """A packed data set, memory-mapped."""
+class Unit:
+    """Some whole games of one source."""
 
-    path: Path
-    size: int
-    rows: Rows
-    """`[N, row_bytes(size)]`."""
-    games: npt.NDArray[np.void]
-    """One GAME each."""
-
-    def __len__(self) -> int:
-        return int(self.rows.shape[0])
-
-    def batch(self, chosen: npt.NDArray[np.int64], symmetries: npt.NDArray[np.int64]) -> Batch:
-        """The positions `chosen` `[B]`, each under its symmetry."""
-        starts = self.games["start"]
-        games = np.searchsorted(starts, chosen, side="right") - 1
-        lasts = starts[games] + self.games["length"][games] - 1
-        return make_batch(self.rows, chosen, lasts, symmetries, symmetry_tables(self.size))
-
-    def plies(self) -> npt.NDArray[np.int64]:
-        """`[N]`: how many moves of its game lie before each position."""
-        low = self.rows[:, -4].astype(np.int64)
-        return low + 256 * self.rows[:, -3].astype(np.int64)
-
-    def progress(self) -> npt.NDArray[np.float32]:
-        """`[N]`: how far into its game each position is, 0 at the start, just below 1 at the end."""
-        lengths = np.repeat(self.games["length"].astype(np.float32), self.games["length"])
-        shares: npt.NDArray[np.float32] = self.plies().astype(np.float32) / lengths
-        return shares
+    source: str
+    kind: str
+    """`sgf`, `v1` or `v2`."""
+    content: npt.NDArray[np.uint8]
+    problem: str = ""
+    """What was wrong with the file."""
+    first: bool = True
+    """Whether the source begins with this unit."""
+    bytes_read: int = 0
+    """Of all files' uncompressed content, up to the unit's end."""
 
 
-def sgf_files(sources: Sequence[str | Path]) -> list[Path]:
-    """The SGF files that `sources` name: files, and folders searched in name order. Raises UserError."""
-    found: list[Path] = []
-    for source in map(Path, sources):
-        if source.is_dir():
-            inside = [
-                p for p in sorted(source.rglob("*")) if p.is_file() and p.name.lower().endswith(SGF_SUFFIXES)
-            ]
-            if not inside:
-                raise UserError(f"{source}: no SGF files in this folder")
-            found += inside
-        elif source.is_file():
-            found.append(source)
+@dataclass
+class Packed:
+    """What was made of one unit."""
+
+    rows: list[Rows] = field(default_factory=list)
+    """Of each game."""
+    games: list[tuple[float, int, int, float, float, int]] = field(default_factory=list)
+    """Of each game: komi, handicap, winner, ranks and key."""
+    learn: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
+    """Of each game, the rows to be learnt from, counted in the game; None: all."""
+    soft: list[Soft | None] = field(default_factory=list)
+    """Of each game, the policies that are more than one move; their rows are counted in the game."""
+    skipped: list[tuple[str, int, str]] = field(default_factory=list)
+    """Reason, number of the game or position in the unit, and further words on the place."""
+    seen: int = 0
+    """Games or positions in the unit, good or bad."""
+
+
+def units_of(sources: Iterator[Source]) -> Iterator[Unit]:
+    """Cut every source into units."""
+    done = 0
+    for source in sources:
+        kind = chunk_kind(source.content) or "sgf"
+        text = np.frombuffer(source.content, np.uint8)
+        start, first = 0, True
+        while first or start < len(text):
+            end = len(text) if kind != "sgf" else int(end_of_games(text, start, start + UNIT_BYTES))
+            done += end - start
+            yield Unit(source.name, kind, text[start:end], source.problem if first else "", first, done)
+            start, first = end, False
+
+
+def pack_unit(unit: Unit, size: int, selection: Selection) -> Packed:
+    """Pack one unit's games for boards of `size` lines."""
+    return _pack_sgf(unit, size, selection) if unit.kind == "sgf" else _pack_chunk(unit, size, selection)
+
+
+def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
+    made, at = Packed(), 0
+    record, scratch, stones = new_record(), new_scratch(size), empty_board(size)
+    rows = np.zeros((LONGEST, row_bytes(size)), np.uint8)
+    tables = symmetry_tables(size)
+    while True:
+        at, problem = read_record(unit.content, at, record)
+        if problem == NO_GAME:
+            return made
+        made.seen += 1
+        _, komi, handicap, winner, black_rank, white_rank = record.facts.tolist()
+        if problem != OK:
+            made.skipped.append((PROBLEMS[problem], made.seen, ""))
+            continue
+        if record.facts[0] != size:
+            made.skipped.append((f"another board size than {size}", made.seen, ""))
+            continue
+        count, verdict = pack_game(geometry(size), scratch, stones, record, rows)
+        if verdict == BAD_MOVE:
+            made.skipped.append(("an illegal move", made.seen, f", move {count}"))
+        elif verdict == NOTHING:
+            made.skipped.append(("no moves", made.seen, ""))
+        elif refused := selection.refuses(count, komi, handicap, black_rank, white_rank):
+            made.skipped.append((refused, made.seen, ""))
         else:
-            raise UserError(f"{source}: no such file or folder")
-    if not found:
-        raise UserError("no game records were named; give SGF files or folders")
-    return found
+            key = int(game_key(rows[:count], tables))
+            made.rows.append(rows[:count].copy())
+            made.games.append((komi, int(handicap), int(winner), black_rank, white_rank, key))
+            made.learn.append(selection.plies(count, key))
+            made.soft.append(None)
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's content, decompressed if it is xz or gzip. Raises UserError if it cannot be."""
-    try:
-        raw = path.read_bytes()
-        if raw[:6] == b"\xfd7zXZ\x00":
-            return lzma.decompress(raw)
-        if raw[:2] == b"\x1f\x8b":
-            return gzip.decompress(raw)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as exc:
-        raise UserError(f"{path}: cannot be read ({exc})") from exc
-    return raw
+def _pack_chunk(unit: Unit, size: int, selection: Selection) -> Packed:
+    """A chunk knows nothing of its games but the boards, so that filters by komi or rank refuse them all."""
+    made = Packed()
+    content = unit.content.tobytes()
+    if unit.kind == "v2" and size != 19:
+        made.skipped.append((f"another board size than {size}", 1, ""))
+        return made
+    positions, problems = read_v1(content, size) if unit.kind == "v1" else read_v2(content)
+    made.seen = len(positions.winner) + len(problems)
+    made.skipped = [(reason, number, "") for number, reason in problems]
+    packed = rows_from_chunks(positions, size)
+    tables = symmetry_tables(size)
+    nan = float("nan")
+    for start, length in packed.games.tolist():
+        inside = packed.learn[slice(*np.searchsorted(packed.learn, (start, start + length)))] - start
+        if refused := selection.refuses(len(inside), nan, 0, nan, nan):
+            made.skipped.append((refused, 1, ""))
+            continue
+        rows = packed.rows[start : start + length]
+        key = int(game_key(rows, tables))
+        flags = int(rows[-1, -2])
+        winner = 0 if not flags & 6 else (1 if flags & WON_BY_BLACK else 2)
+        wanted = selection.plies(length, key)
+        made.rows.append(rows)
+        made.games.append((nan, 0, winner, nan, nan, key))
+        made.learn.append(inside if wanted is None else np.intersect1d(inside, wanted))
+        first, last = np.searchsorted(packed.soft_rows, (start, start + length))
+        made.soft.append(_cut(packed, int(first), int(last), start) if last > first else None)
+    return made
+
+
+def _cut(packed: Any, first: int, last: int, start: int) -> Soft:
+    """The soft policies `first` to `last` of a chunk, for the game whose rows begin at `start`."""
+    entries = slice(packed.soft_starts[first], packed.soft_starts[last])
+    starts = packed.soft_starts[first : last + 1] - packed.soft_starts[first]
+    rows = packed.soft_rows[first:last] - start
+    return Soft(rows, starts, packed.soft_points[entries], packed.soft_shares[entries])
+
+
+class Part:
+    """One packed data set while it grows, in a folder of its own."""
+
+    RAW = ("positions.bin", "games.raw", "learn.raw", *(f"soft-{field}.raw" for field in Soft._fields))
+
+    def __init__(
+        self, folder: Path, lengths: Sequence[int] | None = None, counts: dict[str, int] | None = None
+    ) -> None:
+        """Open `folder`; its files are cut back to `lengths`, or made anew."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.counts = counts or {"rows": 0, "games": 0, "learn": 0, "soft": 0, "entries": 0, "all": 1}
+        """`all`: 1 while every row is to be learnt from."""
+        self._files = [(folder / name).open("ab") for name in self.RAW]
+        for file, length in zip(self._files, lengths or [0] * len(self.RAW), strict=True):
+            file.truncate(length)
+            file.seek(length)
+
+    def add(self, made: Packed, number: int) -> None:
+        """Append game `number` of a unit."""
+        rows, learn, soft = made.rows[number], made.learn[number], made.soft[number]
+        komi, handicap, winner, *ranks, key = made.games[number]
+        start = self.counts["rows"]
+        game = np.array([(start, len(rows), komi, handicap, winner, *ranks, key)], GAME)
+        data: list[npt.NDArray[Any]] = [rows, game, self._learnt(learn, len(rows))]
+        if soft is not None:
+            data += [soft.rows + start, soft.starts[:-1] + self.counts["entries"], soft.points, soft.shares]
+            self.counts["soft"] += len(soft.rows)
+            self.counts["entries"] += len(soft.points)
+        for file, array in zip(self._files, data, strict=False):
+            file.write(array.tobytes())
+        self.counts["rows"] += len(rows)
+        self.counts["games"] += 1
+        self.counts["learn"] += len(rows) if learn is None else len(learn)
+
+    def _learnt(self, learn: npt.NDArray[np.int64] | None, count: int) -> npt.NDArray[np.int64]:
+        """What to append to the list of rows to be learnt from, which stays empty as long as all of them are."""
+        start = self.counts["rows"]
+        if self.counts["all"] and (learn is None or len(learn) == count):
+            return np.empty(0, np.int64)
+        before = np.arange(start if self.counts["all"] else 0)
+        self.counts["all"] = 0
+        return np.concatenate([before, (np.arange(count) if learn is None else learn) + start])
+
+    def flush(self) -> list[int]:
+        """Bring everything to the disk; returns the files' lengths."""
+        for file in self._files:
+            file.flush()
+            os.fsync(file.fileno())
+        return [file.tell() for file in self._files]
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def finish(self, meta: dict[str, Any]) -> None:
+        """Turn the raw files into those of a packed data set."""
+        self.flush()
+        self.close()
+        _to_npy(self.folder / "games.raw", self.folder / GAMES, GAME)
+        if self.counts["all"]:
+            (self.folder / "learn.raw").unlink()
+        else:
+            _to_npy(self.folder / "learn.raw", self.folder / LEARN, np.dtype("<i8"))
+        types = {"rows": "<i8", "starts": "<i8", "points": "<u2", "shares": "<f4"}
+        if self.counts["soft"]:
+            with (self.folder / "soft-starts.raw").open("ab") as stream:
+                stream.write(np.array([self.counts["entries"]], "<i8").tobytes())
+        for name, kind in types.items():
+            raw = self.folder / f"soft-{name}.raw"
+            if self.counts["soft"]:
+                _to_npy(raw, self.folder / SOFT[name], np.dtype(kind))
+            else:
+                raw.unlink()
+        files = sorted(file.name for file in self.folder.iterdir() if file.suffix in (".bin", ".npy"))
+        facts = {
+            "format": FORMAT,
+            "version": VERSION,
+            "rows": self.counts["rows"],
+            "games": self.counts["games"],
+            "positions": self.counts["learn"],
+            "learn": not self.counts["all"],
+            "soft": bool(self.counts["soft"]),
+            "sha256": {name: file_sha256(self.folder / name) for name in files},
+        }
+        (self.folder / META).write_text(json.dumps(facts | meta, indent=1) + "\n", encoding="utf-8")
+
+
+def _to_npy(raw: Path, target: Path, kind: np.dtype[Any]) -> None:
+    """A file of bare numbers as an array file, through a memory map."""
+    count = raw.stat().st_size // kind.itemsize
+    array = np.memmap(raw, kind, "r") if count else np.empty(0, kind)
+    np.save(target, np.asarray(array))
+    del array
+    raw.unlink()
 
 
 def pack(
-    sources: Sequence[str | Path], out: Path, size: int = 19, progress: Progress | None = None
+    sources: Sequence[str | Path],
+    out: Path,
+    size: int = 19,
+    progress: Progress | None = None,
+    selection: Selection | None = None,
+    threads: int | None = None,
 ) -> PackReport:
-    """Pack every game of `sources` that is played on `size` lines into the folder `out`.
+    """Pack every game of `sources` that is played on `size` lines, and that `selection` wants, into the folder `out`.
 
-    A bad game costs itself and nothing else; the report says why. The folder appears whole or not at all.
-    Raises UserError if nothing can be read, or if `out` holds something else.
+    With a holdout in the selection, `out` gets two folders inside, `train` and `holdout`. A bad game costs itself and a
+    bad file itself; the report says why. `out` appears whole or not at all; what an interrupted run left beside it
+    is taken up. Raises UserError if nothing can be read, or if `out` holds something else.
     """
+    selection = selection or Selection()
     _require_ours_or_empty(out)
-    files = sgf_files(sources)
+    files = record_files(sources)
     out = out.resolve()
-    temporary = out.with_name(out.name + ".partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    report = PackReport()
-    digest = hashlib.sha256()
-    games: list[tuple[int, int, float, int, int]] = []
-    with (temporary / "positions.bin").open("wb") as stream:
-        for file in files:
-            for rows, facts in _pack_file(file, size, report, progress):
-                games.append((report.positions, len(rows), facts[1], int(facts[2]), int(facts[3])))
-                data = rows.tobytes()
-                digest.update(data)
-                stream.write(data)
-                report.games += 1
-                report.positions += len(rows)
-        stream.flush()
-        os.fsync(stream.fileno())
-    if not games:
-        shutil.rmtree(temporary)
-        reasons = "; ".join(f"{reason} ({count})" for reason, count in report.skipped.most_common(3))
-        raise UserError(f"{files[0]}: no game could be used" + (f": {reasons}" if reasons else ""))
-    np.save(temporary / "games.npy", np.array(games, GAME))
+    partial = out.with_name(out.name + ".partial")
+    journal = Journal.take_up(partial, _signature(files, size, selection), selection.holdout > 0)
+    try:
+        for number, unit, made in packed_units(files, size, selection, first=journal.units, threads=threads):
+            _take(unit, made, journal, selection)
+            journal.units = number + 1
+            journal.note_now_and_then()
+            if progress is not None:
+                progress(unit.bytes_read, journal.report.positions)
+        for part in journal.parts.values():
+            part.flush()
+    except OSError as exc:
+        journal.close()
+        raise UserError(f"{partial}: cannot be written ({exc.strerror}); the same command goes on") from exc
+    except BaseException:
+        with suppress(OSError, UserError):
+            journal.note()
+        journal.close()
+        raise
+    report = journal.report
     meta = {
-        "format": FORMAT,
-        "version": VERSION,
         "board_size": size,
-        "games": report.games,
-        "positions": report.positions,
-        "sha256": digest.hexdigest(),
         "sources": [str(file) for file in files],
         "skipped": dict(report.skipped),
+        "selection": asdict(selection),
     }
-    (temporary / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+    empty = [name for name, part in journal.parts.items() if not part.counts["learn"]]
+    if empty:
+        journal.close()
+        shutil.rmtree(partial)
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in report.skipped.most_common(3))
+        what = "no game could be used" if not report.games else f"no game fell to the {empty[0]} part"
+        raise UserError(f"{files[0]}: {what}" + (f": {reasons}" if reasons else ""))
+    for part in journal.parts.values():
+        part.finish(meta)
+    journal.close()
+    (partial / JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(out, ignore_errors=True)
-    temporary.rename(out)
+    partial.rename(out)
     return report
+
+
+class Journal:
+    """How far a packing has come: its parts, and the report so far."""
+
+    def __init__(self, folder: Path, signature: str, split: bool, state: dict[str, Any] | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        state = state or {"units": 0, "parts": {}, "report": None}
+        self.units: int = state["units"]
+        self.report = _report(state["report"])
+        names = (TRAIN, HOLDOUT) if split else ("",)
+        self.parts = {name: Part(folder / name, *state["parts"].get(name, (None, None))) for name in names}
+        self._signature = signature
+        self._file = folder / JOURNAL
+        self._noted_at = time.monotonic()
+
+    @staticmethod
+    def take_up(folder: Path, signature: str, split: bool) -> Journal:
+        """Go on with what lies in `folder` if it was begun with the same input and settings; else begin."""
+        state = None
+        try:
+            entry = json.loads((folder / JOURNAL).read_text(encoding="utf-8"))
+            if entry["signature"] == signature and _is_whole(folder, entry):
+                state = entry
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # no journal: nothing has been done
+        if state is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        return Journal(folder, signature, split, state)
+
+    def note_now_and_then(self) -> None:
+        if time.monotonic() - self._noted_at >= SECONDS_A_NOTE:
+            self.note()
+
+    def note(self) -> None:
+        """Bring all to the disk, and write down how far that is."""
+        parts = {name: (part.flush(), part.counts) for name, part in self.parts.items()}
+        entry = {
+            "signature": self._signature,
+            "units": self.units,
+            "parts": parts,
+            "report": vars(self.report),
+        }
+        write_text_atomically(self._file, json.dumps(entry))
+        self._noted_at = time.monotonic()
+
+    def close(self) -> None:
+        for part in self.parts.values():
+            part.close()
+
+
+def _is_whole(folder: Path, entry: dict[str, Any]) -> bool:
+    """Whether every file is still at least as long as the journal says."""
+    return all(
+        (folder / name / file).stat().st_size >= length
+        for name, (lengths, _) in entry["parts"].items()
+        for file, length in zip(Part.RAW, lengths, strict=True)
+    )
+
+
+def _report(values: dict[str, Any] | None) -> PackReport:
+    if values is None:
+        return PackReport()
+    return PackReport(**(values | {"skipped": Counter(values["skipped"])}))
+
+
+def _signature(files: Sequence[Path], size: int, selection: Selection) -> str:
+    status = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr((VERSION, size, asdict(selection), UNIT_BYTES, status)).encode()).hexdigest()
+
+
+def packed_units(
+    files: Sequence[Path], size: int, selection: Selection, *, first: int = 0, threads: int | None = None
+) -> Iterator[tuple[int, Unit, Packed]]:
+    """Every unit of `files` from number `first` on with what was made of it, in order, on `threads` (all cores)."""
+    threads = threads or os.cpu_count() or 1
+    waiting: deque[tuple[int, Unit, Future[Packed]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for number, unit in enumerate(units_of(read_sources(files))):
+                if number >= first:
+                    waiting.append((number, unit, pool.submit(pack_unit, unit, size, selection)))
+                if len(waiting) >= 2 * threads:
+                    number, unit, future = waiting.popleft()
+                    yield number, unit, future.result()
+            while waiting:
+                number, unit, future = waiting.popleft()
+                yield number, unit, future.result()
+        finally:
+            for _, _, future in waiting:
+                future.cancel()
+
+
+def report_unit(report: PackReport, unit: Unit, made: Packed) -> None:
+    """Add what was wrong in a unit to the report, with its places."""
+    what = "game" if unit.kind == "sgf" else "position"
+    before = report.files.get(unit.source, {}).get("seen", 0)
+    if unit.problem:
+        report.skip(unit.problem, unit.source, unit.source)
+    if unit.first and not made.seen and not made.skipped and not unit.problem:
+        report.skip("no game record in the file", unit.source, unit.source)
+    for reason, item, place in made.skipped:
+        report.skip(reason, f"{unit.source}, {what} {before + item}{place}", unit.source)
+    report.count(unit.source, "seen", made.seen)
+
+
+def _take(unit: Unit, made: Packed, journal: Journal, selection: Selection) -> None:
+    """Append a unit's games to the parts they belong to, and report on it."""
+    report = journal.report
+    report_unit(report, unit, made)
+    for item, (*_, key) in enumerate(made.games):
+        held_out = selection.holds_out(key)
+        part = journal.parts[(HOLDOUT if held_out else TRAIN) if selection.holdout else ""]
+        earlier = part.counts["learn"]
+        part.add(made, item)
+        taken = part.counts["learn"] - earlier
+        report.games += 1
+        report.positions += taken
+        if held_out:
+            report.holdout_games += 1
+            report.holdout_positions += taken
+        report.count(unit.source, "games")
+        report.count(unit.source, "positions", taken)
 
 
 def _require_ours_or_empty(out: Path) -> None:
@@ -172,82 +494,19 @@ def _require_ours_or_empty(out: Path) -> None:
         return
     if not out.is_dir():
         raise UserError(f"{out}: is a file, and packed data is a folder; choose another name")
-    if any(out.iterdir()):
-        try:
-            _read_meta(out)
-        except DataError:
-            raise UserError(f"{out}: is not empty and holds no packed data; choose another folder") from None
+    if any(out.iterdir()) and not _is_ours(out):
+        raise UserError(f"{out}: is not empty and holds no packed data; choose another folder")
 
 
-def _pack_file(
-    file: Path, size: int, report: PackReport, progress: Progress | None
-) -> Iterator[tuple[Rows, npt.NDArray[np.float64]]]:
-    """The packed rows and facts of each good game in one file; the others go into the report."""
-    text = np.frombuffer(read_bytes(file), np.uint8)
-    record, scratch, stones = new_record(), new_scratch(size), empty_board(size)
-    rows = np.zeros((LONGEST, row_bytes(size)), np.uint8)
-    at, number = 0, 0
-    while True:
-        at, problem = read_record(text, at, record)
-        if problem == NO_GAME:
-            break
-        number += 1
-        place = f"{file}, game {number}"
-        if problem != OK:
-            report.skip(PROBLEMS[problem], place)
-        elif record.facts[0] != size:
-            report.skip(f"another board size than {size}", place)
-        else:
-            count, verdict = pack_game(geometry(size), scratch, stones, record, rows)
-            if verdict == BAD_MOVE:
-                report.skip("an illegal move", f"{place}, move {count}")
-            elif verdict == NOTHING:
-                report.skip("no moves", place)
-            else:
-                yield rows[:count], record.facts
-        if progress is not None and number % 256 == 0:
-            progress(at, report.positions)
-    if number == 0:
-        report.skip("no game record in the file", str(file))
-
-
-def _read_meta(path: Path) -> dict[str, Any]:
-    """What `meta.json` in `path` says. Raises DataError if it is not there, or not lzeval's."""
+def _is_ours(out: Path) -> bool:
     try:
-        meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise DataError(f"{path}: not a packed data set ({exc})") from exc
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise DataError(f"{path}: not a packed data set (its meta.json is another program's)")
-    return meta
-
-
-def open_packed(path: Path) -> PackedData:
-    """Map a packed data set into memory. Raises DataError if it is none, or not whole."""
-    meta = _read_meta(path)
-    if meta.get("version") != VERSION:
-        raise DataError(f"{path}: packed by another version of lzeval; pack it again")
-    try:
-        with (path / "games.npy").open("rb") as stream:
-            games = np.lib.format.read_array(stream, allow_pickle=False)
-        size, count = int(meta["board_size"]), int(meta["positions"])
-        with (path / "positions.bin").open("rb") as stream:
-            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError, TypeError, KeyError) as exc:
-        raise DataError(f"{path}: the packed data set is damaged ({exc}); pack it again") from exc
-    if games.dtype != GAME:
-        raise DataError(f"{path}: games.npy is not a list of games; pack it again")
-    if len(mapped) != count * row_bytes(size) or int(games["length"].sum()) != count:
-        raise DataError(f"{path}: positions.bin is not as long as meta.json says; pack it again")
-    rows = np.frombuffer(mapped, np.uint8).reshape(count, row_bytes(size))
-    return PackedData(path, size, rows, games)
+        read_meta(part_of(out, TRAIN))
+    except DataError:
+        return False
+    return is_packed(out)
 
 
 def packed_version_of(sources: Sequence[str | Path], cache: Path, size: int = 19) -> Path:
     """Where in `cache` the packed form of `sources` belongs: it follows their paths, lengths and times."""
-    key = hashlib.sha256(f"{VERSION} {size}".encode())
-    files = sgf_files(sources)
-    for file in files:
-        status = file.stat()
-        key.update(f"{file.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
-    return cache / f"{files[0].name.split('.')[0]}-{key.hexdigest()[:12]}"
+    files = record_files(sources)
+    return cache / f"{files[0].name.split('.')[0]}-{_signature(files, size, Selection())[:12]}"

@@ -1,8 +1,8 @@
-"""The packed data set: every position of a game once, as bits, and the batches made of them.
+"""Packed positions: every position of a game once, as bits, and the batches made of them.
 
 docs/formats.md describes the files. A position holds its stones in 2 bits a point, the move that was played in
 it, how many positions of the same game lie before it, whose turn it is and who won: 98 bytes on 19x19. The seven
-boards of history that the network wants are the seven records before; they are gathered when a batch is made.
+boards of history that the network wants are the seven rows before; they are gathered when a batch is made.
 """
 
 from __future__ import annotations
@@ -12,20 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lzeval.core.board import (
-    BLACK,
-    EMPTY,
-    ILLEGAL,
-    WALL,
-    WHITE,
-    Geometry,
-    Scratch,
-    Stones,
-    area_owners,
-    geometry,
-    new_scratch,
-    play_stone,
-)
+from lzeval.core.board import BLACK, EMPTY, ILLEGAL, WHITE, Geometry, Scratch, Stones, play_stone
 from lzeval.core.jit import jit
 from lzeval.core.sgf import Record
 
@@ -34,6 +21,9 @@ PLANES = 2 * HISTORY + 2
 WHITE_TO_MOVE = 1
 WON_BY_BLACK = 2
 WON_BY_WHITE = 4
+CONTEXT = 8
+"""A row that is there for its board, as history of those after it, and not to be learnt from."""
+NO_MOVE = 0xFFFF
 
 PACKED, BAD_MOVE, NOTHING = 0, 1, 2
 """What `pack_game` says of a game."""
@@ -60,9 +50,23 @@ class Batch(NamedTuple):
     """`[B]`: the move played, an index of the policy."""
     outcomes: npt.NDArray[np.float32]
     """`[B]`: +1 if the side to move won, -1 if it lost, 0 where nobody knows."""
-    territory: npt.NDArray[np.int8]
-    """`[B, S, S]`: +1 where the side to move has a stone or surrounds a point when the record's last move is due,
-    -1 where the opponent does, 0 where neither does."""
+    plies: npt.NDArray[np.int64]
+    """`[B]`: how many positions of the same game lie before."""
+    shares: npt.NDArray[np.float32] | None = None
+    """`[B, S * S + 1]`: each move's share of a search's visits; None where all positions have one move only."""
+
+
+class Soft(NamedTuple):
+    """The policies of rows that have more than one move, sparse: entry `e` of row `rows[k]` is in
+    `starts[k] <= e < starts[k + 1]`.
+    """
+
+    rows: npt.NDArray[np.int64]
+    """`[K]`, ascending."""
+    starts: npt.NDArray[np.int64]
+    """`[K + 1]`"""
+    points: npt.NDArray[np.uint16]
+    shares: npt.NDArray[np.float32]
 
 
 @jit
@@ -130,52 +134,17 @@ def _read_bits(row: Rows, start: int, plane: npt.NDArray[np.uint8], table: npt.N
 
 
 @jit
-def _fill_territory(
-    row: Rows,
-    white: bool,
-    table: npt.NDArray[np.int16],
-    geo: Geometry,
-    scratch: Scratch,
-    territory: npt.NDArray[np.int8],
-) -> None:
-    """Who owns what on the board of `row`, as the mover sees it, turned by `table`: `[S * S]`."""
-    points = territory.shape[0]
-    width = (points + 7) // 8
-    stones = np.zeros(points + 1, np.int8)
-    stones[points] = WALL
-    for point in range(points):
-        if row[point // 8] >> (point % 8) & 1:
-            stones[point] = BLACK
-        elif row[width + point // 8] >> (point % 8) & 1:
-            stones[point] = WHITE
-    owners = np.empty(points, np.int8)
-    area_owners(geo, scratch, stones, owners)
-    own = WHITE if white else BLACK
-    for point in range(points):
-        if owners[point] == EMPTY:
-            territory[table[point]] = 0
-        else:
-            territory[table[point]] = 1 if owners[point] == own else -1
-
-
-@jit
 def fill_batch(
     rows: Rows,
     chosen: npt.NDArray[np.int64],
-    lasts: npt.NDArray[np.int64],
     symmetries: npt.NDArray[np.int64],
     tables: npt.NDArray[np.int16],
     planes: npt.NDArray[np.uint8],
     moves: npt.NDArray[np.int64],
     outcomes: npt.NDArray[np.float32],
-    territory: npt.NDArray[np.int8],
-    geo: Geometry,
-    scratch: Scratch,
+    plies: npt.NDArray[np.int64],
 ) -> None:
-    """Unpack the rows `chosen` `[B]`, each turned by its symmetry, into `planes` `[B, 18, S * S]` and targets.
-
-    `lasts` `[B]` are the last rows of their games; targets are `[B]`, `territory` is `[B, S * S]`.
-    """
+    """Unpack the rows `chosen` `[B]`, each turned by its symmetry, into `planes` `[B, 18, S * S]` and targets `[B]`."""
     points = planes.shape[2]
     width = (points + 7) // 8
     planes[:] = 0
@@ -185,6 +154,7 @@ def fill_batch(
         white = row[2 * width + 4] & WHITE_TO_MOVE
         own, other = (width, 0) if white else (0, width)
         ply = row[2 * width + 2] + 256 * np.int64(row[2 * width + 3])
+        plies[item] = ply
         for back in range(min(HISTORY, ply + 1)):
             past = rows[chosen[item] - back]
             _read_bits(past, own, planes[item, back], table)
@@ -195,19 +165,72 @@ def fill_batch(
         outcomes[item] = 0.0
         if winner:
             outcomes[item] = 1.0 if (winner == WON_BY_WHITE) == bool(white) else -1.0
-        _fill_territory(rows[lasts[item]], bool(white), table, geo, scratch, territory[item])
+
+
+@jit
+def fill_shares(
+    soft: Soft,
+    chosen: npt.NDArray[np.int64],
+    symmetries: npt.NDArray[np.int64],
+    tables: npt.NDArray[np.int16],
+    moves: npt.NDArray[np.int64],
+    shares: npt.NDArray[np.float32],
+) -> None:
+    """Write the policies of the rows `chosen` `[B]` to `shares` `[B, S * S + 1]`; `moves` `[B]` are turned already."""
+    shares[:] = 0
+    for item in range(chosen.shape[0]):
+        at = np.searchsorted(soft.rows, chosen[item])
+        if at == soft.rows.shape[0] or soft.rows[at] != chosen[item]:
+            shares[item, moves[item]] = 1
+            continue
+        table = tables[symmetries[item]]
+        for entry in range(soft.starts[at], soft.starts[at + 1]):
+            shares[item, table[soft.points[entry]]] = soft.shares[entry]
+
+
+@jit
+def game_key(rows: Rows, tables: npt.NDArray[np.int16]) -> np.uint64:
+    """A number that games share if they are one game, turned or mirrored: of the first board and all moves but passes.
+
+    `rows` `[N, row_bytes]` are the game's, `tables` `points.symmetry_tables`.
+    """
+    points = tables.shape[1] - 1
+    width = (points + 7) // 8
+    smallest = np.uint64(0xFFFFFFFFFFFFFFFF)
+    for symmetry in range(tables.shape[0]):
+        table = tables[symmetry]
+        key = np.uint64(points)
+        for point in range(points):
+            for colour in range(2):
+                if rows[0, colour * width + point // 8] >> (point % 8) & 1:
+                    key += _stirred(np.uint64(2 * table[point] + colour + 1))
+        for number in range(rows.shape[0]):
+            row = rows[number]
+            move = row[2 * width] + 256 * np.int64(row[2 * width + 1])
+            if move < points and not row[2 * width + 4] & CONTEXT:
+                white = row[2 * width + 4] & WHITE_TO_MOVE
+                key = _stirred(key ^ np.uint64(2 * table[move] + white + 1))
+        smallest = min(smallest, key)
+    return smallest
+
+
+@jit
+def _stirred(word: np.uint64) -> np.uint64:
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))
 
 
 def make_batch(
     rows: Rows,
     chosen: npt.NDArray[np.int64],
-    lasts: npt.NDArray[np.int64],
     symmetries: npt.NDArray[np.int64],
     tables: npt.NDArray[np.int16],
+    soft: Soft | None = None,
 ) -> Batch:
-    """The positions `chosen` `[B]`, of games that end with the rows `lasts` `[B]`, under `symmetries` `[B]`.
+    """The rows `chosen` `[B]` under `symmetries` `[B]`.
 
-    `tables` are `points.symmetry_tables`.
+    `tables` are `points.symmetry_tables`; `soft` are the policies of rows that have more than one move.
     """
     points = tables.shape[1] - 1
     size = int(points**0.5)
@@ -215,9 +238,10 @@ def make_batch(
     planes = np.empty((count, PLANES, points), np.uint8)
     moves = np.empty(count, np.int64)
     outcomes = np.empty(count, np.float32)
-    territory = np.empty((count, points), np.int8)
-    targets = moves, outcomes, territory
-    fill_batch(rows, chosen, lasts, symmetries, tables, planes, *targets, geometry(size), new_scratch(size))
-    return Batch(
-        planes.reshape(count, PLANES, size, size), moves, outcomes, territory.reshape(count, size, size)
-    )
+    plies = np.empty(count, np.int64)
+    fill_batch(rows, chosen, symmetries, tables, planes, moves, outcomes, plies)
+    shares = None
+    if soft is not None:
+        shares = np.empty((count, points + 1), np.float32)
+        fill_shares(soft, chosen, symmetries, tables, moves, shares)
+    return Batch(planes.reshape(count, PLANES, size, size), moves, outcomes, plies, shares)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -12,16 +13,23 @@ import platformdirs
 import pytorch_lightning as pl
 import torch
 import yaml
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
+from lzeval.core.errors import UserError
+from lzeval.core.files import write_text_atomically
+from lzeval.core.locks import locked
+from lzeval.net.checkpoint import checkpoint_shape
 from lzeval.net.network import LeelaNetwork, NetworkShape
-from trainer.callbacks import Checkpoints, ProgressLine
-from trainer.config import NetworkConfig, TrainConfig, seconds
+from trainer.callbacks import Averages, Checkpoints, Exports, ProgressLine
+from trainer.config import LoggerConfig, NetworkConfig, TrainConfig, seconds
 from trainer.data import GoData
 from trainer.grow import grow
 from trainer.memory import keep_freed_memory
 from trainer.module import GoModule
 
+FOLDER_VARIABLE = "LZEVAL_RUN"
+PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow-skinny"}
 EVERLASTING = 10**9
 """Lightning wants a number of steps; ours end by positions or by time."""
 
@@ -48,10 +56,20 @@ def new_network(config: NetworkConfig, board_size: int, init: str | None) -> Lee
 
 
 def run_folder(config: TrainConfig) -> Path:
+    """Where the run is kept. Raises UserError where several processes would each think of a folder of their own."""
     if config.run is not None:
         return Path(config.run)
+    if FOLDER_VARIABLE in os.environ:  # this process was started by the one that chose
+        return Path(os.environ[FOLDER_VARIABLE])
+    if os.environ.get("TORCHELASTIC_RUN_ID") or int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+        raise UserError("give run=FOLDER: processes started by torchrun or SLURM have to agree on it")
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     return Path("runs") / f"{config.network.name}-{stamp}"
+
+
+def _rank() -> int:
+    """Which of several processes this is."""
+    return int(getattr(rank_zero_only, "rank", 0) or 0)
 
 
 def log_name(folder: Path) -> str:
@@ -60,51 +78,60 @@ def log_name(folder: Path) -> str:
     return f"csv-{sittings + 1}" if sittings else "csv"
 
 
+def loggers(config: LoggerConfig, folder: Path) -> list[Logger]:
+    """What writes the logs. Raises UserError where one is not installed."""
+    found: list[Logger] = [CSVLogger(folder, name="", version=log_name(folder))]
+    for name in config.names:
+        try:
+            if name == "tensorboard":
+                found.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+            elif name == "wandb":
+                found.append(WandbLogger(name=folder.name, save_dir=folder, project=config.project))
+            elif name == "mlflow":
+                uri = os.environ.get("MLFLOW_TRACKING_URI")
+                found.append(MLFlowLogger(config.project, run_name=folder.name, tracking_uri=uri))
+        except ModuleNotFoundError as exc:
+            raise UserError(f"logger={name}: {name} is not installed; pip install {PACKAGES[name]}") from exc
+    return found
+
+
 def train(config: TrainConfig) -> Path:
     """Train as `config` says and return the last checkpoint.
 
     A run folder that holds a checkpoint is continued: same order of positions, same optimiser state, same
-    learning rate as if it had never stopped.
+    learning rate as if it had never stopped. Raises UserError, also where another process trains in that folder.
     """
     folder = run_folder(config)
-    cache = (
-        Path(config.data.cache) if config.data.cache else Path(platformdirs.user_cache_dir("lzeval", False))
-    )
+    os.environ[FOLDER_VARIABLE] = str(folder)  # for the processes that Lightning starts for further devices
+    try:
+        if _rank():
+            return _train(config, folder)
+        with locked(folder / ".lock"):
+            return _train(config, folder)
+    finally:
+        os.environ.pop(FOLDER_VARIABLE, None)
+
+
+def _train(config: TrainConfig, folder: Path) -> Path:
     keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
-    if config.hardware.threads:
-        torch.set_num_threads(config.hardware.threads)
-    data = GoData(config.data, config.batch_size, config.seed, config.watch.evaluate_on, cache / "packed")
-    module = GoModule(config, new_network(config.network, config.data.board_size, config.init))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(asdict(config), sort_keys=False), encoding="utf-8")
-    bf16 = config.hardware.precision == "bf16" or (config.hardware.precision == "auto" and multiplies_bf16())
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    cached = config.data.cache or platformdirs.user_cache_dir("lzeval", False)
+    data = GoData(
+        config.data, config.batch_size, config.seed, config.watch.evaluate_on, Path(cached) / "packed"
+    )
+    if config.schedule.name == "plateau" and data.holdout_data is None:
+        raise UserError("schedule=plateau follows the holdout's loss; add data.holdout=...")
     latest = folder / "latest.ckpt"
-    steps_between = max(1, config.watch.evaluate_every // config.batch_size)
+    _require_same_network(config, latest)
+    module = GoModule(config, new_network(config.network, config.data.board_size, config.init))
+    if not _rank():
+        write_text_atomically(folder / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*|torch\..*|torchmetrics.*")
-        trainer = pl.Trainer(
-            accelerator=config.hardware.accelerator,
-            devices=config.hardware.devices,
-            precision="bf16-mixed" if bf16 else "32-true",
-            max_steps=EVERLASTING,
-            max_epochs=-1,
-            val_check_interval=steps_between if data.holdout_data is not None else None,
-            check_val_every_n_epoch=None if data.holdout_data is not None else 1,
-            limit_val_batches=None if data.holdout_data is not None else 0,
-            num_sanity_val_steps=0,
-            gradient_clip_val=config.clip_norm,
-            log_every_n_steps=config.watch.log_every,
-            logger=[
-                CSVLogger(folder, name="", version=log_name(folder)),
-                TensorBoardLogger(folder, name="", version="tensorboard"),
-            ],
-            callbacks=[ProgressLine(), Checkpoints(folder, seconds(config.watch.save_every))],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*|torch\..*|torchmetrics.*|lightning.*")
+        trainer = _lightning(config, folder, data)
         try:
             trainer.fit(module, data, ckpt_path=latest if latest.exists() else None)
         except SystemExit as exc:  # Lightning's own way out of Ctrl-C and SIGTERM
@@ -112,3 +139,49 @@ def train(config: TrainConfig) -> Path:
     if trainer.interrupted:
         raise KeyboardInterrupt
     return latest
+
+
+def _require_same_network(config: TrainConfig, checkpoint: Path) -> None:
+    """Raise UserError if the run's checkpoint is of a network of another size."""
+    if not checkpoint.exists():
+        return
+    found = checkpoint_shape(checkpoint)
+    wanted = NetworkShape(config.network.blocks, config.network.filters, config.data.board_size)
+    if found != wanted:
+        raise UserError(
+            f"{checkpoint}: holds a network of {found}, and {wanted} is wanted; "
+            f"begin another run with init={checkpoint}"
+        )
+
+
+def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
+    bf16 = config.trainer.precision == "bf16" or (config.trainer.precision == "auto" and multiplies_bf16())
+    measured = data.holdout_data is not None
+    averages = Averages(config.average, data)
+    return pl.Trainer(
+        accelerator=config.trainer.accelerator,
+        devices=config.trainer.devices,
+        num_nodes=config.trainer.nodes,
+        strategy=config.trainer.strategy,
+        precision="bf16-mixed" if bf16 else "32-true",
+        max_steps=EVERLASTING,
+        max_epochs=-1,
+        accumulate_grad_batches=config.accumulate,
+        val_check_interval=max(1, config.watch.evaluate_every // config.batch_size) if measured else None,
+        check_val_every_n_epoch=None if measured else 1,
+        limit_val_batches=None if measured else 0,
+        num_sanity_val_steps=0,
+        gradient_clip_val=config.clip_norm,
+        log_every_n_steps=config.watch.log_every,
+        logger=loggers(config.logger, folder),
+        callbacks=[
+            ProgressLine(),
+            averages,
+            Exports(folder, config.network.name, config.export, averages),
+            Checkpoints(folder, seconds(config.watch.save_every)),
+        ],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )

@@ -2,21 +2,189 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Game records and packed positions.")
+from lzeval.cli.status import INTERRUPTED, USER_ERROR
+from lzeval.core.errors import UserError
+
+if TYPE_CHECKING:
+    from trainer.lint import Findings
+    from trainer.selection import Selection
+
+app = typer.Typer(no_args_is_help=True, help="Game records, training chunks and packed positions.")
+
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        help="SGF files, Leela Zero's training chunks, archives of them, or folders; plain or compressed."
+    ),
+]
+Size = Annotated[int, typer.Option(min=2, max=25, help="Board size; other games are skipped.")]
+MinMoves = Annotated[int, typer.Option(min=0, help="Skip games of fewer moves.")]
+MinRank = Annotated[str | None, typer.Option(help="Skip games unless both players have this rank, as in 6d.")]
+Handicap = Annotated[str | None, typer.Option(help="Take games with so many stones only: 0, or 0-4.")]
+Komi = Annotated[str | None, typer.Option(help="Take games with this komi only: 7.5, or 6.5..7.5.")]
+Sample = Annotated[int, typer.Option(min=1, help="Take one in so many positions.")]
+FromMove = Annotated[int, typer.Option(min=1, help="First move whose position is taken.")]
+ToMove = Annotated[int | None, typer.Option(min=1, help="Last move whose position is taken.")]
 
 
-@app.command(epilog="Example: [bold]lzeval data pack records.sgf --out packed[/]")
+@app.command(epilog="Example: [bold]lzeval data pack records.sgf --out packed --holdout 2%[/]")
 def pack(
-    sources: Annotated[list[Path], typer.Argument(help="SGF files or folders; plain, .gz or .xz.")],
+    sources: Sources,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    size: Annotated[int, typer.Option(min=2, max=25, help="Board size; other games are skipped.")] = 19,
+    size: Size = 19,
+    holdout: Annotated[str, typer.Option(help="Share of games to keep apart, as in 2%.")] = "0%",
+    min_moves: MinMoves = 0,
+    min_rank: MinRank = None,
+    handicap: Handicap = None,
+    komi: Komi = None,
+    sample: Sample = 1,
+    from_move: FromMove = 1,
+    to_move: ToMove = None,
 ) -> None:
-    """Pack game records once, for training and measuring (which also do it by themselves when they must)."""
+    """Pack game records once, for training and measuring (which also do it by themselves when they must).
+
+    Interrupted, the same command goes on. Which games are held out depends on the games alone, so that the share stays
+    the same one when records are added.
+    """
     from trainer.data import pack_with_progress
 
-    pack_with_progress([str(source) for source in sources], out, size)
+    chosen = _selection(min_moves, min_rank, handicap, komi, sample, from_move, to_move, holdout)
+    try:
+        pack_with_progress([str(source) for source in sources], out, size, chosen)
+    except KeyboardInterrupt as exc:
+        typer.echo("lzeval: interrupted; the same command goes on", err=True)
+        raise typer.Exit(INTERRUPTED) from exc
+
+
+@app.command(epilog="Example: [bold]lzeval data check records.sgf[/]")
+def check(
+    sources: Sources,
+    size: Size = 19,
+    min_moves: MinMoves = 0,
+    min_rank: MinRank = None,
+    handicap: Handicap = None,
+    komi: Komi = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every file by itself.")] = False,
+) -> None:
+    """Say what is in game records, chunks and packed data, and what would be skipped, and why.
+
+    The exit status is 2 where nothing could be used or a packed data set is damaged.
+    """
+    from rich.console import Console
+
+    from trainer.lint import check_records
+
+    chosen = _selection(min_moves, min_rank, handicap, komi)
+    with Console(stderr=True).status("reading"):
+        findings = check_records(sources, size, selection=chosen)
+    if as_json:
+        typer.echo(json.dumps(findings.as_dict(), indent=1))
+    else:
+        _print_findings(findings)
+    if findings.damaged or not findings.report.games:
+        raise typer.Exit(USER_ERROR)
+
+
+@app.command(epilog="Example: [bold]lzeval data chunks packed --out chunks/train[/]")
+def chunks(
+    sources: Sources,
+    out: Annotated[Path, typer.Option(help="Where to: OUT.0.gz, OUT.1.gz and so on.")],
+    size: Size = 19,
+    version: Annotated[str, typer.Option(help="v1 (text) or v2 (binary, for training/tf).")] = "v1",
+    positions: Annotated[int, typer.Option(min=1, help="Positions a file.")] = 32768,
+) -> None:
+    """Write records, or packed data, as Leela Zero's training chunks; games without a winner are left out."""
+    from trainer.unpack import write_chunks
+
+    written, files, left_out = write_chunks(
+        [str(source) for source in sources], out, size, version, positions
+    )
+    without = f"; left out {left_out:,} without a winner" if left_out else ""
+    typer.echo(f"wrote {written:,} positions to {files:,} files, {out}.0.gz and on{without}")
+
+
+def _selection(
+    min_moves: int,
+    min_rank: str | None,
+    handicap: str | None,
+    komi: str | None,
+    sample: int = 1,
+    from_move: int = 1,
+    to_move: int | None = None,
+    holdout: str = "0%",
+) -> Selection:
+    """The filters as given. Raises UserError for one that cannot be read."""
+    from lzeval.core.sgf import rank_number
+    from trainer.selection import Selection
+
+    rank = None if min_rank is None else rank_number(min_rank)
+    if rank is not None and rank != rank:  # NaN
+        raise UserError(f"--min-rank {min_rank}: not a rank; write 3k, 6d or 1p")
+    if to_move is not None and to_move < from_move:
+        raise UserError(f"--to-move {to_move} comes before --from-move {from_move}")
+    stones = _range("--handicap", handicap, "-", "0 or 0-4")
+    return Selection(
+        min_moves=min_moves,
+        min_rank=rank,
+        handicap=None if stones is None else (int(stones[0]), int(stones[1])),
+        komi=_range("--komi", komi, "..", "7.5 or 6.5..7.5"),
+        sample=sample,
+        from_move=from_move,
+        to_move=to_move,
+        holdout=_share(holdout),
+    )
+
+
+def _range(option: str, text: str | None, between: str, example: str) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    low, _, high = text.partition(between)
+    try:
+        return float(low), float(high or low)
+    except ValueError as exc:
+        raise UserError(f"{option} {text}: write {example}") from exc
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as exc:
+        raise UserError(f"--holdout {text}: write a share of the games, as 2%") from exc
+    if not 0 <= share < 1:
+        raise UserError(f"--holdout {text}: a share from 0% to below 100%")
+    return share
+
+
+def _print_findings(findings: Findings) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    report, console = findings.report, Console()
+    table = Table("File", title="Files", title_justify="left")
+    for heading in ("Games", "Positions", "Skipped"):
+        table.add_column(heading, justify="right")
+    for name, counts in report.files.items():
+        bad = sum(number for what, number in counts.items() if what not in ("seen", "games", "positions"))
+        table.add_row(name, f"{counts.get('games', 0):,}", f"{counts.get('positions', 0):,}", f"{bad:,}")
+    console.print(table)
+    if report.skipped:
+        reasons = Table("Skipped because of", title_justify="left")
+        reasons.add_column("Times", justify="right")
+        reasons.add_column("First at")
+        for reason, number in report.skipped.most_common():
+            reasons.add_row(reason, f"{number:,}", report.examples.get(reason, ""))
+        console.print(reasons)
+    console.print(
+        f"{report.games:,} games, {report.positions:,} positions; {findings.duplicates:,} games met before"
+    )
+    for name in ("lengths", "komi", "handicaps", "results", "ranks"):
+        common = getattr(findings, name).most_common(8)
+        console.print(f"{name.capitalize():>10}: " + ", ".join(f"{key} {count:,}" for key, count in common))
+    for file in findings.damaged:
+        console.print(f"damaged: {file} is not what was written; pack it again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,8 +18,16 @@ def evaluate(
     ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw figures by phase, and how true winrates are (.png or .svg)."),
+    ] = None,
 ) -> None:
     """Measure how well a network predicts game records: move accuracy, losses, the value by game phase."""
+    if plot is not None:
+        from trainer.plots import check_plot
+
+        check_plot(plot)
     from trainer.evaluate import measure_network, print_measurements
 
     measurements = measure_network(network, data, sample=sample, precision=precision)
@@ -26,3 +35,7 @@ def evaluate(
         typer.echo(json.dumps(measurements, indent=1))
     else:
         print_measurements(measurements)
+    if plot is not None:
+        from trainer.plots import plot_measurements
+
+        plot_measurements(measurements, plot)

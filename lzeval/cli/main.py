@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from lzeval.cli import data, evaluate, export, gtp, match, rate, train, weights
+from lzeval.cli import data, evaluate, export, gtp, match, rate, runs, train, weights
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.errors import LzevalError
 from lzeval.version import __version__
@@ -59,6 +59,7 @@ app.command(
     rich_help_panel=TRAIN,
     epilog=_example("lzeval export runs/small-2026-01-31-120000/latest.ckpt small.txt.gz"),
 )(export.export)
+app.add_typer(runs.app, name="runs", rich_help_panel=TRAIN)
 app.command(rich_help_panel=PLAY, epilog=_example("lzeval gtp big --visits 400"))(gtp.gtp)
 app.add_typer(weights.app, name="weights", rich_help_panel=FILES)
 app.add_typer(data.app, name="data", rich_help_panel=FILES)

@@ -25,7 +25,7 @@ def train(
 
     Settings are composed from lzeval/conf and overridden as key=value: network (small, big, huge),
     optimizer (muon, adamw, sgd), schedule (linear, cosine, constant), data.train, data.holdout, max_time,
-    max_positions, batch_size, hardware.threads and so on; --cfg shows all of them. Ctrl-C saves a
+    max_positions, batch_size, trainer.devices and so on; --cfg shows all of them. Ctrl-C saves a
     checkpoint first, and --resume RUN goes on from it as if nothing had happened.
     """
     from dataclasses import asdict

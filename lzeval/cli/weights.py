@@ -1,25 +1,39 @@
-"""`lzeval weights`: look at weights files, check them, and write them."""
+"""`lzeval weights`: look at weights files, check them, write them, and make new ones of them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from lzeval.cli.networks import check_target, mean_of, parse_shares, read_any, write
 from lzeval.core.bundled import resolve_network
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:  # numpy and torch are imported where a command works, not where it prints its help
-    from lzeval.core.weights import LeelaWeights, Problem, WeightsInfo
+    from lzeval.core.weights import Problem, WeightsInfo
 
-app = typer.Typer(no_args_is_help=True, help="Look at, check and convert Leela Zero weights files.")
+app = typer.Typer(
+    no_args_is_help=True, help="Look at, check, convert, average and shorten Leela Zero weights files."
+)
 
 BAD_FILE_STATUS = 2
 
 _NETWORK_HELP = "A weights file, plain or gzipped, or a bundled network's name."
 _JSON_HELP = "Print one JSON object instead of text."
+
+_Source: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="IN", help="Weights file, checkpoint or bundled network's name.")
+]
+_Target: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="OUT", help="File to write, named .txt, or .txt.gz to have it gzipped.")
+]
+_Digits: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, max=9, help="Significant digits; without it, as many as needed.")
+]
+_Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Overwrite OUT if it exists.")]
 
 
 @app.command(epilog="Example: lzeval weights info big")
@@ -52,39 +66,74 @@ def check(
 
 @app.command(epilog="Example: lzeval weights convert last.ckpt mynet.txt.gz --digits 5")
 def convert(
-    source: Annotated[
-        Path, typer.Argument(metavar="IN", help="Weights file, checkpoint or bundled network's name.")
-    ],
-    target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="File to write, named .txt, or .txt.gz to have it gzipped.")
-    ],
-    digits: Annotated[
-        int | None, typer.Option(min=1, max=9, help="Significant digits; without it, as many as needed.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite OUT if it exists.")] = False,
+    source: _Source,
+    target: _Target,
+    digits: _Digits = None,
+    force: _Force = False,
 ) -> None:
     """Write a network as a weights file."""
-    from lzeval.core.weights import write_weights
-
-    if not target.name.endswith((".txt", ".txt.gz")):
-        raise UserError(f"cannot write {target}: its name is to end in .txt or .txt.gz")
-    if target.exists() and not force:
-        raise UserError(f"{target} exists; use --force to overwrite it")
-    weights = _read_any(resolve_network(source))
-    write_weights(weights, target, digits)
-    typer.echo(f"{target}: {weights.shape}, version {weights.version}")
+    check_target(target, force)
+    write(read_any(source), target, digits)
 
 
-def _read_any(path: Path) -> LeelaWeights:
-    """The weights in a file of either kind; torch is imported for a checkpoint only."""
-    from lzeval.core.weights import is_checkpoint, read_weights
+@app.command(epilog="Example: lzeval weights average old.txt.gz new.txt.gz mean.txt.gz --weights 1,2")
+def average(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="IN", help="Weights files, checkpoints or bundled networks' names."),
+    ],
+    target: _Target,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="How much each network counts; all the same if not given."),
+    ] = None,
+    digits: _Digits = None,
+    force: _Force = False,
+) -> None:
+    """Write the mean of several networks of one shape, layer by layer, normalisation included.
 
-    if not is_checkpoint(path):
-        return read_weights(path)
-    from lzeval.net.checkpoint import read_checkpoint
-    from lzeval.net.leela import weights_from_network
+    They should come of one run, or of one network: the mean of two strangers cannot play.
+    """
+    if len(sources) < 2:
+        raise UserError("give at least two networks, and then the file to write")
+    check_target(target, force, sources)
+    write(mean_of(sources, shares=parse_shares(weights)), target, digits)
 
-    return weights_from_network(read_checkpoint(path))
+
+@app.command(epilog="Example: lzeval weights quantize big big.txt.gz --loss 0.002")
+def quantize(
+    source: _Source,
+    target: _Target,
+    digits: Annotated[int | None, typer.Option(min=1, max=9, help="Significant digits to keep.")] = None,
+    loss: Annotated[
+        float | None,
+        typer.Option(help="Or as few as change no move's probability by so much; 0.001 if neither is given."),
+    ] = None,
+    force: _Force = False,
+) -> None:
+    """Write a network with fewer digits, as a smaller file, and say what that changes in 64 sample positions."""
+    if digits is not None and loss is not None:
+        raise UserError("--digits and --loss cannot both be given: the second finds the first")
+    if loss is not None and not 0 < loss < 1:
+        raise UserError(f"--loss {loss:g}: must be a change of a probability, above 0 and below 1")
+    check_target(target, force, [source])
+    from engines.evaluator.load import CHECKED_POSITIONS, sample_planes
+    from lzeval.core.weights import rounded
+    from lzeval.net.combine import Answers, fewest_digits
+
+    weights = read_any(source)
+    planes = sample_planes(weights.shape.board_size, CHECKED_POSITIONS)
+    if digits is None:
+        digits, change = fewest_digits(weights, planes, 0.001 if loss is None else loss)
+    else:
+        change = Answers(weights, planes).change(rounded(weights, digits))
+    write(weights, target, digits)
+    before, after = (path.stat().st_size for path in (resolve_network(source), target))
+    typer.echo(
+        f"{digits} significant digits: {after:,} bytes; {source}: {before:,} bytes\n"
+        f"in {change.positions} positions of random games, a move's probability changed by {change.policy:.2g} at "
+        f"most, a winrate by {change.winrate:.2g}, and the best move stayed the best in {change.same_best}"
+    )
 
 
 def _info_as_dict(found: WeightsInfo) -> dict[str, str | int]:

@@ -200,15 +200,16 @@ def play_stone(
 
 
 @jit
-def area_owners(geo: Geometry, scratch: Scratch, stones: Stones, owners: Stones) -> int:
-    """Fill `owners` `[points]` with BLACK, WHITE or EMPTY (nobody's), as `area_score` counts; returns that score."""
+def area_score(geo: Geometry, scratch: Scratch, stones: Stones) -> int:
+    """Tromp-Taylor area, Black's minus White's, every stone alive, komi not counted."""
     scratch.floods[0] += 1
     flood = scratch.floods[0]
     score = 0
     for start in range(stones.shape[0] - 1):
-        if stones[start] != EMPTY:
-            owners[start] = stones[start]
-            score += 1 if stones[start] == BLACK else -1
+        if stones[start] == BLACK:
+            score += 1
+        elif stones[start] == WHITE:
+            score -= 1
         elif scratch.seen[start] != flood:
             reached = np.zeros(4, np.int8)
             scratch.seen[start] = flood
@@ -224,19 +225,8 @@ def area_owners(geo: Geometry, scratch: Scratch, stones: Stones, owners: Stones)
                         scratch.seen[neighbour] = flood
                         scratch.queue[tail] = neighbour
                         tail += 1
-            owner = EMPTY
-            if reached[BLACK] != reached[WHITE]:
-                owner = BLACK if reached[BLACK] else WHITE
-            for index in range(tail):
-                owners[scratch.queue[index]] = owner
             score += tail * (int(reached[BLACK]) - int(reached[WHITE]))
     return score
-
-
-@jit
-def area_score(geo: Geometry, scratch: Scratch, stones: Stones) -> int:
-    """Tromp-Taylor area, Black's minus White's, every stone alive, komi not counted."""
-    return area_owners(geo, scratch, stones, np.empty(stones.shape[0] - 1, np.int8))
 
 
 @jit

@@ -40,8 +40,8 @@ class Record(NamedTuple):
     counts: npt.NDArray[np.int64]
     """`[2]`: how many of either are filled in."""
     facts: npt.NDArray[np.float64]
-    """`[4]`: size (0 if none is usable), komi (NaN if not given, or beyond 625), handicap (0 to 625), and the
-    winner (0 unknown, BLACK, WHITE)."""
+    """`[6]`: size (0 if none is usable), komi (NaN if not given, or beyond 625), handicap (0 to 625), the winner
+    (0 unknown, BLACK, WHITE), and Black's and White's rank as `rank_number` has it (NaN unknown)."""
 
 
 def new_record() -> Record:
@@ -49,7 +49,7 @@ def new_record() -> Record:
         np.zeros((LONGEST, 2), np.int16),
         np.zeros((LONGEST, 2), np.int16),
         np.zeros(2, np.int64),
-        np.zeros(4, np.float64),
+        np.zeros(6, np.float64),
     )
 
 
@@ -63,6 +63,10 @@ def _name(text: str) -> int:
 
 _B, _W, _AB, _AW, _AE = _name("B"), _name("W"), _name("AB"), _name("AW"), _name("AE")
 _SZ, _KM, _HA, _RE = _name("SZ"), _name("KM"), _name("HA"), _name("RE")
+_BR, _WR = _name("BR"), _name("WR")
+
+PROFESSIONAL = 9
+"""How far 1p is above 0d."""
 
 
 @jit
@@ -132,6 +136,29 @@ def _number(text: Bytes, start: int, end: int) -> float:
         elif byte != 32 and byte != 43:
             break
     return sign * value if digits else np.nan
+
+
+@jit
+def _rank(text: Bytes, start: int, end: int) -> float:
+    """The rank in `text[start:end]`, as in 5k, 6d, `3 dan` or 9p: 1d is 1, 1k is 0, 2k is -1, 1p is 10; else NaN."""
+    number = _number(text, start, end)
+    if not 1 <= number <= 99:
+        return np.nan
+    for at in range(start, end):
+        letter = text[at] | 32
+        if letter == 100:
+            return number
+        if letter == 112:
+            return number + PROFESSIONAL
+        if letter == 107 or letter == 103:
+            return 1 - number
+    return np.nan
+
+
+def rank_number(text: str) -> float:
+    """A rank as records hold it: 1d is 1, 2d is 2, 1k is 0, 2k is -1, 1p is 10; NaN if `text` is none."""
+    letters = np.frombuffer(text.encode(), np.uint8)
+    return float(_rank(letters, 0, len(letters)))
 
 
 @jit
@@ -238,6 +265,7 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
     record.counts[:] = 0
     size = _root_size(text, at)
     record.facts[0], record.facts[1], record.facts[2], record.facts[3] = size, np.nan, 0.0, 0.0
+    record.facts[4], record.facts[5] = np.nan, np.nan
     problem, name, depth = OK if size else BAD_SIZE, 0, 0
     after_value = False
     while at < text.shape[0]:
@@ -262,6 +290,32 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
             return _skip_tree(text, at + 1, depth - 1), problem
         at += 1
     return at, TRUNCATED
+
+
+@jit
+def end_of_games(text: Bytes, start: int, wanted: int) -> int:
+    """Index behind the last character of a game, the first such at or after `wanted`; the text's length at its end.
+
+    `start` is outside any game. So a text can be cut into parts that hold whole games.
+    """
+    at, depth = start, 0
+    while at < text.shape[0]:
+        byte = text[at]
+        if byte == 91 and depth > 0:
+            at = _value_end(text, at + 1)
+        elif byte == 40:
+            if depth > 0 and at >= wanted and _opens_game(text, at):
+                return at
+            if depth > 0 and _opens_game(text, at):
+                depth = 0
+            if depth > 0 or _opens_tree(text, at):
+                depth += 1
+        elif byte == 41 and depth > 0:
+            depth -= 1
+            if depth == 0 and at + 1 >= wanted:
+                return at + 1
+        at += 1
+    return text.shape[0]
 
 
 @jit
@@ -292,6 +346,10 @@ def _take_value(text: Bytes, start: int, end: int, name: int, record: Record) ->
     elif name == _HA:
         number = _number(text, start, end)
         record.facts[2] = number if 0 <= number <= 625 else 0.0
+    elif name == _BR:
+        record.facts[4] = _rank(text, start, end)
+    elif name == _WR:
+        record.facts[5] = _rank(text, start, end)
     elif name == _RE and end > start + 1 and text[start + 1] == 43:
         record.facts[3] = BLACK if text[start] == 66 else (WHITE if text[start] == 87 else 0)
     return OK

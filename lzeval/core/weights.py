@@ -247,6 +247,15 @@ def _format_row(tensor: Floats, digits: int | None) -> bytes:
     return (pattern % tuple(numbers.tolist())).encode("ascii")
 
 
+def rounded(weights: LeelaWeights, digits: int) -> LeelaWeights:
+    """What is read again of a file that was written with so many significant digits."""
+    tensors = {
+        name: np.fromstring(_format_row(tensor, digits), np.float32, sep=" ").reshape(tensor.shape)
+        for name, tensor in weights.tensors.items()
+    }
+    return LeelaWeights(weights.version, weights.shape, tensors)
+
+
 def _require_sound(weights: LeelaWeights, specs: Sequence[TensorSpec], path: str | Path) -> None:
     if weights.version not in (MOVERS_VALUE, BLACKS_VALUE):
         raise WeightsError(path, f"there is no version {weights.version} of the format")

@@ -1,15 +1,15 @@
 """Any file of a network, weights or checkpoint, as a network ready to answer.
 
 A checkpoint is what Lightning saves of the training module: `state_dict` with the network under `network.`,
-optionally `ema_state_dict` with the averaged network's values, and `shape` with the network's size, at the
-top or among `hyper_parameters`.
+optionally `ema_state_dict` and `swa_state_dict` with averaged networks' values, and `shape` with the network's
+size, at the top or among `hyper_parameters`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,11 @@ from lzeval.core.weights import is_checkpoint, text_sha256
 from lzeval.net.leela import read_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 
-STATE_KEY, AVERAGED_STATE_KEY, SHAPE_KEY = "state_dict", "ema_state_dict", "shape"
+STATE_KEY, AVERAGED_STATE_KEY, SWA_STATE_KEY, SHAPE_KEY = (
+    "state_dict", "ema_state_dict", "swa_state_dict", "shape"
+)  # fmt: skip
+KINDS = {"ema": AVERAGED_STATE_KEY, "swa": SWA_STATE_KEY, "latest": STATE_KEY}
+"""The networks that a checkpoint may hold; of those that it does, the first is taken unless another is wanted."""
 NETWORK_PREFIX = "network."
 _NOT_OURS = "no checkpoint of lzeval's, or a damaged one; give one that training wrote"
 
@@ -55,20 +59,26 @@ def load_network(path: str | Path) -> LoadedNetwork:
     return LoadedNetwork(network, sha256, network_name(file), network.value_is_blacks)
 
 
-def read_checkpoint(path: str | Path) -> LeelaNetwork:
-    """The network of a checkpoint, in evaluation mode; the averaged one where there is one.
+def read_checkpoint(path: str | Path, kind: str | None = None) -> LeelaNetwork:
+    """The network of a checkpoint, in evaluation mode; an averaged one where there is one.
 
-    Nothing but tensors and plain values is unpickled. Raises UserError if that is not enough.
+    `kind`, a key of `KINDS`, demands one of them. Nothing but tensors and plain values is unpickled. Raises
+    UserError if that is not enough, or the checkpoint lacks what is demanded.
     """
     checkpoint = _load_archive(path)
     network = LeelaNetwork(_shape(path, checkpoint))
-    state = checkpoint.get(AVERAGED_STATE_KEY) or checkpoint.get(STATE_KEY) or {}
+    state = _state(path, checkpoint, kind)
     try:
         network.load_state_dict(_network_state(state))
     except RuntimeError as exc:
         reason = str(exc).splitlines()[-1].strip()
         raise UserError(f"{path}: its tensors are not those of {network.shape}: {reason}") from exc
     return network.eval()
+
+
+def checkpoint_shape(path: str | Path) -> NetworkShape:
+    """The size of a checkpoint's network. Raises UserError if it is no checkpoint of lzeval's."""
+    return _shape(path, _load_archive(path))
 
 
 def _load_archive(path: str | Path) -> Mapping[str, Any]:
@@ -79,6 +89,28 @@ def _load_archive(path: str | Path) -> Mapping[str, Any]:
     if not isinstance(checkpoint, Mapping):
         raise UserError(f"{path}: {_NOT_OURS}")
     return checkpoint
+
+
+def _state(path: str | Path, checkpoint: Mapping[str, Any], kind: str | None) -> Mapping[str, Tensor]:
+    """The values of the wanted kind, or of the best kind there is; nothing if there is none at all."""
+    present: dict[str, Mapping[str, Tensor]] = {
+        name: checkpoint[key] for name, key in KINDS.items() if checkpoint.get(key)
+    }
+    if kind is None:
+        return next(iter(present.values()), {})
+    if kind not in KINDS:
+        raise UserError(
+            f"there is no kind {kind!r} of network in checkpoints; choose one of {_listed(KINDS)}"
+        )
+    if kind not in present:
+        raise UserError(
+            f"{path}: no network {kind!r} in this checkpoint; it has {_listed(present) or 'none'}"
+        )
+    return present[kind]
+
+
+def _listed(kinds: Iterable[str]) -> str:
+    return ", ".join(sorted(kinds))
 
 
 def _shape(path: str | Path, checkpoint: Mapping[str, Any]) -> NetworkShape:

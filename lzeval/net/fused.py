@@ -206,6 +206,7 @@ def can_fuse(x: Tensor, norm: nn.BatchNorm2d) -> bool:
     """Whether `norm_add_relu` takes `x` `[B, C, H, W]`: bfloat16 on a CPU, channels last, in training."""
     return (
         x.dtype == torch.bfloat16
+        and type(norm) is nn.BatchNorm2d
         and norm.training
         and x.device.type == "cpu"
         and x.shape[1] % CHANNELS_A_VECTOR == 0

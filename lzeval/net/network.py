@@ -122,9 +122,9 @@ class ValueHead(nn.Module):
         nn.init.zeros_(self.fc1.bias)
         nn.init.zeros_(self.fc2.bias)
 
-    def from_channels(self, channels: Tensor) -> Tensor:
-        """`[B, 1, S, S]`, what `conv` made of the tower, to `[B]`."""
-        hidden = F.relu(self.fc1(F.relu(channels).flatten(1)))
+    def forward(self, tower: Tensor) -> Tensor:
+        """`[B, filters, S, S]` to `[B]`."""
+        hidden = F.relu(self.fc1(self.conv.activated(tower).flatten(1)))
         value: Tensor = self.fc2(hidden).squeeze(1).tanh()
         return value
 
@@ -148,16 +148,7 @@ class LeelaNetwork(nn.Module):
 
     def forward(self, planes: Tensor) -> NetOutput:
         """Evaluate `planes`, `[B, 18, S, S]`: row 0 is the bottom line, column 0 is A."""
-        return self.with_territory(planes)[0]
-
-    def with_territory(self, planes: Tensor) -> tuple[NetOutput, Tensor]:
-        """The same, and `[B, S, S]`: the value head's only channel before its ReLU.
-
-        Training may teach it which points the side to move will own at the end, as logits: the value follows.
-        """
         x = self.input.activated(planes)
         for block in self.blocks:
             x = block(x)
-        policy = self.policy(x)
-        territory = self.value.conv(x)
-        return NetOutput(policy, self.value.from_channels(territory)), territory.squeeze(1)
+        return NetOutput(self.policy(x), self.value(x))

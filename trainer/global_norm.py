@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+
+
+class _SumOverDevices(torch.autograd.Function):
+    """The sum of a tensor over all devices; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(_: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
 
 
 class GlobalNorm(nn.BatchNorm2d):
@@ -20,7 +37,8 @@ class GlobalNorm(nn.BatchNorm2d):
             return super().forward(x)
         values = x.float()
         local = torch.stack([values.mean((0, 2, 3)), (values * values).mean((0, 2, 3))])
-        mean, square = all_reduce(local) / dist.get_world_size()  # type: ignore[no-untyped-call]
+        total: Tensor = _SumOverDevices.apply(local)  # type: ignore[no-untyped-call]
+        mean, square = total / dist.get_world_size()
         variance = square - mean * mean
         self._note(
             mean.detach(), variance.detach(), values.numel() // values.shape[1] * dist.get_world_size()

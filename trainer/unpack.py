@@ -11,9 +11,9 @@ import numpy as np
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_bytes_atomically
-from trainer.chunks import positions_from_rows, write_v1, write_v2
+from trainer.chunks import ChunkPositions, positions_from_rows, write_v1, write_v2
 from trainer.data import prepare
-from trainer.packed import PackedData
+from trainer.packed import Numbers, PackedData
 from trainer.positions import WON_BY_BLACK, WON_BY_WHITE, Soft
 
 VERSIONS = ("v1", "v2")
@@ -40,6 +40,8 @@ def write_chunks(
         data = prepare(sources, Path(cache), size)
         numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
         decided = np.flatnonzero(data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE))
+        if not len(decided):
+            raise UserError(f"{sources[0]}: no game has a winner, and chunks need one")
         files = range(0, len(decided), positions)
         for file, start in enumerate(files):
             content = _chunk(data, numbers[decided[start : start + positions]], size, version)
@@ -47,8 +49,13 @@ def write_chunks(
         return len(decided), len(files), len(numbers) - len(decided)
 
 
-def _chunk(
-    data: PackedData, rows: np.ndarray[tuple[int], np.dtype[np.int64]], size: int, version: str
-) -> bytes:
+def all_positions(data: PackedData) -> ChunkPositions:
+    """All of `data` that can be a chunk's: those of games with a winner."""
+    numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
+    decided = data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE) != 0
+    return positions_from_rows(data.rows, numbers[decided], *(data.soft or NO_SOFT), data.size)
+
+
+def _chunk(data: PackedData, rows: Numbers, size: int, version: str) -> bytes:
     positions = positions_from_rows(data.rows, rows, *(data.soft or NO_SOFT), size)
     return write_v1(positions, size) if version == "v1" else write_v2(positions)

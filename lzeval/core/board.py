@@ -156,18 +156,6 @@ def is_legal(geo: Geometry, scratch: Scratch, stones: Stones, ko: int, point: in
 
 
 @jit
-def legal_points(
-    geo: Geometry, scratch: Scratch, stones: Stones, ko: int, colour: int, legal: npt.NDArray[np.bool_]
-) -> int:
-    """Fill `legal` `[points]` with where `colour` may play, superko apart. Returns how many points."""
-    count = 0
-    for point in range(stones.shape[0] - 1):
-        legal[point] = is_legal(geo, scratch, stones, ko, point, colour)
-        count += legal[point]
-    return count
-
-
-@jit
 def play_stone(
     geo: Geometry, scratch: Scratch, stones: Stones, point: int, colour: int
 ) -> tuple[int, int, int]:

@@ -80,11 +80,3 @@ def symmetry_tables(size: int) -> npt.NDArray[np.int16]:
         tables[symmetry, -1] = size * size
     tables.setflags(write=False)
     return tables
-
-
-@cache
-def inverse_symmetry(symmetry: int) -> int:
-    """The symmetry that undoes `symmetry`."""
-    table = symmetry_tables(3)
-    identity = np.arange(10)
-    return next(s for s in range(SYMMETRIES) if np.array_equal(table[s][table[symmetry]], identity))

@@ -50,7 +50,8 @@ def made_up_batch(count: int) -> TensorBatch:
 def losses(network: LeelaNetwork, planes: torch.Tensor, batch: TensorBatch) -> torch.Tensor:
     answer = network(planes)
     policy: torch.Tensor = F.cross_entropy(answer.policy_logits.float(), batch.moves)
-    return policy + ((answer.value.float() - batch.outcomes) ** 2).mean()
+    value: torch.Tensor = ((answer.value.float() - batch.outcomes) ** 2).mean()
+    return policy + value
 
 
 def plain_step(name: str) -> Step:
@@ -112,7 +113,7 @@ def main(
     rows = []
     for name in networks or ["small", "big"]:
         plain, unfused, ours = plain_step(name), our_step(name, fused=False), our_step(name)
-        feeds = {
+        feeds: dict[str, tuple[Step, Iterator[TensorBatch]]] = {
             "plain fp32": (plain, itertools.repeat(fixed)),
             "without fused passes": (unfused, itertools.repeat(fixed)),
             "lzeval": (ours, itertools.repeat(fixed)),

@@ -13,14 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trainer.pack
+import trainer.units
 from lzeval.core.errors import UserError
 from lzeval.core.points import symmetry_tables
 from lzeval.core.sgf import end_of_games, rank_number
 from tests.make_games import Move, holdout_texts, random_game, sgf_text
 from trainer.lint import check_records, format_rank
-from trainer.pack import Unit, pack
+from trainer.pack import pack
 from trainer.packed import HOLDOUT, TRAIN, PackedData, damaged_files, open_packed, shared_games
 from trainer.selection import Selection
+from trainer.sources import read_sources
+from trainer.units import Unit, units_of
 
 
 def written(folder: Path, *texts: str, name: str = "games.sgf") -> Path:
@@ -210,7 +213,7 @@ class Stopped(BaseException):
 def test_an_interrupted_packing_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, units: int, threads: int, noted: bool
 ) -> None:
-    monkeypatch.setattr(trainer.pack, "UNIT_BYTES", 2000)
+    monkeypatch.setattr(trainer.units, "UNIT_BYTES", 2000)
     monkeypatch.setattr(trainer.pack, "SECONDS_A_NOTE", 0.0)
     bad = "(;SZ[9];B[aa];W[aa])"
     file = written(tmp_path, *games(60), bad, *games(60, seed=100))
@@ -242,7 +245,7 @@ def test_an_interrupted_packing_goes_on(
 
 
 def test_other_settings_or_other_records_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer.pack, "UNIT_BYTES", 500)
+    monkeypatch.setattr(trainer.units, "UNIT_BYTES", 500)
     file = written(tmp_path, *games(20))
 
     def stop(done: int, positions: int) -> None:
@@ -270,9 +273,9 @@ def test_a_full_disk_ends_in_one_line_and_the_same_command_goes_on(
 
 
 def test_units_hold_whole_games(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer.pack, "UNIT_BYTES", 300)
+    monkeypatch.setattr(trainer.units, "UNIT_BYTES", 300)
     file = written(tmp_path, *games(12, length=10))
-    units: list[Unit] = list(trainer.pack.units_of(trainer.pack.read_sources([file])))
+    units: list[Unit] = list(units_of(read_sources([file])))
     assert len(units) > 3
     assert b"".join(unit.content.tobytes() for unit in units) == file.read_bytes()
 

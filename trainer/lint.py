@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from lzeval.core.board import BLACK, WHITE
-from trainer.pack import PackReport, Progress, packed_units, report_unit
+from trainer.pack import PackReport, Progress, report_unit
 from trainer.packed import HOLDOUT, TRAIN, damaged_files, is_packed, open_packed, part_of, read_meta
 from trainer.selection import Selection
 from trainer.sources import record_files
+from trainer.units import packed_units
 
 RESULTS = {BLACK: "Black won", WHITE: "White won", 0: "nobody, or unknown"}
 LENGTHS = (50, 100, 150, 200, 250, 300, 400)

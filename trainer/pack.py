@@ -12,9 +12,8 @@ import json
 import os
 import shutil
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,12 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lzeval.core.board import empty_board, geometry, new_scratch
 from lzeval.core.errors import DataError, UserError
 from lzeval.core.files import write_text_atomically
-from lzeval.core.points import symmetry_tables
-from lzeval.core.sgf import LONGEST, NO_GAME, OK, PROBLEMS, end_of_games, new_record, read_record
-from trainer.chunks import chunk_kind, read_v1, read_v2, rows_from_chunks
 from trainer.packed import (
     FORMAT,
     GAME,
@@ -44,12 +39,11 @@ from trainer.packed import (
     part_of,
     read_meta,
 )
-from trainer.positions import BAD_MOVE, NOTHING, WON_BY_BLACK, Rows, Soft, game_key, pack_game, row_bytes
+from trainer.positions import Soft
 from trainer.selection import Selection
-from trainer.sources import Source, read_sources, record_files
+from trainer.sources import record_files
+from trainer.units import UNIT_BYTES, Packed, Unit, packed_units
 
-UNIT_BYTES = 1 << 21
-"""About how much SGF text is one unit."""
 JOURNAL = "journal.json"
 SECONDS_A_NOTE = 5.0
 """Between entries of the journal: so much work may have to be done again."""
@@ -82,130 +76,6 @@ class PackReport:
     def count(self, source: str, what: str, number: int = 1) -> None:
         counts = self.files.setdefault(source, {})
         counts[what] = counts.get(what, 0) + number
-
-
-@dataclass(frozen=True)
-class Unit:
-    """Some whole games of one source."""
-
-    source: str
-    kind: str
-    """`sgf`, `v1` or `v2`."""
-    content: npt.NDArray[np.uint8]
-    problem: str = ""
-    """What was wrong with the file."""
-    first: bool = True
-    """Whether the source begins with this unit."""
-    bytes_read: int = 0
-    """Of all files' uncompressed content, up to the unit's end."""
-
-
-@dataclass
-class Packed:
-    """What was made of one unit."""
-
-    rows: list[Rows] = field(default_factory=list)
-    """Of each game."""
-    games: list[tuple[float, int, int, float, float, int]] = field(default_factory=list)
-    """Of each game: komi, handicap, winner, ranks and key."""
-    learn: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
-    """Of each game, the rows to be learnt from, counted in the game; None: all."""
-    soft: list[Soft | None] = field(default_factory=list)
-    """Of each game, the policies that are more than one move; their rows are counted in the game."""
-    skipped: list[tuple[str, int, str]] = field(default_factory=list)
-    """Reason, number of the game or position in the unit, and further words on the place."""
-    seen: int = 0
-    """Games or positions in the unit, good or bad."""
-
-
-def units_of(sources: Iterator[Source]) -> Iterator[Unit]:
-    """Cut every source into units."""
-    done = 0
-    for source in sources:
-        kind = chunk_kind(source.content) or "sgf"
-        text = np.frombuffer(source.content, np.uint8)
-        start, first = 0, True
-        while first or start < len(text):
-            end = len(text) if kind != "sgf" else int(end_of_games(text, start, start + UNIT_BYTES))
-            done += end - start
-            yield Unit(source.name, kind, text[start:end], source.problem if first else "", first, done)
-            start, first = end, False
-
-
-def pack_unit(unit: Unit, size: int, selection: Selection) -> Packed:
-    """Pack one unit's games for boards of `size` lines."""
-    return _pack_sgf(unit, size, selection) if unit.kind == "sgf" else _pack_chunk(unit, size, selection)
-
-
-def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
-    made, at = Packed(), 0
-    record, scratch, stones = new_record(), new_scratch(size), empty_board(size)
-    rows = np.zeros((LONGEST, row_bytes(size)), np.uint8)
-    tables = symmetry_tables(size)
-    while True:
-        at, problem = read_record(unit.content, at, record)
-        if problem == NO_GAME:
-            return made
-        made.seen += 1
-        _, komi, handicap, winner, black_rank, white_rank = record.facts.tolist()
-        if problem != OK:
-            made.skipped.append((PROBLEMS[problem], made.seen, ""))
-            continue
-        if record.facts[0] != size:
-            made.skipped.append((f"another board size than {size}", made.seen, ""))
-            continue
-        count, verdict = pack_game(geometry(size), scratch, stones, record, rows)
-        if verdict == BAD_MOVE:
-            made.skipped.append(("an illegal move", made.seen, f", move {count}"))
-        elif verdict == NOTHING:
-            made.skipped.append(("no moves", made.seen, ""))
-        elif refused := selection.refuses(count, komi, handicap, black_rank, white_rank):
-            made.skipped.append((refused, made.seen, ""))
-        else:
-            key = int(game_key(rows[:count], tables))
-            made.rows.append(rows[:count].copy())
-            made.games.append((komi, int(handicap), int(winner), black_rank, white_rank, key))
-            made.learn.append(selection.plies(count, key))
-            made.soft.append(None)
-
-
-def _pack_chunk(unit: Unit, size: int, selection: Selection) -> Packed:
-    """A chunk knows nothing of its games but the boards, so that filters by komi or rank refuse them all."""
-    made = Packed()
-    content = unit.content.tobytes()
-    if unit.kind == "v2" and size != 19:
-        made.skipped.append((f"another board size than {size}", 1, ""))
-        return made
-    positions, problems = read_v1(content, size) if unit.kind == "v1" else read_v2(content)
-    made.seen = len(positions.winner) + len(problems)
-    made.skipped = [(reason, number, "") for number, reason in problems]
-    packed = rows_from_chunks(positions, size)
-    tables = symmetry_tables(size)
-    nan = float("nan")
-    for start, length in packed.games.tolist():
-        inside = packed.learn[slice(*np.searchsorted(packed.learn, (start, start + length)))] - start
-        if refused := selection.refuses(len(inside), nan, 0, nan, nan):
-            made.skipped.append((refused, 1, ""))
-            continue
-        rows = packed.rows[start : start + length]
-        key = int(game_key(rows, tables))
-        flags = int(rows[-1, -2])
-        winner = 0 if not flags & 6 else (1 if flags & WON_BY_BLACK else 2)
-        wanted = selection.plies(length, key)
-        made.rows.append(rows)
-        made.games.append((nan, 0, winner, nan, nan, key))
-        made.learn.append(inside if wanted is None else np.intersect1d(inside, wanted))
-        first, last = np.searchsorted(packed.soft_rows, (start, start + length))
-        made.soft.append(_cut(packed, int(first), int(last), start) if last > first else None)
-    return made
-
-
-def _cut(packed: Any, first: int, last: int, start: int) -> Soft:
-    """The soft policies `first` to `last` of a chunk, for the game whose rows begin at `start`."""
-    entries = slice(packed.soft_starts[first], packed.soft_starts[last])
-    starts = packed.soft_starts[first : last + 1] - packed.soft_starts[first]
-    rows = packed.soft_rows[first:last] - start
-    return Soft(rows, starts, packed.soft_points[entries], packed.soft_shares[entries])
 
 
 class Part:
@@ -432,28 +302,6 @@ def _report(values: dict[str, Any] | None) -> PackReport:
 def _signature(files: Sequence[Path], size: int, selection: Selection) -> str:
     status = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr((VERSION, size, asdict(selection), UNIT_BYTES, status)).encode()).hexdigest()
-
-
-def packed_units(
-    files: Sequence[Path], size: int, selection: Selection, *, first: int = 0, threads: int | None = None
-) -> Iterator[tuple[int, Unit, Packed]]:
-    """Every unit of `files` from number `first` on with what was made of it, in order, on `threads` (all cores)."""
-    threads = threads or os.cpu_count() or 1
-    waiting: deque[tuple[int, Unit, Future[Packed]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for number, unit in enumerate(units_of(read_sources(files))):
-                if number >= first:
-                    waiting.append((number, unit, pool.submit(pack_unit, unit, size, selection)))
-                if len(waiting) >= 2 * threads:
-                    number, unit, future = waiting.popleft()
-                    yield number, unit, future.result()
-            while waiting:
-                number, unit, future = waiting.popleft()
-                yield number, unit, future.result()
-        finally:
-            for _, _, future in waiting:
-                future.cancel()
 
 
 def report_unit(report: PackReport, unit: Unit, made: Packed) -> None:

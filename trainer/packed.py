@@ -7,7 +7,7 @@ import json
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -60,10 +60,7 @@ class PackedData:
 
     def row_numbers(self, chosen: Numbers) -> Numbers:
         """The rows of the positions `chosen` `[B]`."""
-        if self.learn is None:
-            return chosen
-        rows: Numbers = self.learn[chosen]
-        return rows
+        return chosen if self.learn is None else cast("Numbers", self.learn[chosen])
 
     def batch(self, chosen: Numbers, symmetries: Numbers) -> Batch:
         """The positions `chosen` `[B]`, each under its symmetry."""

@@ -1,0 +1,181 @@
+"""Records and chunks, cut into units of whole games, and each unit packed: what threads do while a data set grows."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lzeval.core.board import BLACK, WHITE, empty_board, geometry, new_scratch
+from lzeval.core.points import symmetry_tables
+from lzeval.core.sgf import LONGEST, NO_GAME, OK, PROBLEMS, end_of_games, new_record, read_record
+from trainer.chunks import PackedChunk, chunk_kind, read_v1, read_v2, rows_from_chunks
+from trainer.positions import (
+    BAD_MOVE,
+    NOTHING,
+    WON_BY_BLACK,
+    WON_BY_WHITE,
+    Rows,
+    Soft,
+    game_key,
+    pack_game,
+    row_bytes,
+)
+from trainer.selection import Selection
+from trainer.sources import Source, read_sources
+
+UNIT_BYTES = 1 << 21
+"""About how much SGF text is one unit."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Some whole games of one source."""
+
+    source: str
+    kind: str
+    """`sgf`, `v1` or `v2`."""
+    content: npt.NDArray[np.uint8]
+    problem: str = ""
+    """What was wrong with the file."""
+    first: bool = True
+    """Whether the source begins with this unit."""
+    bytes_read: int = 0
+    """Of all files' uncompressed content, up to the unit's end."""
+
+
+@dataclass
+class Packed:
+    """What was made of one unit."""
+
+    rows: list[Rows] = field(default_factory=list)
+    """Of each game."""
+    games: list[tuple[float, int, int, float, float, int]] = field(default_factory=list)
+    """Of each game: komi, handicap, winner, ranks and key."""
+    learn: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
+    """Of each game, the rows to be learnt from, counted in the game; None: all."""
+    soft: list[Soft | None] = field(default_factory=list)
+    """Of each game, the policies that are more than one move; their rows are counted in the game."""
+    skipped: list[tuple[str, int, str]] = field(default_factory=list)
+    """Reason, number of the game or position in the unit, and further words on the place."""
+    seen: int = 0
+    """Games or positions in the unit, good or bad."""
+
+
+def units_of(sources: Iterator[Source]) -> Iterator[Unit]:
+    """Cut every source into units."""
+    done = 0
+    for source in sources:
+        kind = chunk_kind(source.content) or "sgf"
+        text = np.frombuffer(source.content, np.uint8)
+        start, first = 0, True
+        while first or start < len(text):
+            end = len(text) if kind != "sgf" else int(end_of_games(text, start, start + UNIT_BYTES))
+            done += end - start
+            yield Unit(source.name, kind, text[start:end], source.problem if first else "", first, done)
+            start, first = end, False
+
+
+def pack_unit(unit: Unit, size: int, selection: Selection) -> Packed:
+    """Pack one unit's games for boards of `size` lines."""
+    return _pack_sgf(unit, size, selection) if unit.kind == "sgf" else _pack_chunk(unit, size, selection)
+
+
+def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
+    made, at = Packed(), 0
+    record, scratch, stones = new_record(), new_scratch(size), empty_board(size)
+    rows = np.zeros((LONGEST, row_bytes(size)), np.uint8)
+    tables = symmetry_tables(size)
+    while True:
+        at, problem = read_record(unit.content, at, record)
+        if problem == NO_GAME:
+            return made
+        made.seen += 1
+        _, komi, handicap, winner, black_rank, white_rank = record.facts.tolist()
+        if problem != OK:
+            made.skipped.append((PROBLEMS[problem], made.seen, ""))
+            continue
+        if record.facts[0] != size:
+            made.skipped.append((f"another board size than {size}", made.seen, ""))
+            continue
+        count, verdict = pack_game(geometry(size), scratch, stones, record, rows)
+        if verdict == BAD_MOVE:
+            made.skipped.append(("an illegal move", made.seen, f", move {count}"))
+        elif verdict == NOTHING:
+            made.skipped.append(("no moves", made.seen, ""))
+        elif refused := selection.refuses(count, komi, handicap, black_rank, white_rank):
+            made.skipped.append((refused, made.seen, ""))
+        else:
+            key = int(game_key(rows[:count], tables))
+            made.rows.append(rows[:count].copy())
+            made.games.append((komi, int(handicap), int(winner), black_rank, white_rank, key))
+            made.learn.append(selection.plies(count, key))
+            made.soft.append(None)
+
+
+def _pack_chunk(unit: Unit, size: int, selection: Selection) -> Packed:
+    """A chunk knows nothing of its games but the boards, so that filters by komi or rank refuse them all."""
+    made = Packed()
+    content = unit.content.tobytes()
+    if unit.kind == "v2" and size != 19:
+        made.skipped.append((f"another board size than {size}", 1, ""))
+        return made
+    positions, problems = read_v1(content, size) if unit.kind == "v1" else read_v2(content)
+    made.seen = len(positions.winner) + len(problems)
+    made.skipped = [(reason, number, "") for number, reason in problems]
+    packed = rows_from_chunks(positions, size)
+    tables = symmetry_tables(size)
+    nan = float("nan")
+    for start, length in packed.games.tolist():
+        inside = packed.learn[slice(*np.searchsorted(packed.learn, (start, start + length)))] - start
+        if refused := selection.refuses(len(inside), nan, 0, nan, nan):
+            first_position = int(np.searchsorted(packed.learn, start)) + 1
+            made.skipped.append((refused, first_position, ""))
+            continue
+        rows = packed.rows[start : start + length]
+        key = int(game_key(rows, tables))
+        flags = int(rows[-1, -2])
+        winner = BLACK if flags & WON_BY_BLACK else (WHITE if flags & WON_BY_WHITE else 0)
+        wanted = selection.plies(length, key)
+        made.rows.append(rows)
+        made.games.append((nan, 0, winner, nan, nan, key))
+        made.learn.append(inside if wanted is None else np.intersect1d(inside, wanted))
+        first, last = np.searchsorted(packed.soft_rows, (start, start + length))
+        made.soft.append(_cut(packed, int(first), int(last), start) if last > first else None)
+    return made
+
+
+def _cut(packed: PackedChunk, first: int, last: int, start: int) -> Soft:
+    """The soft policies `first` to `last` of a chunk, for the game whose rows begin at `start`."""
+    entries = slice(packed.soft_starts[first], packed.soft_starts[last])
+    starts = packed.soft_starts[first : last + 1] - packed.soft_starts[first]
+    rows = packed.soft_rows[first:last] - start
+    return Soft(rows, starts, packed.soft_points[entries], packed.soft_shares[entries])
+
+
+def packed_units(
+    files: Sequence[Path], size: int, selection: Selection, *, first: int = 0, threads: int | None = None
+) -> Iterator[tuple[int, Unit, Packed]]:
+    """Every unit of `files` from number `first` on with what was made of it, in order, on `threads` (all cores)."""
+    threads = threads or os.cpu_count() or 1
+    waiting: deque[tuple[int, Unit, Future[Packed]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for number, unit in enumerate(units_of(read_sources(files))):
+                if number >= first:
+                    waiting.append((number, unit, pool.submit(pack_unit, unit, size, selection)))
+                if len(waiting) >= 2 * threads:
+                    number, unit, future = waiting.popleft()
+                    yield number, unit, future.result()
+            while waiting:
+                number, unit, future = waiting.popleft()
+                yield number, unit, future.result()
+        finally:
+            for _, _, future in waiting:
+                future.cancel()

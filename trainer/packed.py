@@ -7,7 +7,7 @@ import json
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,7 @@ class PackedData:
 
     def row_numbers(self, chosen: Numbers) -> Numbers:
         """The rows of the positions `chosen` `[B]`."""
-        return chosen if self.learn is None else cast("Numbers", self.learn[chosen])
+        return chosen if self.learn is None else self.learn[chosen]
 
     def batch(self, chosen: Numbers, symmetries: Numbers) -> Batch:
         """The positions `chosen` `[B]`, each under its symmetry."""
@@ -70,8 +70,9 @@ class PackedData:
     def plies(self, chosen: Numbers) -> Numbers:
         """`[B]`: how many rows of its game lie before each of the positions `chosen`."""
         numbers = self.row_numbers(chosen)
-        low, high = self.rows[numbers, -4].astype(np.int64), self.rows[numbers, -3].astype(np.int64)
-        return low + 256 * high
+        low, high = self.rows[numbers, -4], self.rows[numbers, -3]
+        plies: Numbers = low.astype(np.int64) + 256 * high.astype(np.int64)
+        return plies
 
 
 def read_meta(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from engines.evaluator import load, openvino_backend
-from engines.evaluator.base import Evaluator, Planes
+from engines.evaluator.base import Answer, Evaluator, Planes
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator, sample_planes
 from lzeval.core.errors import UserError
 from lzeval.core.weights import NetworkShape, write_weights
@@ -177,6 +178,35 @@ class TestPrecision:
         agreement, shift = load.compare(plan, other)
         assert agreement < 0.9
         assert shift > 0.03
+
+    def test_near_ties_may_change_places(self) -> None:
+        """An evaluator whose two best moves lie 5 % apart, and others that turn them round or say something else."""
+
+        def plan(first: float, second: float, third: float) -> Any:
+            policy = np.zeros((16, 82), np.float32)
+            policy[:, :3] = first, second, third
+            policy[:, 3:] = (1 - policy.sum(1, keepdims=True)) / 79
+            answer = Answer(policy, np.zeros(16, np.float32))
+            evaluator = SimpleNamespace(batch_size=16, evaluate=lambda _: answer)
+            return SimpleNamespace(info=SimpleNamespace(board_size=9), build=lambda: evaluator)
+
+        assert load.compare(plan(0.4, 0.38, 0.1), plan(0.38, 0.4, 0.1))[0] == 1.0
+        assert load.compare(plan(0.4, 0.30, 0.1), plan(0.30, 0.4, 0.1))[0] == 0.0
+        assert load.compare(plan(0.4, 0.38, 0.1), plan(0.10, 0.1, 0.4))[0] == 0.0
+
+    def test_a_network_meets_its_own_positions(self, tmp_path: Path) -> None:
+        evaluator = plan_evaluator(
+            write(tmp_path / "a.txt"), precision="fp32", device="cpu", batch_size=8
+        ).build()
+        first, again = (load.own_positions(evaluator, 9, 30) for _ in range(2))
+        shown = np.concatenate(first)
+        np.testing.assert_array_equal(shown, np.concatenate(again))
+        assert shown.shape == (32, 18, 9, 9)
+        assert not (shown[:, 0] & shown[:, 8]).any()
+        assert len({planes.tobytes() for planes in shown}) == 32
+        stones = shown[:, [0, 8]].sum((1, 2, 3))
+        assert stones.min() >= 4
+        assert stones.max() > 15
 
     def test_sample_positions_are_positions(self) -> None:
         shown = sample_planes(9, 40)

@@ -30,6 +30,13 @@ PACKED, BAD_MOVE, NOTHING = 0, 1, 2
 
 Rows = npt.NDArray[np.uint8]
 
+_BITS_SET = np.array([byte.bit_count() for byte in range(256)], np.uint8)
+_BIT_PLACES = np.zeros((256, 8), np.uint8)
+"""Of each byte, the places of its bits that are set, lowest first."""
+for _byte in range(256):
+    _places = [place for place in range(8) if _byte >> place & 1]
+    _BIT_PLACES[_byte, : len(_places)] = _places
+
 
 def bitboard_bytes(size: int) -> int:
     """Bytes of one colour's stones."""
@@ -124,13 +131,10 @@ def pack_game(geo: Geometry, scratch: Scratch, stones: Stones, record: Record, r
 @jit
 def _read_bits(row: Rows, start: int, plane: npt.NDArray[np.uint8], table: npt.NDArray[np.int16]) -> None:
     """Set `plane[table[point]]` for every point that `row` has a bit for."""
-    points = plane.shape[0]
-    for first in range(0, points, 8):
-        byte = row[start + first // 8]
-        if byte:
-            for bit in range(8):
-                if byte >> bit & 1:
-                    plane[table[first + bit]] = 1
+    for number in range((plane.shape[0] + 7) // 8):
+        byte = row[start + number]
+        for item in range(_BITS_SET[byte]):
+            plane[table[8 * number + _BIT_PLACES[byte, item]]] = 1
 
 
 @jit

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from engines.evaluator.base import Evaluator, EvaluatorInfo, Planes
 from lzeval.core.board import BLACK, WHITE, Game
@@ -31,7 +32,9 @@ CHECKED_POSITIONS = 64
 LARGEST_VALUE_SHIFT = 0.03
 """Mean distance of bf16 values from fp32 ones, -1 to 1, beyond which bf16 is not used."""
 LOWEST_AGREEMENT = 0.9
-"""Share of positions whose best move must stay the best in bf16."""
+"""Share of positions whose best move in bf16 must be the best, or nearly, in fp32."""
+NEARLY = 0.9
+"""Of the best move's probability: two moves so close may change places, which tells of the position and not of bf16."""
 
 
 @dataclass(frozen=True)
@@ -142,23 +145,65 @@ def _with_precision(plan: EvaluatorPlan, wanted: str) -> EvaluatorPlan:
 
 
 def compare(one: EvaluatorPlan, other: EvaluatorPlan) -> tuple[float, float]:
-    """Share of positions with the same best move, and the mean distance of values (-1 to 1).
+    """Share of positions in which the best moves of `other` are good to `one`, and the mean distance of values.
 
-    Both plans are for batches of one size.
+    Good is what has at least NEARLY the probability of the best; values are -1 to 1. The positions are of games that
+    `other` plays with itself, as those of a match are. Both plans are for batches of one size.
     """
-    planes = sample_planes(one.info.board_size, CHECKED_POSITIONS)
     first, second = one.build(), other.build()
-    agreement, shift = [], []
-    for start in range(0, CHECKED_POSITIONS, one.batch_size):
-        batch = np.zeros((one.batch_size, *planes.shape[1:]), np.uint8)
-        part = planes[start : start + one.batch_size]
-        batch[: len(part)] = part
+    agreement: list[bool] = []
+    shift: list[float] = []
+    for batch in own_positions(second, one.info.board_size, CHECKED_POSITIONS):
         a = first.evaluate(batch)
-        a_best, a_value = a.policy[: len(part)].argmax(1), a.value[: len(part)].copy()
+        policy, value = a.policy.copy(), a.value.copy()
         b = second.evaluate(batch)
-        agreement += list(a_best == b.policy[: len(part)].argmax(1))
-        shift += list(abs(a_value - b.value[: len(part)]))
+        chosen = policy[np.arange(len(policy)), b.policy.argmax(1)]
+        agreement += list(chosen >= NEARLY * policy.max(1))
+        shift += list(abs(value - b.value))
     return float(np.mean(agreement)), float(np.mean(shift))
+
+
+def own_positions(evaluator: Evaluator, size: int, count: int, seed: int = 0) -> list[Planes]:
+    """Batches of at least `count` positions of games that a network plays with itself, without search.
+
+    Moves are drawn from its policy. The positions are from the opening to the middle game.
+    """
+    random = np.random.default_rng(seed)
+    games = [Game(size) for _ in range(evaluator.batch_size)]
+    kept = max(1, -(-count // len(games)))
+    every = max(1, 3 * size // kept)
+    batches = []
+    for ply in range(1, kept * every + 1):
+        planes = np.stack([_planes(game) for game in games])
+        policy = evaluator.evaluate(planes).policy
+        for game, chances in zip(games, policy, strict=True):
+            game.play(game.to_move, _drawn(game, chances, random))
+        if ply % every == 0:
+            batches.append(np.stack([_planes(game) for game in games]))
+    return batches
+
+
+def _drawn(game: Game, chances: npt.NDArray[np.float32], random: np.random.Generator) -> int:
+    """A legal move, by its chance."""
+    weights = chances[:-1].astype(np.float64)
+    while weights.sum() > 0:
+        move = int(random.choice(len(weights), p=weights / weights.sum()))
+        if game.is_legal(game.to_move, move):
+            return move
+        weights[move] = 0
+    return game.pass_move
+
+
+def _planes(game: Game) -> Planes:
+    """What the network is shown of `game`, `[18, S, S]`."""
+    size = game.size
+    planes = np.zeros((18, size, size), np.uint8)
+    for back, stones in enumerate(game.boards[::-1][:8]):
+        board = stones[:-1].reshape(size, size)
+        planes[back] = board == game.to_move
+        planes[8 + back] = board == BLACK + WHITE - game.to_move
+    planes[16 if game.to_move == BLACK else 17] = 1
+    return planes
 
 
 def sample_planes(size: int, count: int, seed: int = 0) -> Planes:
@@ -173,9 +218,5 @@ def sample_planes(size: int, count: int, seed: int = 0) -> Planes:
                 game.clear()
                 continue
             game.play(game.to_move, int(random.choice(legal)))
-        for back, stones in enumerate(game.boards[::-1][:8]):
-            board = stones[:-1].reshape(size, size)
-            planes[number, back] = board == game.to_move
-            planes[number, 8 + back] = board == BLACK + WHITE - game.to_move
-        planes[number, 16 if game.to_move == BLACK else 17] = 1
+        planes[number] = _planes(game)
     return planes

@@ -12,10 +12,16 @@ from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from trainer.lint import Findings
     from trainer.selection import Selection
 
 app = typer.Typer(no_args_is_help=True, help="Game records, training chunks and packed positions.")
+
+MOST_FILES = 20
+"""So many files are listed one by one, whether anything is wrong with them or not."""
 
 Sources = Annotated[
     list[Path],
@@ -163,28 +169,50 @@ def _share(text: str) -> float:
 
 def _print_findings(findings: Findings) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     report, console = findings.report, Console()
-    table = Table("File", title="Files", title_justify="left")
-    for heading in ("Games", "Positions", "Skipped"):
-        table.add_column(heading, justify="right")
-    for name, counts in report.files.items():
-        bad = sum(number for what, number in counts.items() if what not in ("seen", "games", "positions"))
-        table.add_row(name, f"{counts.get('games', 0):,}", f"{counts.get('positions', 0):,}", f"{bad:,}")
-    console.print(table)
+    _print_files(console, report.files)
     if report.skipped:
-        reasons = Table("Skipped because of", title_justify="left")
-        reasons.add_column("Times", justify="right")
-        reasons.add_column("First at")
+        console.print()
+        table = _table("Skipped because of")
+        table.add_column("Times", justify="right")
+        table.add_column("First at", overflow="fold")
         for reason, number in report.skipped.most_common():
-            reasons.add_row(reason, f"{number:,}", report.examples.get(reason, ""))
-        console.print(reasons)
-    console.print(
-        f"{report.games:,} games, {report.positions:,} positions; {findings.duplicates:,} games met before"
-    )
+            table.add_row(reason, f"{number:,}", report.examples.get(reason, ""))
+        console.print(table)
+    met = findings.duplicates
+    console.print(f"\n{report.games:,} games, {report.positions:,} positions; {met:,} games met before")
+    facts = _table("")
+    facts.add_column("", overflow="fold")
     for name in ("lengths", "komi", "handicaps", "results", "ranks"):
         common = getattr(findings, name).most_common(8)
-        console.print(f"{name.capitalize():>10}: " + ", ".join(f"{key} {count:,}" for key, count in common))
+        facts.add_row(name.capitalize(), ", ".join(f"{key}: {count:,}" for key, count in common))
+    console.print(facts)
     for file in findings.damaged:
         console.print(f"damaged: {file} is not what was written; pack it again")
+
+
+def _print_files(console: Console, files: dict[str, dict[str, int]]) -> None:
+    """A line for each file; of many, only those that something is wrong with."""
+    table = _table("File")
+    for heading in ("Games", "Positions", "Skipped"):
+        table.add_column(heading, justify="right")
+    sound = 0
+    for name, counts in files.items():
+        bad = sum(number for what, number in counts.items() if what not in ("seen", "games", "positions"))
+        if not bad and len(files) > MOST_FILES:
+            sound += 1
+            continue
+        table.add_row(name, f"{counts.get('games', 0):,}", f"{counts.get('positions', 0):,}", f"{bad:,}")
+    if table.row_count:
+        console.print(table)
+    if sound:
+        console.print(f"{sound:,} files of which nothing was skipped are not listed; --json lists them")
+
+
+def _table(heading: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(heading, overflow="fold")
+    return table

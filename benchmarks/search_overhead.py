@@ -78,7 +78,11 @@ def search_moves(searcher: Searcher, evaluator: Evaluator, games: Sequence[Game]
     playouts = sum(searcher.visits(tree) for tree in range(len(games))) - already
     for tree, game in enumerate(games):
         chosen = choose(
-            searcher.root_moves(tree), searcher.visits(tree), game, game.to_move, Habits(resign=0)
+            searcher.root_moves(tree, untried=False),
+            searcher.visits(tree),
+            game,
+            game.to_move,
+            Habits(resign=0),
         )
         game.play(game.to_move, chosen.move)
     return playouts
@@ -132,12 +136,18 @@ class Rates:
 
 
 def compare_rates(
-    network: str, book: Book, tables: int, batch: int | None, visits: int, seconds: float, precision: str
+    network: str,
+    book: Book,
+    tables: int | None,
+    batch: int | None,
+    visits: int,
+    seconds: float,
+    precision: str,
 ) -> Rates:
     """Both loops over one evaluator, in turn, for about `seconds` each."""
     plan = plan_evaluator(network, precision=precision, device="cpu", batch_size=batch)
     evaluator = plan.build(threads=1)
-    step_of = _bare_loop(evaluator), _match_loop(evaluator, book, tables, visits)
+    step_of = _bare_loop(evaluator), _match_loop(evaluator, book, tables or 2 * plan.batch_size, visits)
     done, elapsed = [0, 0], [0.0, 0.0]
     while min(elapsed) < seconds:
         for number, step in enumerate(step_of):
@@ -192,7 +202,13 @@ def main(
     networks: Annotated[
         list[str] | None, typer.Option(help="Give it once a network; big and small else.")
     ] = None,
-    trees: Annotated[int, typer.Option(min=1, help="Trees, and tables of the match.")] = 16,
+    trees: Annotated[int, typer.Option(min=1, help="Trees of the search alone.")] = 16,
+    tables: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of the match; two for each place of a batch, as it has them, if not given."
+        ),
+    ] = None,
     batch: Annotated[
         int | None, typer.Option(min=1, help="Positions an evaluation; as in a match if not given.")
     ] = None,
@@ -206,7 +222,7 @@ def main(
     book = load_book(openings, SIZE)
     playouts = playouts_a_second(book, trees, batch or (trees + 1) // 2, visits, seconds)
     rates = [
-        compare_rates(network, book, trees, batch, visits, seconds, precision)
+        compare_rates(network, book, tables, batch, visits, seconds, precision)
         for network in networks or ["big", "small"]
     ]
     facts = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engines.evaluator.base import Evaluator
-from engines.search.choice import RESIGN, Choice, Habits, choose
+from engines.search.choice import RESIGN, Choice, Habits, choose, suffice
 from engines.search.forest import HISTORY, NONE
 from engines.search.searcher import Limits, Searcher, Waiting, opponent
 from lzeval.core.board import BLACK, Game
@@ -193,8 +193,10 @@ class Room:
         assert table is not None
         game, colour = table.game, table.game.to_move
         player = self.players[table.mover]
-        moves, visits = self._searcher.root_moves(tree), self._searcher.visits(tree)
-        choice = choose(moves, visits, game, colour, player.habits)
+        moves = self._searcher.root_moves(tree, untried=False)
+        if not suffice(moves, game, colour):
+            moves = self._searcher.root_moves(tree)
+        choice = choose(moves, self._searcher.visits(tree), game, colour, player.habits)
         result = self._play(table, choice, colour)
         if result is None:
             self._think(number, table)

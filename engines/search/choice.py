@@ -89,6 +89,12 @@ def ranked(moves: Sequence[RootMove]) -> list[RootMove]:
     return tried + untried
 
 
+def suffice(tried: Sequence[RootMove], game: Game, colour: int) -> bool:
+    """Whether `choose` can do without the untried moves, since the best of the `tried` ones is a legal board move."""
+    best = ranked(tried)[:1]
+    return bool(best) and best[0].move != game.pass_move and game.is_legal(colour, best[0].move)
+
+
 def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, habits: Habits) -> Choice:
     """The move of `colour` in `game` after a search that found `moves` (any order).
 

@@ -507,13 +507,11 @@ def _write_stones(
     own: npt.NDArray[np.uint8],
     other: npt.NDArray[np.uint8],
 ) -> None:
-    for point in range(own.shape[0]):
+    opponent = BLACK + WHITE - to_move
+    for point in range(own.shape[0]):  # without branches: stones lie too irregularly to be guessed
         cell = stones[table[point]]
-        if cell != EMPTY:
-            if cell == to_move:
-                own[point] = 1
-            else:
-                other[point] = 1
+        own[point] = cell == to_move
+        other[point] = cell == opponent
 
 
 @jit
@@ -541,9 +539,9 @@ def fill_planes(
     forest: Forest, tree: int, leaf: int, table: npt.NDArray[np.int16], planes: npt.NDArray[np.uint8]
 ) -> None:
     """The 18 planes `[18, P]` of one node: its position and the seven before, then whose turn it is."""
-    planes[:] = 0
     to_move = forest.nodes[tree, leaf].to_move
     index = int(leaf)
+    planes[2 * HISTORY :] = 0
     for back in range(HISTORY):
         if index >= 0:
             stones = forest.stones[tree, index]
@@ -552,7 +550,9 @@ def fill_planes(
             stones = forest.past_stones[tree, -1 - index]
             index -= 1
         else:
-            break
+            planes[back] = 0
+            planes[HISTORY + back] = 0
+            continue
         _write_stones(stones, to_move, table, planes[back], planes[HISTORY + back])
     planes[2 * HISTORY + (1 if to_move == WHITE else 0)] = 1
 

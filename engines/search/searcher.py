@@ -169,8 +169,8 @@ class Searcher:
             value,
         )
 
-    def root_moves(self, tree: int) -> list[RootMove]:
-        """Tried moves in the order they were first tried, then untried ones of the root by falling prior."""
+    def root_moves(self, tree: int, *, untried: bool = True) -> list[RootMove]:
+        """Tried moves in the order they were first tried, then the root's untried ones by falling prior if wanted."""
         nodes = self.forest.nodes[tree]
         root = nodes[0]
         black = root["to_move"] == BLACK
@@ -184,11 +184,11 @@ class Searcher:
             bound = lower_bound(winrate, float(node["squares"]), visits)
             found.append(RootMove(int(node["move"]), visits, winrate, bound, float(node["prior"])))
             child = int(node["next"])
-        if root["state"] == EXPANDED:
+        if untried and root["state"] == EXPANDED:
             mean = float(root["black"]) / max(1, int(root["visits"]))
             policy = self.forest.policy[tree, 0]
-            untried = np.flatnonzero(policy >= 0)
-            for move in untried[np.argsort(-policy[untried], kind="stable")]:
+            left = np.flatnonzero(policy >= 0)
+            for move in left[np.argsort(-policy[left], kind="stable")]:
                 found.append(RootMove(int(move), 0, mean if black else 1 - mean, -1e6, float(policy[move])))
         return found
 

@@ -205,9 +205,7 @@ def main(
     trees: Annotated[int, typer.Option(min=1, help="Trees of the search alone.")] = 16,
     tables: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Of the match; two for each place of a batch, as it has them, if not given."
-        ),
+        typer.Option(min=1, help="Of the match; two for each place of a batch if not given."),
     ] = None,
     batch: Annotated[
         int | None, typer.Option(min=1, help="Positions an evaluation; as in a match if not given.")

@@ -84,6 +84,9 @@ def test_sources_are_drawn_as_often_as_their_weights_say() -> None:
     assert len(set(first)) == len(first)  # no position again while others wait
 
 
+@pytest.mark.filterwarnings(
+    "ignore:This DataLoader will create"
+)  # more processes than cores, on small machines
 def test_loader_processes_make_the_batches_of_one_process() -> None:
     data = [NumberedPositions(30), NumberedPositions(70, 1000)]
     batches = ShuffledBatches(data, 8, seed=3, first_step=5)

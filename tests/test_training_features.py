@@ -49,6 +49,18 @@ def with_holdout(records: Path, run: Path, steps: int = STEPS, **changes: Any) -
     return config
 
 
+def stopped_at(positions: int) -> Any:
+    """A training step that Ctrl-C meets after so many positions."""
+    step = GoModule.training_step
+
+    def stop(self: GoModule, batch: TensorBatch, batch_idx: int) -> Tensor:
+        if self.positions == positions:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    return stop
+
+
 # Averages
 
 
@@ -57,14 +69,14 @@ def trained_states(
 ) -> tuple[list[dict[str, Tensor]], dict[str, Any]]:
     """The network's state after each step, and the run's last checkpoint."""
     states: list[dict[str, Tensor]] = []
-    end = GoModule.on_train_batch_end
+    count = GoModule.count
 
-    def noting(self: GoModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def noting(self: GoModule, batch: TensorBatch) -> None:
         states.append({name: value.clone() for name, value in self.network.state_dict().items()})
-        end(self, outputs, batch, batch_idx)
+        count(self, batch)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GoModule, "on_train_batch_end", noting)
+        patch.setattr(GoModule, "count", noting)
         train(settings(records, run, average=average))
     return states, state(run / "latest.ckpt")
 
@@ -78,12 +90,10 @@ def parameters(values: dict[str, Tensor]) -> dict[str, Tensor]:
 def test_the_averages_are_those_of_the_weights_after_each_step(records: Path, tmp_path: Path) -> None:
     states, checkpoint = trained_states(records, tmp_path, AverageConfig(ema=0.9, swa_from=0.5))
     assert len(states) == STEPS
-    late = states[
-        STEPS // 2 - 1 :
-    ]  # the callback looks before the step is counted, and half the run is over then
+    late = states[STEPS // 2 - 1 :]  # half the run is over with this step
     for name, value in parameters(checkpoint["swa_state_dict"]).items():
-        means = [torch.stack([step[name] for step in part]).mean(0) for part in (late, late[1:])]
-        assert any(torch.allclose(value, mean, atol=1e-6) for mean in means), name
+        mean = torch.stack([step[name] for step in late]).mean(0)
+        torch.testing.assert_close(value, mean, atol=1e-6, rtol=1e-5)
     for name, value in parameters(checkpoint["ema_state_dict"]).items():
         average = states[0][name]
         for number, step in enumerate(states[1:], start=2):
@@ -96,14 +106,8 @@ def test_averages_go_on_after_an_interruption(records: Path, tmp_path: Path) -> 
     average = AverageConfig(ema=0.9, swa_from=0.25)
     train(settings(records, tmp_path / "whole", average=average))
 
-    def stop(self: GoModule, batch: TensorBatch, batch_idx: int) -> Tensor:
-        if self.positions == 12 * BATCH:
-            raise KeyboardInterrupt
-        return step(self, batch, batch_idx)
-
-    step = GoModule.training_step
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GoModule, "training_step", stop)
+        patch.setattr(GoModule, "training_step", stopped_at(12 * BATCH))
         with pytest.raises(KeyboardInterrupt):
             train(settings(records, tmp_path / "halves", average=average))
     train(stored(str(tmp_path / "halves"), []))
@@ -213,11 +217,16 @@ def test_gathered_gradients_make_the_step_of_one_large_batch(records: Path, tmp_
     assert state(tmp_path / "small" / "latest.ckpt")["lzeval"]["positions"] == BATCH
 
 
-def test_gathering_goes_on_after_an_interruption(records: Path, tmp_path: Path) -> None:
-    changes = {"batch_size": BATCH // 2, "accumulate": 2}
+@pytest.mark.parametrize("batches", [8, 9, 11], ids=["between steps", "within a step", "within another"])
+def test_gathering_goes_on_after_an_interruption(records: Path, tmp_path: Path, batches: int) -> None:
+    changes = {"batch_size": BATCH // 4, "accumulate": 4}
     train(settings(records, tmp_path / "whole", **changes))
-    train(settings(records, tmp_path / "halves", STEPS // 2, **changes))
-    train(stored(str(tmp_path / "halves"), [f"max_positions={STEPS * BATCH}"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GoModule, "training_step", stopped_at(batches * BATCH // 4))
+        with pytest.raises(KeyboardInterrupt):
+            train(settings(records, tmp_path / "halves", **changes))
+    assert state(tmp_path / "halves" / "latest.ckpt")["lzeval"]["positions"] == 2 * BATCH
+    train(stored(str(tmp_path / "halves"), []))
     whole, halves = (state(tmp_path / name / "latest.ckpt") for name in ("whole", "halves"))
     assert_same_training(whole, halves)
 
@@ -473,6 +482,22 @@ def test_two_processes_learn_what_one_learns_of_the_same_steps(records: Path, tm
     assert first["global_step"] == second["global_step"] == STEPS
     for name, value in first["state_dict"].items():
         torch.testing.assert_close(value, second["state_dict"][name], atol=2e-4, rtol=2e-3, msg=name)
+
+
+def test_a_checkpoint_on_the_way_counts_what_was_learnt(records: Path, tmp_path: Path) -> None:
+    config = settings(records, tmp_path, 7)
+    config.watch.save_every = "0s"
+    found = []
+    save = Checkpoints.save
+
+    def reading(self: Checkpoints, trainer: Any, path: Path) -> None:
+        save(self, trainer, path)
+        found.append((state(path)["global_step"], state(path)["lzeval"]["positions"]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", reading)
+        train(config)
+    assert found == [(step, step * BATCH) for step in (*range(1, 8), 7)]
 
 
 def test_checkpoints_are_only_made_of_numbers(tmp_path: Path) -> None:

@@ -31,6 +31,16 @@ def is_sound(module: pl.LightningModule) -> bool:
     return all(bool(torch.isfinite(parameter).all()) for parameter in module.parameters())
 
 
+class Counting(pl.Callback):
+    """Lets the module count a batch before any other callback looks, checkpoints above all; so it has to come first."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, GoModule)
+        pl_module.count(batch)
+
+
 STEPS_A_QUESTION = 20
 """Between the questions of several devices whether it is time for a checkpoint."""
 
@@ -161,8 +171,8 @@ class Exports(pl.Callback):
         assert isinstance(pl_module, GoModule)
         if self.every is None or not trainer.is_global_zero:
             return
-        before = pl_module.positions  # callbacks come before the module, which counts this batch later
-        positions = before + len(batch.moves) * trainer.world_size
+        positions = pl_module.positions
+        before = positions - len(batch.moves) * trainer.world_size
         if positions // self.every > before // self.every:
             self.folder.mkdir(exist_ok=True)
             average = self._averages.averages.get("ema")

@@ -38,6 +38,9 @@ class GoModule(pl.LightningModule):
         self._full_rates: list[float] = []
         """Learning rates of the optimiser's groups before the schedule, as configured now."""
         self._last_step_at: float | None = None
+        self._counted_step = 0
+        self._gathered = 0
+        """Positions since the last step of the optimiser: an interruption gives them up."""
         self._validation: dict[str, Sums] = {}
 
     @property
@@ -111,12 +114,16 @@ class GoModule(pl.LightningModule):
         if self.elapsed_s:
             self.log("positions_a_second", self.positions / self.elapsed_s)
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def count(self, batch: TensorBatch) -> None:
+        """Take note that a batch has been learnt from; stop the run if it was the last."""
         now = time.monotonic()
         if self._last_step_at is not None:
             self.elapsed_s += now - self._last_step_at
         self._last_step_at = now
-        self.positions += len(batch.moves) * self.trainer.world_size
+        seen = len(batch.moves) * self.trainer.world_size
+        self.positions += seen
+        whole = self.trainer.global_step != self._counted_step
+        self._counted_step, self._gathered = self.trainer.global_step, 0 if whole else self._gathered + seen
         if self.share >= 1.0:
             self.trainer.should_stop = True
 
@@ -144,12 +151,20 @@ class GoModule(pl.LightningModule):
             "board_size": shape.board_size,
         }
         checkpoint["lzeval"] = {
-            "positions": self.positions,
+            "positions": self.positions - self._gathered,
             "elapsed_s": self.elapsed_s,
             "plateau": self.plateau.state(),
         }
+        if (
+            self.config.accumulate > 1
+        ):  # Lightning goes on in the middle of a step, whose gradients are gone by then
+            batches = int(checkpoint["global_step"]) * self.config.accumulate
+            for progress in checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"].values():
+                if isinstance(progress, dict):
+                    progress.update(dict.fromkeys(progress, batches))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.positions = int(checkpoint["lzeval"]["positions"])
+        self._counted_step = int(checkpoint["global_step"])
         self.elapsed_s = float(checkpoint["lzeval"]["elapsed_s"])
         self.plateau.restore(checkpoint["lzeval"]["plateau"])

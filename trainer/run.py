@@ -21,7 +21,7 @@ from lzeval.core.files import write_text_atomically
 from lzeval.core.locks import locked
 from lzeval.net.checkpoint import checkpoint_shape
 from lzeval.net.network import LeelaNetwork, NetworkShape
-from trainer.callbacks import Averages, Checkpoints, Exports, ProgressLine
+from trainer.callbacks import Averages, Checkpoints, Counting, Exports, ProgressLine
 from trainer.config import LoggerConfig, NetworkConfig, TrainConfig, seconds
 from trainer.data import GoData
 from trainer.grow import grow
@@ -175,6 +175,7 @@ def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
         log_every_n_steps=config.watch.log_every,
         logger=loggers(config.logger, folder),
         callbacks=[
+            Counting(),
             ProgressLine(),
             averages,
             Exports(folder, config.network.name, config.export, averages),

@@ -41,6 +41,8 @@ class GoModule(pl.LightningModule):
         self._counted_step = 0
         self._gathered = 0
         """Positions since the last step of the optimiser: an interruption gives them up."""
+        self._statistics: dict[str, Tensor] = {}
+        """The normalisations' as they were after that step."""
         self._validation: dict[str, Sums] = {}
 
     @property
@@ -124,6 +126,8 @@ class GoModule(pl.LightningModule):
         self.positions += seen
         whole = self.trainer.global_step != self._counted_step
         self._counted_step, self._gathered = self.trainer.global_step, 0 if whole else self._gathered + seen
+        if whole and self.config.accumulate > 1:
+            self._statistics = {name: buffer.clone() for name, buffer in self.named_buffers()}
         if self.share >= 1.0:
             self.trainer.should_stop = True
 
@@ -155,9 +159,9 @@ class GoModule(pl.LightningModule):
             "elapsed_s": self.elapsed_s,
             "plateau": self.plateau.state(),
         }
-        if (
-            self.config.accumulate > 1
-        ):  # Lightning goes on in the middle of a step, whose gradients are gone by then
+        if self._gathered:  # Lightning would go on within the step, whose gradients are gone by then
+            checkpoint["state_dict"].update(self._statistics)
+        if self.config.accumulate > 1:
             batches = int(checkpoint["global_step"]) * self.config.accumulate
             for progress in checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"].values():
                 if isinstance(progress, dict):

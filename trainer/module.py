@@ -27,7 +27,8 @@ class GoModule(pl.LightningModule):
         super().__init__()
         self.config = config
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.compiled = torch.compile(self.network) if config.trainer.compile else self.network
+        self._runner = (torch.compile(self.network) if config.trainer.compile else self.network,)
+        """In a tuple, so that the network is not a part of this module a second time."""
         self.teacher = self._teacher()
         self.time_limit = seconds(config.max_time) if config.max_time is not None else None
         self.positions = 0
@@ -64,7 +65,8 @@ class GoModule(pl.LightningModule):
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `[B, S*S + 1]` and values `[B]` for planes `[B, 18, S, S]` of any type."""
-        output = self.compiled(planes.float().contiguous(memory_format=torch.channels_last))
+        (run,) = self._runner
+        output = run(planes.float().contiguous(memory_format=torch.channels_last))
         return output.policy_logits.float(), output.value.float()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -192,6 +192,8 @@ class ProgressLine(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, GoModule)
+        if not trainer.is_global_zero:
+            return
         self._started = (time.monotonic(), pl_module.positions)
         self._bar = Progress(
             TextColumn("[bold]training[/]"),

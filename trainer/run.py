@@ -67,9 +67,9 @@ def run_folder(config: TrainConfig) -> Path:
     return Path("runs") / f"{config.network.name}-{stamp}"
 
 
-def _rank() -> int:
-    """Which of several processes this is."""
-    return int(getattr(rank_zero_only, "rank", 0) or 0)
+def is_first_process() -> bool:
+    """Whether this is the only process of a run, or the one of several that speaks for all."""
+    return not getattr(rank_zero_only, "rank", 0)
 
 
 def log_name(folder: Path) -> str:
@@ -104,7 +104,7 @@ def train(config: TrainConfig) -> Path:
     folder = run_folder(config)
     os.environ[FOLDER_VARIABLE] = str(folder)  # for the processes that Lightning starts for further devices
     try:
-        if _rank():
+        if not is_first_process():
             return _train(config, folder)
         with locked(folder / ".lock"):
             return _train(config, folder)
@@ -126,7 +126,7 @@ def _train(config: TrainConfig, folder: Path) -> Path:
     latest = folder / "latest.ckpt"
     _require_same_network(config, latest)
     module = GoModule(config, new_network(config.network, config.data.board_size, config.init))
-    if not _rank():
+    if is_first_process():
         write_text_atomically(folder / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():

@@ -59,13 +59,13 @@ def train(
     if cfg:
         typer.echo(yaml.safe_dump(asdict(config), sort_keys=False), nl=False)
         return
-    from trainer.run import run_folder
+    from trainer.run import is_first_process, run_folder
 
     config.run = str(run_folder(config))
     checkpoint = _train(config, f"lzeval train --resume {config.run}")
-    typer.echo(
-        f"wrote {checkpoint}; to play with it: lzeval export {checkpoint} {config.network.name}.txt.gz"
-    )
+    if is_first_process():
+        name = config.network.name
+        typer.echo(f"wrote {checkpoint}; to play with it: lzeval export {checkpoint} {name}.txt.gz")
 
 
 def _train(config: TrainConfig, again: str) -> Path:

@@ -65,8 +65,6 @@ class _Table:
     game: Game
     started: datetime.datetime
     winrates: list[float | None] = field(default_factory=list)
-    limit: int = 0
-    """Root visits that end the present search."""
 
     @property
     def mover(self) -> int:
@@ -92,6 +90,10 @@ class Room:
         self._evaluators = list(evaluators)
         self._searcher = Searcher(2 * tables, settings.size, (players[0].limits.visits or 128) + 1)
         self._tables: list[_Table | None] = [None] * tables
+        self._trees = np.zeros(tables, np.int32)
+        """By table: the tree of the player to move."""
+        self._limits = np.zeros(tables, np.int32)
+        """By table: root visits that end the present search."""
         self._queues: list[list[tuple[int, int]]] = [[] for _ in evaluators]
         """By evaluator: trees and nodes that wait for it, first come first."""
         self._buffers = [Waiting(evaluator.batch_size, settings.size) for evaluator in evaluators]
@@ -162,23 +164,19 @@ class Room:
         tree = 2 * number + table.mover
         limits = self.players[table.mover].limits
         self._searcher.follow(tree, table.game, table.game.to_move)
-        table.limit = limits.root_visits(self._searcher.visits(tree))
-        self._searcher.make_room(tree, table.limit)
+        limit = limits.root_visits(self._searcher.visits(tree))
+        self._searcher.make_room(tree, limit)
+        self._trees[number], self._limits[number] = tree, limit
 
     def _run(self, numbers: list[int]) -> None:
         """Search on at these tables until each waits for an evaluator, making moves as searches end."""
         while numbers:
-            trees, limits = [], []
-            for number in numbers:
-                table = self._tables[number]
-                assert table is not None
-                trees.append(2 * number + table.mover)
-                limits.append(table.limit)
-            leaves = self._searcher.gather(np.array(trees, np.int32), np.array(limits, np.int32))
+            trees = self._trees[numbers]
+            leaves = self._searcher.gather(trees, self._limits[numbers])
             going_on = []
-            for number, tree, leaf in zip(numbers, trees, leaves, strict=True):
+            for number, tree, leaf in zip(numbers, trees.tolist(), leaves.tolist(), strict=True):
                 if leaf != NONE:
-                    self._queue_of(tree % 2).append((tree, int(leaf)))
+                    self._queue_of(tree % 2).append((tree, leaf))
                 elif self._move(number, tree):
                     going_on.append(number)
             numbers = going_on

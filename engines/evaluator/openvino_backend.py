@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import openvino as ov
 import platformdirs
 
@@ -94,11 +93,14 @@ class OpenVinoEvaluator:
         shape = (batch_size, 18, info.board_size, info.board_size)
         self._input = ov.Tensor(ov.Type.u8, ov.Shape(shape))
         self._request.set_input_tensor(self._input)
+        outputs = [ov.Tensor(ov.Type.f32, output.shape) for output in compiled.outputs]
+        for number, output in enumerate(outputs):
+            self._request.set_output_tensor(number, output)
+        policy, value = (output.data for output in outputs)
+        self._answer = Answer(policy, value.reshape(-1))
 
     def evaluate(self, planes: Planes) -> Answer:
         """As `Evaluator.evaluate`."""
         self._input.data[:] = planes
         self._request.infer()
-        policy = self._request.get_output_tensor(0).data
-        value = self._request.get_output_tensor(1).data
-        return Answer(np.asarray(policy), np.asarray(value).reshape(-1))
+        return self._answer

@@ -515,6 +515,29 @@ def _write_stones(
 
 
 @jit
+def _write_changes(
+    stones: npt.NDArray[np.int8],
+    shown: npt.NDArray[np.int8],
+    to_move: int,
+    table: npt.NDArray[np.int16],
+    own: npt.NDArray[np.uint8],
+    other: npt.NDArray[np.uint8],
+) -> None:
+    """Turn the planes of the board `shown` into those of `stones`, which hardly differs."""
+    for place in range(own.shape[0]):
+        if stones[place] != shown[place]:
+            point = _sent_from(table, place)
+            own[point] = stones[place] == to_move
+            other[point] = stones[place] == BLACK + WHITE - to_move
+
+
+@jit
+def _sent_from(table: npt.NDArray[np.int16], place: int) -> int:
+    """Which point the symmetry `table` sends to `place`: its third power is its inverse, as its fourth is nothing."""
+    return int(table[table[table[place]]])
+
+
+@jit
 def write_planes(
     forest: Forest,
     trees: npt.NDArray[np.int32],
@@ -541,19 +564,20 @@ def fill_planes(
     """The 18 planes `[18, P]` of one node: its position and the seven before, then whose turn it is."""
     to_move = forest.nodes[tree, leaf].to_move
     index = int(leaf)
+    shown = forest.stones[tree, index]
+    _write_stones(shown, to_move, table, planes[0], planes[HISTORY])
+    for back in range(1, HISTORY):
+        index = forest.nodes[tree, index].parent if index > 0 else min(index - 1, -1)
+        if index < 0 and -1 - index >= forest.past_count[tree]:
+            planes[back:HISTORY] = 0
+            planes[HISTORY + back : 2 * HISTORY] = 0
+            break
+        stones = forest.stones[tree, index] if index >= 0 else forest.past_stones[tree, -1 - index]
+        planes[back] = planes[back - 1]
+        planes[HISTORY + back] = planes[HISTORY + back - 1]
+        _write_changes(stones, shown, to_move, table, planes[back], planes[HISTORY + back])
+        shown = stones
     planes[2 * HISTORY :] = 0
-    for back in range(HISTORY):
-        if index >= 0:
-            stones = forest.stones[tree, index]
-            index = forest.nodes[tree, index].parent if index > 0 else -1
-        elif -1 - index < forest.past_count[tree]:
-            stones = forest.past_stones[tree, -1 - index]
-            index -= 1
-        else:
-            planes[back] = 0
-            planes[HISTORY + back] = 0
-            continue
-        _write_stones(stones, to_move, table, planes[back], planes[HISTORY + back])
     planes[2 * HISTORY + (1 if to_move == WHITE else 0)] = 1
 
 

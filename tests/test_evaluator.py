@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,6 +78,26 @@ def test_openvino_answers_like_torch(shape: NetworkShape, batch_size: int, tmp_p
     np.testing.assert_allclose(evaluator.evaluate(one).policy, expected(network, one)[0], atol=TOLERANCE)
     assert evaluator.info.backend.startswith("openvino 20")
     assert (evaluator.info.precision, evaluator.info.network) == ("fp32", "net")
+
+
+A_SIGNAL_AFTER_AN_EVALUATOR = """
+import signal, sys, threading
+from pathlib import Path
+from engines.evaluator.load import plan_evaluator
+held = [plan_evaluator(Path(sys.argv[1])).build()]
+last_holder = threading.Thread(target=held.clear)
+last_holder.start()
+last_holder.join()
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def test_signals_are_handled_after_an_evaluator_is_gone(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", A_SIGNAL_AFTER_AN_EVALUATOR, str(write(tmp_path / "net.txt"))]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    ran = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "handled\n"), ran.stderr
 
 
 def torch_plan(file: Path, device: str, precision: str = "fp32", batch_size: int = 8) -> EvaluatorPlan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,20 @@ GRAPH_VERSION = 1
 """Counts changes of what a kept graph computes or how it is stored."""
 
 
+@cache
+def core() -> ov.Core:
+    """The one entry to OpenVINO, kept until the process ends.
+
+    On processors with AMX it gives the thread that first uses it a larger stack for signal handlers, and takes
+    that memory back when it is released. Released by another thread, the first one would be left with a stack
+    that is no more, and its next signal would end the process.
+    """
+    return ov.Core()
+
+
 def multiplies_bf16() -> bool:
     """Whether this processor multiplies bfloat16 itself (AMX or AVX512-BF16)."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def graph_folder() -> Path:
@@ -76,8 +88,7 @@ class OpenVinoEvaluator:
         version = ov.get_version().split("-")[0]
         self.info = replace(info, backend=f"openvino {version}", device="cpu", precision=precision)
         self.batch_size = batch_size
-        core = ov.Core()
-        model = core.read_model(graph)
+        model = core().read_model(graph)
         model.reshape([batch_size, 18, info.board_size, info.board_size])
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_element_type(ov.Type.u8)
@@ -88,7 +99,7 @@ class OpenVinoEvaluator:
             "ENABLE_CPU_PINNING": False,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        compiled = core.compile_model(steps.build(), "CPU", settings)
+        compiled = core().compile_model(steps.build(), "CPU", settings)
         self._request = compiled.create_infer_request()
         shape = (batch_size, 18, info.board_size, info.board_size)
         self._input = ov.Tensor(ov.Type.u8, ov.Shape(shape))

@@ -27,6 +27,7 @@ from lzeval.core.bundled import resolve_network
 from tournaments.sgf_reader import split_games
 from trainer.chunks import read_v1, write_v1
 from trainer.data import ShuffledBatches
+from trainer.memory import keep_freed_memory
 from trainer.pack import pack
 from trainer.packed import PackedData, open_packed
 from trainer.sources import read_bytes
@@ -89,9 +90,10 @@ def read_plainly(content: bytes) -> int:
     return count
 
 
-def _load(data: PackedData) -> Callable[[], int]:
-    batches = iter(ShuffledBatches([data], BATCH, 1))
-    return lambda: sum(len(batch.planes.float()) for batch in islice(batches, 8))
+def _load(data: PackedData, *, as_bits: bool = False) -> Callable[[], int]:
+    """Batches as the training step takes them: planes of bytes, or bits for a device that unpacks them itself."""
+    batches = iter(ShuffledBatches([data], BATCH, 1, as_bits=as_bits))
+    return lambda: sum(len(batch.planes) for batch in islice(batches, 8))
 
 
 def main(
@@ -104,6 +106,7 @@ def main(
 ) -> None:
     """Measure positions a second on one core, beside peers."""
     restrict_to(1)
+    keep_freed_memory()  # as training does
     text = read_bytes(records) if records is not None else made_up_records(games)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -116,6 +119,7 @@ def main(
         reading = timed(lambda: len(read_v1(content, SIZE)[0].winner))
         plainly = timed(lambda: read_plainly(content))
         loading = timed(_load(data))
+        loading_bits = timed(_load(data, as_bits=True))
     rows: list[dict[str, object]] = [
         {
             "what": "packing SGF",
@@ -126,6 +130,7 @@ def main(
         {"what": "reading v1 chunks", "positions_a_second": reading, "times_its_peer": reading / plainly},
         {"what": "  plain Python and NumPy", "positions_a_second": plainly, "times_its_peer": None},
         {"what": "loader to tensors", "positions_a_second": loading, "times_its_peer": None},
+        {"what": "loader to bits, for a GPU", "positions_a_second": loading_bits, "times_its_peer": None},
     ]
     present(rows, {"bytes_a_position": data.rows.nbytes / len(data)}, as_json=as_json)
 

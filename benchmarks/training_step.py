@@ -2,18 +2,21 @@
 
     python -m benchmarks.training_step --networks small big --rounds 5
 
-All train the same network on the same batches of made-up positions on the same threads, in turn. Plain PyTorch is what
-a short script does: the module as it is, float32, SGD. Ours is what `lzeval train` does: bfloat16 where the processor
-multiplies it, channels last, fused passes, freed memory kept, Muon. `--packed` measures loading as well: the same step
-fed by the loader from a packed data set, as a share of the step on one batch that stays.
+All train the same network on the same batches of made-up positions on as many threads, in turn, each in a process of
+its own. Plain PyTorch is what a short script does: the module as it is, float32, SGD. Ours is what `lzeval train`
+does: bfloat16 where the processor multiplies it, channels last, fused passes, freed memory kept, Muon. `--packed`
+measures loading as well: the same step fed by the loader from a packed data set, as a share of the step on one batch
+that stays.
 """
 
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +37,8 @@ from trainer.run import multiplies_bf16
 
 SIZE = 19
 WARM_UP_STEPS = 3
+PLAIN, UNFUSED, OURS, LOADED = "plain fp32", "without fused passes", "lzeval", "lzeval, from the loader"
+SPAWN = multiprocessing.get_context("spawn")
 
 Step = Callable[[TensorBatch], None]
 
@@ -96,11 +101,32 @@ def positions_a_second(step: Step, batches: Iterator[TensorBatch], seconds: floa
     return count / (time.perf_counter() - started)
 
 
+def play(
+    calls: Connection, player: str, network: str, batch_size: int, threads: int, packed: Path | None
+) -> None:
+    """A process of its own: answer each number of seconds that comes by the speed over so many."""
+    torch.set_num_threads(threads)
+    if player == PLAIN:
+        step = plain_step(network)
+    else:
+        keep_freed_memory()
+        step = our_step(network, fused=player != UNFUSED)
+    batches: Iterator[TensorBatch] = itertools.repeat(made_up_batch(batch_size))
+    if player == LOADED:
+        assert packed is not None
+        batches = iter(ShuffledBatches([open_packed(packed)], batch_size, 1))
+    for _ in range(WARM_UP_STEPS):
+        step(next(batches))
+    calls.send(float(torch.get_num_threads()))
+    while seconds := calls.recv():
+        calls.send(positions_a_second(step, batches, seconds))
+
+
 def main(
     networks: Annotated[list[str] | None, typer.Option(help="Of small, big and huge.")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     rounds: Annotated[int, typer.Option(min=1, help="How often the steps take turns.")] = 3,
-    seconds: Annotated[float, typer.Option(help="Of each turn.")] = 4.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of each turn.")] = 4.0,
     threads: Annotated[int | None, typer.Option(min=1, help="All cores if not given.")] = None,
     packed: Annotated[
         Path | None, typer.Option(help="A packed data set, to measure loading as well.")
@@ -108,45 +134,48 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the speed of a training step with that of plain PyTorch."""
-    torch.set_num_threads(threads or available_cores())
-    fixed = made_up_batch(batch_size)
+    threads = threads or available_cores()
+    players = [PLAIN, UNFUSED, OURS, LOADED] if packed is not None else [PLAIN, UNFUSED, OURS]
     rows = []
-    for name in networks or ["small", "big"]:
-        plain, unfused, ours = plain_step(name), our_step(name, fused=False), our_step(name)
-        feeds: dict[str, tuple[Step, Iterator[TensorBatch]]] = {
-            "plain fp32": (plain, itertools.repeat(fixed)),
-            "without fused passes": (unfused, itertools.repeat(fixed)),
-            "lzeval": (ours, itertools.repeat(fixed)),
-        }
-        if packed is not None:
-            data = open_packed(packed)
-            feeds["lzeval, from the loader"] = (ours, iter(ShuffledBatches([data], batch_size, 1)))
-        for step, batches in feeds.values():
-            for _ in range(WARM_UP_STEPS):
-                step(next(batches))
-        speeds: dict[str, list[float]] = {player: [] for player in feeds}
+    for network in networks or ["small", "big"]:
+        processes = {
+            player: _start(player, network, batch_size, threads, packed) for player in players
+        }  # each for itself: what one does to its memory and threads does not help or hurt another
+        speeds: dict[str, list[float]] = {player: [] for player in players}
         for _ in range(rounds):
-            for player, (step, batches) in feeds.items():
-                if player == "lzeval":
-                    keep_freed_memory()  # from here on also for the others, to their advantage
-                speeds[player].append(positions_a_second(step, batches, seconds))
-        rows += [_row(name, player, speeds) for player in feeds]
-    facts = {"threads": torch.get_num_threads(), "batch_size": batch_size, "bf16": multiplies_bf16()}
+            for player, calls in processes.items():
+                calls.send(seconds)
+                speeds[player].append(calls.recv())
+        for calls in processes.values():
+            calls.send(0.0)
+        rows += [_row(network, player, speeds) for player in players]
+    facts = {"threads": threads, "batch_size": batch_size, "bf16": multiplies_bf16()}
     present(rows, facts, as_json=as_json)
+
+
+def _start(player: str, network: str, batch_size: int, threads: int, packed: Path | None) -> Connection:
+    """A process that plays `player`, warmed up."""
+    ours, theirs = SPAWN.Pipe()
+    SPAWN.Process(
+        target=play, args=(theirs, player, network, batch_size, threads, packed), daemon=True
+    ).start()
+    if (found := ours.recv()) != threads:
+        raise RuntimeError(f"{player} runs on {found:g} threads and not on {threads}")
+    return ours
 
 
 def _row(network: str, player: str, speeds: dict[str, list[float]]) -> dict[str, object]:
     """The median speed, and the median of its ratios to plain PyTorch's and to our own in the same round."""
     ratios = {
         peer: statistics.median(own / other for own, other in zip(speeds[player], speeds[peer], strict=True))
-        for peer in ("plain fp32", "lzeval")
+        for peer in (PLAIN, OURS)
     }
     return {
         "network": network,
         "step": player,
         "positions_a_second": statistics.median(speeds[player]),
-        "times_plain": ratios["plain fp32"],
-        "share_of_lzeval": ratios["lzeval"],
+        "times_plain": ratios[PLAIN],
+        "share_of_lzeval": ratios[OURS],
     }
 
 

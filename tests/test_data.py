@@ -17,6 +17,7 @@ from lzeval.core.points import SYMMETRIES
 from tests.make_games import random_game, sgf_text
 from trainer.config import DataConfig
 from trainer.data import FixedBatches, GoData, ShuffledBatches, TensorBatch, prepare, sampled_positions
+from trainer.device_planes import PlanesUnpacker
 from trainer.pack import pack
 from trainer.packed import PackedData, open_packed
 from trainer.positions import Batch
@@ -30,7 +31,13 @@ class NumberedPositions(PackedData):
         rows = np.zeros((count, 1), np.uint8)
         super().__init__(Path(str(first)), 2, rows, np.zeros(0, np.void))
 
-    def batch(self, chosen: npt.NDArray[np.int64], symmetries: npt.NDArray[np.int64]) -> Batch:
+    def batch(
+        self,
+        chosen: npt.NDArray[np.int64],
+        symmetries: npt.NDArray[np.int64],
+        *,
+        as_bits: bool = False,  # noqa: ARG002
+    ) -> Batch:
         planes = np.zeros((len(chosen), 18, 2, 2), np.uint8)
         moves = chosen.astype(np.int64) + int(self.path.name)
         return Batch(planes, moves, symmetries.astype(np.float32), chosen)
@@ -117,6 +124,24 @@ def test_starting_at_a_step_is_going_on_from_it(count: int, batch_size: int, ste
             assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_planes_unpacked_on_the_device_are_those_of_the_loader(device: str, tmp_path: Path) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    data = random_data(tmp_path)
+    unpack = PlanesUnpacker(data.size).to(device)
+    streams = (ShuffledBatches([data, data], 32, seed=3, as_bits=as_bits) for as_bits in (False, True))
+    for expected, bits in islice(zip(*streams, strict=True), 8):
+        assert bits.planes.shape == (32, 16, 4)
+        on_device = TensorBatch(*(None if t is None else t.to(device) for t in bits))  # type: ignore[arg-type]
+        found = unpack(on_device)
+        assert found.turns is None
+        assert found.planes.dtype == torch.uint8
+        for mine, reference in zip(found[:4], expected[:4], strict=True):
+            assert torch.equal(mine.cpu(), reference)
+        assert unpack(expected) is expected
+
+
 def test_all_symmetries_are_used_evenly() -> None:
     batches = islice(ShuffledBatches([NumberedPositions(64)], 64, seed=1), 100)
     counts = np.bincount(torch.cat([batch.outcomes for batch in batches]).int().numpy())
@@ -127,11 +152,11 @@ def test_all_symmetries_are_used_evenly() -> None:
 
 def test_batches_from_games(tmp_path: Path) -> None:
     data = random_data(tmp_path)
-    planes, moves, outcomes, plies, shares = next(iter(ShuffledBatches([data], 16, seed=1)))
+    planes, moves, outcomes, plies, shares, turns = next(iter(ShuffledBatches([data], 16, seed=1)))
     assert (planes.shape, planes.dtype) == ((16, 18, 5, 5), torch.uint8)
     assert (moves.shape, moves.dtype) == ((16,), torch.int64)
     assert (outcomes.shape, outcomes.dtype) == ((16,), torch.float32)
-    assert (plies.shape, shares) == ((16,), None)
+    assert (plies.shape, shares, turns) == ((16,), None, None)
 
 
 def random_source(folder: Path, seed: int = 0, count: int = 3) -> Path:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -44,25 +47,29 @@ def assert_as_near_as_bfloat16(found: Tensor, expected: Tensor) -> None:
     )
 
 
+@pytest.mark.parametrize("readers", [1, 2])
 @pytest.mark.parametrize("with_added", [False, True])
 @pytest.mark.parametrize("mean", [0.0, 3.0])
 @pytest.mark.parametrize("batch", [1, 5, 64])
-def test_values_and_gradients_are_those_of_torch(batch: int, mean: float, with_added: bool) -> None:
+def test_values_and_gradients_are_those_of_torch(
+    batch: int, mean: float, with_added: bool, readers: int
+) -> None:
     x, upstream = activations(batch, 1, mean=mean, scale=2.0), activations(batch, 2)
     added = activations(batch, 3) if with_added else None
     norm, judge = random_norm(4), random_norm(4)
     ours = [t.clone().requires_grad_() for t in (x, added) if t is not None]
     theirs = [t.double().requires_grad_() for t in (x, added) if t is not None]
     assert can_fuse(ours[0], norm)
-    out = norm_add_relu(ours[0], norm, ours[1] if with_added else None)
+    out, again = norm_add_relu(ours[0], norm, ours[1] if with_added else None)
     expected = as_torch_says(theirs[0], judge, theirs[1] if with_added else None)
     assert_as_near_as_bfloat16(out, expected)
     assert out.is_contiguous(memory_format=torch.channels_last)
     # Where a value is within rounding of 0 the two may differ on which side of the ReLU it lies.
     clear = (expected.abs() > 0.05) | (expected == 0) & (out == 0)
     upstream = torch.where(clear, upstream, 0).contiguous(memory_format=torch.channels_last)
-    out.backward(upstream)  # type: ignore[no-untyped-call]
-    expected.backward(upstream.double())  # type: ignore[no-untyped-call]
+    second = torch.where(clear, activations(batch, 5), 0) * (readers - 1)
+    torch.autograd.backward([out, again][:readers], [upstream, second.contiguous()][:readers])
+    expected.backward(upstream.double() + second.double())  # type: ignore[no-untyped-call]
     for mine, reference in zip(ours, theirs, strict=True):
         assert mine.grad is not None
         assert reference.grad is not None
@@ -90,7 +97,7 @@ def test_sums_do_not_depend_on_the_number_of_threads() -> None:
         for count in (1, 2):
             torch.set_num_threads(count)
             norm, leaf = random_norm(2), x.clone().requires_grad_()
-            norm_add_relu(leaf, norm, None).sum().backward()  # type: ignore[no-untyped-call]
+            norm_add_relu(leaf, norm, None)[0].sum().backward()  # type: ignore[no-untyped-call]
             assert leaf.grad is not None
             assert norm.weight.grad is not None
             found.append(
@@ -100,6 +107,23 @@ def test_sums_do_not_depend_on_the_number_of_threads() -> None:
         torch.set_num_threads(threads)
     for first, second in zip(*found, strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+FUSED_AFTER_ONE_THREAD = """
+import torch
+from lzeval.net.fused import norm_add_relu
+torch.set_num_threads(1)
+x = torch.zeros(4, 16, 9, 9, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last)
+norm_add_relu(x, torch.nn.BatchNorm2d(16), None)
+print(torch.get_num_threads())
+"""
+
+
+def test_torch_keeps_its_number_of_threads() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FUSED_AFTER_ONE_THREAD], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "1\n"
 
 
 def test_what_cannot_be_fused() -> None:

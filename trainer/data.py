@@ -41,12 +41,14 @@ class TensorBatch(NamedTuple):
     outcomes: Tensor
     plies: Tensor
     shares: Tensor | None
+    turns: Tensor | None = None
 
 
 def tensors(batch: Batch) -> TensorBatch:
     planes, moves, outcomes, plies = map(torch.from_numpy, batch[:4])
     shares = None if batch.shares is None else torch.from_numpy(batch.shares)
-    return TensorBatch(planes, moves, outcomes, plies, shares)
+    turns = None if batch.turns is None else torch.from_numpy(batch.turns)
+    return TensorBatch(planes, moves, outcomes, plies, shares, turns)
 
 
 class ShuffledBatches(IterableDataset[TensorBatch]):
@@ -66,10 +68,12 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
         first_step: int = 0,
         rank: int = 0,
         ranks: int = 1,
+        as_bits: bool = False,
     ) -> None:
         """Start with the batch of `first_step`. Each of `ranks` devices takes its own `batch_size` slots of a step.
 
-        Without `weights` the data sets count as one, in which each position is as likely as another.
+        Without `weights` the data sets count as one, in which each position is as likely as another. `as_bits` leaves
+        it to the device to unpack the planes, see `trainer.device_planes`.
         """
         self.data = list(data)
         self.batch_size = batch_size
@@ -77,6 +81,7 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
         self.first_step = first_step
         self.rank = rank
         self.ranks = ranks
+        self.as_bits = as_bits
         shares = np.array([len(part) for part in data] if weights is None else weights, np.float64)
         self._bounds = np.cumsum(shares / shares.sum())[:-1]
 
@@ -116,8 +121,10 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
             mine = symmetries[owners == number]
             if len(mine):
                 places = counts[number] + np.arange(len(mine))
-                parts.append(data.batch(self._positions(number, places, len(data)), mine))
-        return parts[0] if len(parts) == 1 else _joined(parts)
+                parts.append(
+                    data.batch(self._positions(number, places, len(data)), mine, as_bits=self.as_bits)
+                )
+        return parts[0] if len(parts) == 1 else _joined(parts, self.data[0].size ** 2)
 
     def _positions(self, number: int, places: Numbers, count: int) -> Numbers:
         """What stands at `places` of the endless order of data set `number`, which has `count` positions."""
@@ -129,19 +136,19 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
         return chosen
 
 
-def _joined(parts: Sequence[Batch]) -> Batch:
-    """One batch of several; where any has shares, the moves of the others become shares."""
+def _joined(parts: Sequence[Batch], points: int) -> Batch:
+    """One batch of several on a board of `points`; where any has shares, the moves of the others become shares."""
     planes, moves, outcomes, plies = (np.concatenate(column) for column in list(zip(*parts, strict=True))[:4])
+    turns = [part.turns for part in parts if part.turns is not None]
     shares = None
     if any(part.shares is not None for part in parts):
         shares = np.concatenate(
-            [part.shares if part.shares is not None else _one_hot(part) for part in parts]
+            [part.shares if part.shares is not None else _one_hot(part, points) for part in parts]
         )
-    return Batch(planes, moves, outcomes, plies, shares)
+    return Batch(planes, moves, outcomes, plies, shares, np.concatenate(turns) if turns else None)
 
 
-def _one_hot(batch: Batch) -> npt.NDArray[np.float32]:
-    points = batch.planes.shape[2] * batch.planes.shape[3]
+def _one_hot(batch: Batch, points: int) -> npt.NDArray[np.float32]:
     shares = np.zeros((len(batch.moves), points + 1), np.float32)
     shares[np.arange(len(batch.moves)), batch.moves] = 1
     return shares
@@ -244,7 +251,9 @@ class GoData(pl.LightningDataModule):
                 f"({data.path}); split with lzeval data pack --holdout 2%"
             )
 
-    def batches(self, first_step: int = 0, rank: int = 0, ranks: int = 1) -> ShuffledBatches:
+    def batches(
+        self, first_step: int = 0, rank: int = 0, ranks: int = 1, *, as_bits: bool = False
+    ) -> ShuffledBatches:
         """The stream of training batches from `first_step` on."""
         return ShuffledBatches(
             self.train_data,
@@ -254,12 +263,14 @@ class GoData(pl.LightningDataModule):
             first_step=first_step,
             rank=rank,
             ranks=ranks,
+            as_bits=as_bits,
         )
 
     def train_dataloader(self) -> DataLoader[TensorBatch]:
         assert self.trainer is not None
         step = self.trainer.global_step * self.trainer.accumulate_grad_batches
-        batches = self.batches(step, self.trainer.global_rank, self.trainer.world_size)
+        on_device = self.trainer.strategy.root_device.type != "cpu"
+        batches = self.batches(step, self.trainer.global_rank, self.trainer.world_size, as_bits=on_device)
         return DataLoader(batches, batch_size=None, num_workers=self.config.workers)
 
     def val_dataloader(self) -> DataLoader[TensorBatch] | list[DataLoader[TensorBatch]]:

@@ -14,6 +14,7 @@ from lzeval.core.errors import UserError
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from trainer.config import TrainConfig, seconds
 from trainer.data import TensorBatch
+from trainer.device_planes import PlanesUnpacker
 from trainer.global_norm import make_global
 from trainer.metrics import Sums, as_log, measure_by_phase
 from trainer.optimizers import Plateau, build_optimizer, rate_factor
@@ -29,6 +30,7 @@ class GoModule(pl.LightningModule):
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._runner = (torch.compile(self.network) if config.trainer.compile else self.network,)
         """In a tuple, so that the network is not a part of this module a second time."""
+        self._unpack = PlanesUnpacker(config.data.board_size)
         self.teacher = self._teacher()
         self.time_limit = seconds(config.max_time) if config.max_time is not None else None
         self.positions = 0
@@ -84,6 +86,10 @@ class GoModule(pl.LightningModule):
         factor *= self.plateau.factor
         for group, rate in zip(self.trainer.optimizers[0].param_groups, self._full_rates, strict=True):
             group["lr"] = rate * factor
+
+    def on_after_batch_transfer(self, batch: TensorBatch, dataloader_idx: int) -> TensorBatch:
+        unpacked: TensorBatch = self._unpack(batch)
+        return unpacked
 
     def training_step(self, batch: TensorBatch, batch_idx: int) -> Tensor:
         logits, values = self(batch.planes)

@@ -16,19 +16,19 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
 
 
-def orthogonalised(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The nearest semi-orthogonal matrix to `matrix` `[rows, columns]`, roughly: singular values 0.7 to 1.2.
+def orthogonalised(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The nearest semi-orthogonal matrices to `matrices` `[..., rows, columns]`, roughly: singular values 0.7 to 1.2.
 
     `dtype`: of the multiplications; bfloat16 is good enough for a direction.
     """
     a, b, c = NEWTON_SCHULZ
-    x = (matrix / (matrix.norm() + 1e-7)).to(dtype)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
+    x = (matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + 1e-7)).to(dtype)
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x
     for _ in range(NEWTON_SCHULZ_STEPS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    turned: Tensor = (x.T if tall else x).to(matrix.dtype)
+    turned: Tensor = (x.mT if tall else x).to(matrices.dtype)
     return turned
 
 
@@ -55,22 +55,37 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    (self._turn if group["turn"] else self._adamw)(parameter, group)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if not group["turn"]:
+                for weight in weights:
+                    self._adamw(weight, group)
+                continue
+            alike: dict[torch.Size, list[Tensor]] = {}
+            for weight in weights:
+                alike.setdefault(weight.shape, []).append(weight)
+            for together in alike.values():
+                self._turn(together, group)
         return loss
 
-    def _turn(self, weight: Tensor, group: dict[str, Any]) -> None:
+    def _turn(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        """Weights of one shape: multiplied together they cost less than one by one."""
+        wanted = torch.stack([self._momentum(weight, group["momentum"]) for weight in weights])
+        directions = orthogonalised(wanted.flatten(2), self.dtype)
+        for weight, direction in zip(weights, directions, strict=True):
+            length = self.state[weight]["length"]
+            share = group["lr"] * length / (direction.norm() + 1e-12)
+            weight.sub_(direction.view_as(weight) * share)
+            weight.mul_(length / (weight.norm() + 1e-12))
+
+    def _momentum(self, weight: Tensor, share: float) -> Tensor:
+        """Where the weight is to go, by its gradients so far (Nesterov's)."""
         state, gradient = self.state[weight], weight.grad
         assert gradient is not None
         if not state:
             state["momentum"] = torch.zeros_like(weight)
             state["length"] = weight.norm()
-        momentum = state["momentum"].mul_(group["momentum"]).add_(gradient)
-        nesterov = gradient.add(momentum, alpha=group["momentum"])
-        direction = orthogonalised(nesterov.flatten(1), self.dtype).view_as(weight)
-        weight.sub_(direction * (group["lr"] * state["length"] / (direction.norm() + 1e-12)))
-        weight.mul_(state["length"] / (weight.norm() + 1e-12))
+        momentum: Tensor = state["momentum"].mul_(share).add_(gradient)
+        return gradient.add(momentum, alpha=share)
 
     def _adamw(self, weight: Tensor, group: dict[str, Any]) -> None:
         state, gradient = self.state[weight], weight.grad

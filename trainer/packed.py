@@ -62,10 +62,10 @@ class PackedData:
         """The rows of the positions `chosen` `[B]`."""
         return chosen if self.learn is None else self.learn[chosen]
 
-    def batch(self, chosen: Numbers, symmetries: Numbers) -> Batch:
-        """The positions `chosen` `[B]`, each under its symmetry."""
-        numbers = self.row_numbers(chosen)
-        return make_batch(self.rows, numbers, symmetries, symmetry_tables(self.size), self.soft)
+    def batch(self, chosen: Numbers, symmetries: Numbers, *, as_bits: bool = False) -> Batch:
+        """The positions `chosen` `[B]`, each under its symmetry; see `Batch` for `as_bits`."""
+        numbers, tables = self.row_numbers(chosen), symmetry_tables(self.size)
+        return make_batch(self.rows, numbers, symmetries, tables, self.soft, as_bits=as_bits)
 
     def plies(self, chosen: Numbers) -> Numbers:
         """`[B]`: how many rows of its game lie before each of the positions `chosen`."""

@@ -24,6 +24,8 @@ WON_BY_WHITE = 4
 CONTEXT = 8
 """A row that is there for its board, as history of those after it, and not to be learnt from."""
 NO_MOVE = 0xFFFF
+TURN_WHITE = 8
+"""Added to a symmetry in `Batch.turns`."""
 
 PACKED, BAD_MOVE, NOTHING = 0, 1, 2
 """What `pack_game` says of a game."""
@@ -36,6 +38,12 @@ _BIT_PLACES = np.zeros((256, 8), np.uint8)
 for _byte in range(256):
     _places = [place for place in range(8) if _byte >> place & 1]
     _BIT_PLACES[_byte, : len(_places)] = _places
+
+
+@jit
+def bitboard_width(points: int) -> int:
+    """Bytes of one colour's stones on a board of so many points."""
+    return (points + 7) // 8
 
 
 def bitboard_bytes(size: int) -> int:
@@ -52,7 +60,7 @@ class Batch(NamedTuple):
     """`B` positions as the network is fed, and what it should answer."""
 
     planes: npt.NDArray[np.uint8]
-    """`[B, 18, S, S]`, 0 or 1."""
+    """`[B, 18, S, S]`, 0 or 1; or still bits, `[B, 16, W]`, see `turns`."""
     moves: npt.NDArray[np.int64]
     """`[B]`: the move played, an index of the policy."""
     outcomes: npt.NDArray[np.float32]
@@ -61,6 +69,9 @@ class Batch(NamedTuple):
     """`[B]`: how many positions of the same game lie before."""
     shares: npt.NDArray[np.float32] | None = None
     """`[B, S * S + 1]`: each move's share of a search's visits; None where all positions have one move only."""
+    turns: npt.NDArray[np.int64] | None = None
+    """`[B]`, only with bits: the symmetry that their planes are still to be turned by, and 8 more where White is
+    to move."""
 
 
 class Soft(NamedTuple):
@@ -138,19 +149,56 @@ def _read_bits(row: Rows, start: int, plane: npt.NDArray[np.uint8], table: npt.N
 
 
 @jit
-def fill_batch(
+def gather_bits(
+    rows: Rows, chosen: npt.NDArray[np.int64], bits: Rows, white_to_move: npt.NDArray[np.int64]
+) -> None:
+    """The boards of the rows `chosen` `[B]` and of their histories, as they lie, into `bits` `[B, 16, W]`."""
+    width = bits.shape[2]
+    bits[:] = 0
+    for item in range(chosen.shape[0]):
+        row = rows[chosen[item]]
+        white_to_move[item] = row[2 * width + 4] & WHITE_TO_MOVE
+        own, other = (width, 0) if white_to_move[item] else (0, width)
+        ply = row[2 * width + 2] + 256 * np.int64(row[2 * width + 3])
+        for back in range(min(HISTORY, ply + 1)):
+            past = rows[chosen[item] - back]
+            bits[item, back] = past[own : own + width]
+            bits[item, HISTORY + back] = past[other : other + width]
+
+
+@jit
+def fill_targets(
+    rows: Rows,
+    chosen: npt.NDArray[np.int64],
+    symmetries: npt.NDArray[np.int64],
+    tables: npt.NDArray[np.int16],
+    moves: npt.NDArray[np.int64],
+    outcomes: npt.NDArray[np.float32],
+    plies: npt.NDArray[np.int64],
+) -> None:
+    """What is to be learnt from the rows `chosen` `[B]`, each turned by its symmetry."""
+    width = bitboard_width(tables.shape[1] - 1)
+    for item in range(chosen.shape[0]):
+        row = rows[chosen[item]]
+        white = row[2 * width + 4] & WHITE_TO_MOVE
+        plies[item] = row[2 * width + 2] + 256 * np.int64(row[2 * width + 3])
+        moves[item] = tables[symmetries[item]][row[2 * width] + 256 * np.int64(row[2 * width + 1])]
+        winner = row[2 * width + 4] & (WON_BY_BLACK | WON_BY_WHITE)
+        outcomes[item] = 0.0
+        if winner:
+            outcomes[item] = 1.0 if (winner == WON_BY_WHITE) == bool(white) else -1.0
+
+
+@jit
+def fill_planes(
     rows: Rows,
     chosen: npt.NDArray[np.int64],
     symmetries: npt.NDArray[np.int64],
     tables: npt.NDArray[np.int16],
     planes: npt.NDArray[np.uint8],
-    moves: npt.NDArray[np.int64],
-    outcomes: npt.NDArray[np.float32],
-    plies: npt.NDArray[np.int64],
 ) -> None:
-    """Unpack the rows `chosen` `[B]`, each turned by its symmetry, into `planes` `[B, 18, S * S]` and targets `[B]`."""
-    points = planes.shape[2]
-    width = (points + 7) // 8
+    """Unpack the rows `chosen` `[B]`, each turned by its symmetry, into `planes` `[B, 18, S * S]`."""
+    width = bitboard_width(planes.shape[2])
     planes[:] = 0
     for item in range(chosen.shape[0]):
         table = tables[symmetries[item]]
@@ -158,17 +206,11 @@ def fill_batch(
         white = row[2 * width + 4] & WHITE_TO_MOVE
         own, other = (width, 0) if white else (0, width)
         ply = row[2 * width + 2] + 256 * np.int64(row[2 * width + 3])
-        plies[item] = ply
         for back in range(min(HISTORY, ply + 1)):
             past = rows[chosen[item] - back]
             _read_bits(past, own, planes[item, back], table)
             _read_bits(past, other, planes[item, HISTORY + back], table)
         planes[item, 2 * HISTORY + white] = 1
-        moves[item] = table[row[2 * width] + 256 * np.int64(row[2 * width + 1])]
-        winner = row[2 * width + 4] & (WON_BY_BLACK | WON_BY_WHITE)
-        outcomes[item] = 0.0
-        if winner:
-            outcomes[item] = 1.0 if (winner == WON_BY_WHITE) == bool(white) else -1.0
 
 
 @jit
@@ -231,21 +273,31 @@ def make_batch(
     symmetries: npt.NDArray[np.int64],
     tables: npt.NDArray[np.int16],
     soft: Soft | None = None,
+    *,
+    as_bits: bool = False,
 ) -> Batch:
-    """The rows `chosen` `[B]` under `symmetries` `[B]`.
+    """The rows `chosen` `[B]` under `symmetries` `[B]`; `as_bits` leaves the planes to be unpacked elsewhere.
 
     `tables` are `points.symmetry_tables`; `soft` are the policies of rows that have more than one move.
     """
     points = tables.shape[1] - 1
     size = int(points**0.5)
     count = chosen.shape[0]
-    planes = np.empty((count, PLANES, points), np.uint8)
     moves = np.empty(count, np.int64)
     outcomes = np.empty(count, np.float32)
     plies = np.empty(count, np.int64)
-    fill_batch(rows, chosen, symmetries, tables, planes, moves, outcomes, plies)
+    fill_targets(rows, chosen, symmetries, tables, moves, outcomes, plies)
     shares = None
     if soft is not None:
         shares = np.empty((count, points + 1), np.float32)
         fill_shares(soft, chosen, symmetries, tables, moves, shares)
+    if as_bits:
+        bits, white_to_move = (
+            np.empty((count, 2 * HISTORY, bitboard_bytes(size)), np.uint8),
+            np.empty_like(moves),
+        )
+        gather_bits(rows, chosen, bits, white_to_move)
+        return Batch(bits, moves, outcomes, plies, shares, symmetries + TURN_WHITE * white_to_move)
+    planes = np.empty((count, PLANES, points), np.uint8)
+    fill_planes(rows, chosen, symmetries, tables, planes)
     return Batch(planes.reshape(count, PLANES, size, size), moves, outcomes, plies, shares)

@@ -28,6 +28,8 @@ ROWS_A_SUM = 64
 """Rows that are added up in float32."""
 CHANNELS_A_VECTOR = 16
 """Fewer channels than a vector has places are left to torch."""
+LONG_ROW = 128
+"""Values in a row from which on a loop's start no longer counts; shorter rows are taken several at a time."""
 
 Halves = npt.NDArray[np.uint16]
 Floats = npt.NDArray[np.float32]
@@ -99,12 +101,22 @@ def _apply(x: Halves, added: Halves, scale: Floats, shift: Floats, out: Halves) 
 
 
 @jit_parallel
-def _mask_and_sum(
-    incoming: Halves, out: Halves, x: Halves, masked: Halves, sums: Doubles, products: Doubles
+def _sum_gradients(
+    incoming: Halves,
+    again: Halves,
+    x: Halves,
+    scale: Floats,
+    shift: Floats,
+    sums: Doubles,
+    products: Doubles,
 ) -> None:
-    """`masked = incoming` where `out` is not 0; per part and channel its sum, and the sum of its product with `x`."""
+    """Per part and channel: the sum of what comes through the ReLU of `x * scale + shift`, and of its product with `x`.
+
+    What comes is `incoming`, and `again` as well if that has rows, `[N, C]`.
+    """
     rows, channels = x.shape
     part = (rows + PARTS - 1) // PARTS
+    twice = again.shape[0] != 0
     for number in prange(PARTS):
         total, product = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
         end = min(rows, (number + 1) * part)
@@ -113,11 +125,70 @@ def _mask_and_sum(
             product[:] = 0
             for row in range(first, min(first + ROWS_A_SUM, end)):
                 for c in range(channels):
-                    bits = incoming[row, c] if out[row, c] != 0 else np.uint16(0)
-                    masked[row, c] = bits
-                    value = _float(bits)
-                    total[c] += value
-                    product[c] += value * _float(x[row, c])
+                    value = _float(x[row, c])
+                    gradient = _float(incoming[row, c])
+                    if twice:
+                        gradient += _float(again[row, c])
+                    gradient = gradient if value * scale[c] + shift[c] > 0 else np.float32(0)
+                    total[c] += gradient
+                    product[c] += gradient * value
+            for c in range(channels):
+                sums[number, c] += total[c]
+                products[number, c] += product[c]
+
+
+@jit_parallel
+def _pass_gradients(
+    incoming: Halves,
+    again: Halves,
+    x: Halves,
+    scale: Floats,
+    shift: Floats,
+    slope: Floats,
+    constant: Floats,
+    out: Halves,
+) -> None:
+    """`out = gradient * scale + x * slope + constant`, with the gradient as in `_sum_gradients`."""
+    rows, channels = x.shape
+    part = (rows + PARTS - 1) // PARTS
+    twice = again.shape[0] != 0
+    for number in prange(PARTS):
+        for row in range(number * part, min(rows, (number + 1) * part)):
+            for c in range(channels):
+                value = _float(x[row, c])
+                gradient = _float(incoming[row, c])
+                if twice:
+                    gradient += _float(again[row, c])
+                gradient = gradient if value * scale[c] + shift[c] > 0 else np.float32(0)
+                out[row, c] = _half(gradient * scale[c] + value * slope[c] + constant[c])
+
+
+@jit_parallel
+def _mask_and_sum(
+    incoming: Halves, again: Halves, out: Halves, x: Halves, masked: Halves, sums: Doubles, products: Doubles
+) -> None:
+    """As `_sum_gradients`, where something was added to `x`: the ReLU's result `out` says what it let through.
+
+    That is written to `masked`, as it is the gradient of what was added as well.
+    """
+    rows, channels = x.shape
+    part = (rows + PARTS - 1) // PARTS
+    twice = again.shape[0] != 0
+    for number in prange(PARTS):
+        total, product = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
+        end = min(rows, (number + 1) * part)
+        for first in range(number * part, end, ROWS_A_SUM):
+            total[:] = 0
+            product[:] = 0
+            for row in range(first, min(first + ROWS_A_SUM, end)):
+                for c in range(channels):
+                    gradient = _float(incoming[row, c])
+                    if twice:
+                        gradient += _float(again[row, c])
+                    gradient = gradient if out[row, c] != 0 else np.float32(0)
+                    masked[row, c] = _half(gradient)
+                    total[c] += gradient
+                    product[c] += gradient * _float(x[row, c])
             for c in range(channels):
                 sums[number, c] += total[c]
                 products[number, c] += product[c]
@@ -134,20 +205,47 @@ def _combine(first: Halves, x: Halves, a: Floats, b: Floats, constant: Floats, o
                 out[row, c] = _half(_float(first[row, c]) * a[c] + _float(x[row, c]) * b[c] + constant[c])
 
 
-def _rows(tensor: Tensor) -> Halves:
-    """The bits of a channels-last `[B, C, H, W]` as `[B * H * W, C]`, without a copy."""
-    flat = tensor.detach().permute(0, 2, 3, 1).reshape(-1, tensor.shape[1])
+def _fold(x: Tensor) -> int:
+    """How many pixels of a channels-last `[B, C, H, W]` make a row."""
+    pixels, fold = x.numel() // x.shape[1], 1
+    while fold * x.shape[1] < LONG_ROW and pixels % (2 * fold) == 0:
+        fold *= 2
+    return fold
+
+
+def _rows(tensor: Tensor | None, fold: int) -> Halves:
+    """The bits of a channels-last `[B, C, H, W]` as `[B * H * W / fold, fold * C]`, not copied; None has no rows."""
+    if tensor is None:
+        return np.empty((0, 0), np.uint16)
+    flat = tensor.detach().permute(0, 2, 3, 1).reshape(-1, fold * tensor.shape[1])
     rows: Halves = flat.view(torch.uint16).numpy()
     return rows
 
 
-def _singles(values: Doubles) -> Floats:
-    return np.ascontiguousarray(values, np.float32)
+def _factors(values: Doubles, fold: int) -> Floats:
+    """Of each channel, `[C]`, for folded rows."""
+    return np.tile(values.astype(np.float32), fold)
+
+
+def _empty_sums(rows: Halves) -> tuple[Doubles, Doubles]:
+    return np.zeros((PARTS, rows.shape[1])), np.zeros((PARTS, rows.shape[1]))
+
+
+def _by_channel(sums: Doubles, fold: int) -> Doubles:
+    """`[PARTS, fold * C]` summed to `[C]`."""
+    return np.asarray(sums.sum(0).reshape(fold, -1).sum(0))
+
+
+def _parameter(values: Doubles) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))
 
 
 def _use_torchs_threads() -> None:
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    numba.set_num_threads(min(torch.get_num_threads(), most))
+    wanted = torch.get_num_threads()
+    numba.set_num_threads(min(wanted, most))
+    if torch.get_num_threads() != wanted:  # both may share one OpenMP, and numba's start sets it to all cores
+        torch.set_num_threads(wanted)
 
 
 class _NormAddRelu(torch.autograd.Function):
@@ -156,50 +254,62 @@ class _NormAddRelu(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, added: Tensor | None, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the result, and the batch's mean and biased variance, `[C]`."""
+    ) -> tuple[Tensor, ...]:
+        """Returns the result twice, and the batch's mean and biased variance, `[C]`."""
         _use_torchs_threads()
-        rows = _rows(x)
-        sums, squares = np.zeros((PARTS, rows.shape[1])), np.zeros((PARTS, rows.shape[1]))
+        fold, count = _fold(x), x.numel() // x.shape[1]
+        rows = _rows(x, fold)
+        sums, squares = _empty_sums(rows)
         _sums(rows, sums, squares)
-        mean = sums.sum(0) / len(rows)
-        variance = np.maximum(squares.sum(0) / len(rows) - mean**2, 0.0)
+        mean = _by_channel(sums, fold) / count
+        variance = np.maximum(_by_channel(squares, fold) / count - mean**2, 0.0)
         inverse = 1 / np.sqrt(variance + eps)
         scale = gamma.detach().double().numpy() * inverse
         shift = beta.detach().double().numpy() - mean * scale
         out = torch.empty_like(x)
-        other = _rows(added) if added is not None else np.empty((0, rows.shape[1]), np.uint16)
-        _apply(rows, other, _singles(scale), _singles(shift), _rows(out))
+        _apply(rows, _rows(added, fold), _factors(scale, fold), _factors(shift, fold), _rows(out, fold))
         ctx.save_for_backward(x, out)
-        ctx.statistics = mean, inverse, scale
+        ctx.statistics = mean, inverse, scale, shift
         ctx.has_added = added is not None
-        found = torch.from_numpy(_singles(mean)), torch.from_numpy(_singles(variance))
+        ctx.set_materialize_grads(False)
+        found = _parameter(mean), _parameter(variance)
         ctx.mark_non_differentiable(*found)
-        return out, *found
+        return out, out.detach(), *found
 
     @staticmethod
-    def backward(ctx: Any, *incoming: Tensor) -> tuple[Tensor | None, ...]:
-        _use_torchs_threads()
+    def backward(ctx: Any, *incoming: Tensor | None) -> tuple[Tensor | None, ...]:
         x, out = ctx.saved_tensors
-        mean, inverse, scale = ctx.statistics
-        gradient = incoming[0].contiguous(memory_format=torch.channels_last)
-        rows, masked = _rows(x), torch.empty_like(x)
-        sums, products = np.zeros((PARTS, rows.shape[1])), np.zeros((PARTS, rows.shape[1]))
-        _mask_and_sum(_rows(gradient), _rows(out), rows, _rows(masked), sums, products)
-        to_beta = sums.sum(0)
-        to_gamma = (products.sum(0) - mean * to_beta) * inverse
+        gradients = [
+            gradient.contiguous(memory_format=torch.channels_last)
+            for gradient in incoming[:2]
+            if gradient is not None
+        ]
+        if not gradients:
+            return None, None, None, None, None
+        _use_torchs_threads()
+        mean, inverse, scale, shift = ctx.statistics
+        fold, count = _fold(x), x.numel() // x.shape[1]
+        rows, arriving = _rows(x, fold), _rows(gradients[0], fold)
+        again = _rows(gradients[1] if len(gradients) == 2 else None, fold)
+        masked = torch.empty_like(x) if ctx.has_added else None
+        sums, products = _empty_sums(rows)
+        relu = _factors(scale, fold), _factors(shift, fold)
+        if masked is None:
+            _sum_gradients(arriving, again, rows, *relu, sums, products)
+        else:
+            _mask_and_sum(arriving, again, _rows(out, fold), rows, _rows(masked, fold), sums, products)
+        to_beta = _by_channel(sums, fold)
+        to_gamma = (_by_channel(products, fold) - mean * to_beta) * inverse
         # dx = scale * (g - mean(g) - x_hat * mean(g * x_hat)), with x_hat = (x - mean) * inverse
-        b = -scale * inverse * to_gamma / len(rows)
-        constant = -scale * to_beta / len(rows) - b * mean
+        slope = -scale * inverse * to_gamma / count
+        line = _factors(slope, fold), _factors(-scale * to_beta / count - slope * mean, fold)
         to_x = torch.empty_like(x)
-        _combine(_rows(masked), rows, _singles(scale), _singles(b), _singles(constant), _rows(to_x))
-        return (
-            to_x,
-            torch.from_numpy(_singles(to_gamma)),
-            torch.from_numpy(_singles(to_beta)),
-            masked if ctx.has_added else None,
-            None,
-        )
+        if masked is None:
+            _pass_gradients(arriving, again, rows, *relu, *line, _rows(to_x, fold))
+        else:
+            _combine(_rows(masked, fold), rows, relu[0], *line, _rows(to_x, fold))
+        to_norm = _parameter(to_gamma), _parameter(to_beta)
+        return to_x, *to_norm, masked, None
 
 
 def can_fuse(x: Tensor, norm: nn.BatchNorm2d) -> bool:
@@ -214,11 +324,15 @@ def can_fuse(x: Tensor, norm: nn.BatchNorm2d) -> bool:
     )
 
 
-def norm_add_relu(x: Tensor, norm: nn.BatchNorm2d, added: Tensor | None) -> Tensor:
-    """`relu(norm(x) + added)` for what `can_fuse`, running statistics updated; shapes `[B, C, H, W]`."""
+def norm_add_relu(x: Tensor, norm: nn.BatchNorm2d, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    """`relu(norm(x) + added)` for what `can_fuse`, running statistics updated; shapes `[B, C, H, W]`.
+
+    It is returned twice, for two readers: gradients that come back both ways are added in the same pass.
+    """
     if added is not None:
         added = added.to(x.dtype).contiguous(memory_format=torch.channels_last)
-    out, mean, variance = _NormAddRelu.apply(x, norm.weight, norm.bias, added, norm.eps)  # type: ignore[no-untyped-call]
+    found = _NormAddRelu.apply(x, norm.weight, norm.bias, added, norm.eps)  # type: ignore[no-untyped-call]
+    out, again, mean, variance = found
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None
@@ -228,5 +342,4 @@ def norm_add_relu(x: Tensor, norm: nn.BatchNorm2d, added: Tensor | None) -> Tens
         norm.num_batches_tracked += 1
         norm.running_mean.lerp_(mean, norm.momentum)
         norm.running_var.lerp_(variance * (count / max(count - 1, 1)), norm.momentum)
-    result: Tensor = out
-    return result
+    return out, again

@@ -65,6 +65,10 @@ class ConvBlock(nn.Module):
 
     def activated(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """`relu(self(x) + added)`, in fewer passes where that is known to be faster."""
+        return self.activated_twice(x, added)[0]
+
+    def activated_twice(self, x: Tensor, added: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The same for two readers, whose gradients are then added in passing."""
         y: Tensor = self.conv(x)
         if y.dtype == torch.bfloat16 and self.norm.training and not torch.compiler.is_compiling():
             from lzeval.net.fused import can_fuse, norm_add_relu  # brings numba along
@@ -72,7 +76,8 @@ class ConvBlock(nn.Module):
             if can_fuse(y, self.norm):
                 return norm_add_relu(y, self.norm, added)
         y = self.norm(y)
-        return F.relu(y if added is None else y + added)
+        y = F.relu(y if added is None else y + added)
+        return y, y
 
 
 class ResidualBlock(nn.Module):
@@ -84,9 +89,9 @@ class ResidualBlock(nn.Module):
         self.conv2 = ConvBlock(filters, filters, 3)
         nn.init.zeros_(self.conv2.norm.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, filters, S, S]` to the same."""
-        return self.conv2.activated(self.conv1.activated(x), x)
+    def forward(self, x: Tensor, skipped: Tensor) -> tuple[Tensor, Tensor]:
+        """`[B, filters, S, S]` to the same; both come twice, for the convolution and for what passes it by."""
+        return self.conv2.activated_twice(self.conv1.activated(x), skipped)
 
 
 class PolicyHead(nn.Module):
@@ -148,7 +153,7 @@ class LeelaNetwork(nn.Module):
 
     def forward(self, planes: Tensor) -> NetOutput:
         """Evaluate `planes`, `[B, 18, S, S]`: row 0 is the bottom line, column 0 is A."""
-        x = self.input.activated(planes)
+        x, again = self.input.activated_twice(planes)
         for block in self.blocks:
-            x = block(x)
-        return NetOutput(self.policy(x), self.value(x))
+            x, again = block(x, again)
+        return NetOutput(self.policy(x), self.value(again))

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lzeval.cli.main import main
+from lzeval.core.locks import locked
 from lzeval.core.weights import NetworkShape
 from lzeval.net.leela import write_network
 from tests.fakes.weights_files import lived_in_network
@@ -86,7 +87,7 @@ def records_in(folder: Path) -> list[GameRecord]:
 
 def test_what_a_match_leaves_behind(whole: Path) -> None:
     names = {path.name for path in whole.iterdir()}
-    assert names == {"match.json", "match.ctl", "match.games", "results.csv", "ratings.csv"}
+    assert names == {".lock", "match.json", "match.ctl", "match.games", "results.csv", "ratings.csv"}
     assert sorted(games_in(whole)) == [f"0_{n:02}.sgf" for n in range(GAMES)]
     with (whole / "results.csv").open(newline="") as file:
         assert [row["game_id"] for row in csv.DictReader(file)] == [f"0_{n:02}" for n in range(GAMES)]
@@ -163,6 +164,21 @@ def is_alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_two_at_once_and_leftovers_of_a_kill(whole: Path, place: Path) -> None:
+    """One process plays in a folder; what a killed one left half-written is swept away by the next."""
+    folder = place / "shared"
+    (folder / "match.games").mkdir(parents=True)
+    with locked(folder / ".lock"):
+        outcome = run(place, command("shared"))
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert "another process of lzeval is at work in this folder" in outcome.stderr
+    (folder / "match.games" / ".0_01.sgf.0123456789ab.tmp").write_text("(;GM")
+    outcome = run(place, command("shared"))
+    assert outcome.returncode == 0, outcome.stderr
+    assert not list((folder / "match.games").glob(".*"))
+    assert games_in(folder) == games_in(whole)
 
 
 @POSIX_ONLY

@@ -28,7 +28,8 @@ from engines.search.choice import Habits
 from engines.search.searcher import Limits
 from lzeval.core.bundled import resolve_network
 from lzeval.core.errors import UserError
-from lzeval.core.files import write_text_atomically
+from lzeval.core.files import remove_leftovers, write_text_atomically
+from lzeval.core.locks import locked
 from lzeval.core.points import LARGEST, SMALLEST
 from lzeval.version import __version__
 from tournaments.ctl import CtlPlayer, game_ids, write_match_ctl
@@ -41,6 +42,8 @@ from tournaments.workers import Report, Workers, WorkerTask, share_jobs
 
 FEWEST_FREE_TABLES = 2
 LISTED_LIBRARIES = ("numpy", "numba", "openvino", "torch")
+LOCK = ".lock"
+"""Held by whoever plays in the folder."""
 
 
 @dataclass(frozen=True)
@@ -191,9 +194,17 @@ Watcher = Callable[[Progress], None]
 def play_match(match: Match, watch: Watcher | None = None) -> RatingTable:
     """Play what is missing of the match and rate it.
 
-    Raises UserError if the folder holds a different match, or when nothing more can be written. Interrupted at any
-    moment, even killed, it loses no finished game.
+    Raises UserError if the folder holds a different match, if another process plays in it, or when nothing more can be
+    written. Interrupted at any moment, even killed, it loses no finished game.
     """
+    _check_folder(match)
+    _create_folder(match)
+    with locked(match.folder / LOCK):
+        remove_leftovers(match.games_folder)
+        return _play_missing(match, watch)
+
+
+def _play_missing(match: Match, watch: Watcher | None) -> RatingTable:
     done = _open_folder(match)
     progress = Progress(match.options.games, list(done.values()))
     missing = [job for job in match.jobs() if job.number not in done]
@@ -218,14 +229,16 @@ def _write_results(match: Match, progress: Progress) -> list[GameRecord]:
     return games
 
 
-def _open_folder(match: Match) -> dict[int, GameRecord]:
-    """Create the folder, or take it over from an earlier run. Returns the games that are there, by number."""
-    _check_folder(match)
-    done = _finished_games(match)
+def _create_folder(match: Match) -> None:
     try:
         match.games_folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise UserError(f"{match.folder}: cannot be created ({exc.strerror}); choose another --out") from exc
+
+
+def _open_folder(match: Match) -> dict[int, GameRecord]:
+    """Begin in the folder, or take it over from an earlier run. Returns the games that are there, by number."""
+    done = _finished_games(match)
     content = {"games": match.options.games, "settings": match.settings(), **_circumstances(match)}
     write_text_atomically(match.folder / "match.json", json.dumps(content, indent=1) + "\n")
     _write_ctl(match)
@@ -238,10 +251,17 @@ def _check_folder(match: Match) -> None:
     try:
         if description.exists():
             _compare(description, match.settings())
-        elif folder.exists() and any(folder.iterdir()):
+        elif folder.exists() and any(not _left_at_start(match, entry) for entry in folder.iterdir()):
             raise UserError(f"{folder}: is not empty and holds no match; choose another --out")
     except OSError as exc:
         raise UserError(f"{folder}: cannot hold a match ({exc.strerror}); choose another --out") from exc
+
+
+def _left_at_start(match: Match, entry: Path) -> bool:
+    """Whether it is there because a match was killed before it wrote its description."""
+    if entry == match.games_folder:
+        return not any(entry.glob("[!.]*"))
+    return entry.name == LOCK
 
 
 def _compare(description: Path, settings: dict[str, Any]) -> None:
@@ -269,8 +289,6 @@ def _short(value: object) -> str:
 
 def _finished_games(match: Match) -> dict[int, GameRecord]:
     """The records in the match's folder, by number; those beyond the wanted number of games are left out."""
-    if not match.games_folder.is_dir():
-        return {}
     jobs = {job.number: job for job in match.jobs()}
     done: dict[int, GameRecord] = {}
     for file in sorted(match.games_folder.glob("*.sgf")):

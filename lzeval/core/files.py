@@ -35,6 +35,12 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `replacing` left in `folder` where it was killed; nobody else may be writing there."""
+    for file in folder.glob(".*.tmp"):
+        file.unlink(missing_ok=True)
+
+
 def _rename(temporary: Path, target: Path) -> None:
     try:
         temporary.replace(target)

@@ -9,17 +9,39 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engines.clock import Clock
 from engines.evaluator.base import Answer, Evaluator
+from engines.growth import Growth, Lane
 from engines.gtp.drawing import draw_board
-from engines.gtp.engine import RESIGN, Colour, Heatmap, Move, Symmetry, TimeLeft, TimeSettings
+from engines.gtp.engine import (
+    RESIGN,
+    AnalysedMove,
+    Analysis,
+    Colour,
+    Heatmap,
+    Move,
+    Reports,
+    Restriction,
+    Stop,
+    Symmetry,
+    TimeLeft,
+    TimeSettings,
+    never,
+)
 from engines.search import choice
 from engines.search.forest import fill_planes
 from engines.search.searcher import Limits, Searcher, Waiting
+from engines.settle import dead_stones, owners
+from engines.watch import Patience, Report, Watch
 from lzeval.core.board import BLACK, EMPTY, WALL, WHITE, Game
 from lzeval.core.errors import UserError
 from lzeval.core.points import SYMMETRIES, format_vertex, symmetry_tables
 
 TREE = 0
+NOISE_SHARE = 0.25
+NOISE_TOTAL = 0.03 * 361
+"""Of the Dirichlet distribution's parameters over all points."""
+POLL_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -31,18 +53,38 @@ class PlayerOptions:
     seed: int = 1
     opening: tuple[int, ...] = ()
     """Moves from the empty board that both players make without thinking, as long as they do."""
+    clock_limits: Limits = Limits(visits=None)
+    """Instead of `limits` where a clock is set."""
+    analysis_visits: int | None = None
+    """Where an analysis ends of its own accord; None: never."""
+    random_moves: int = 0
+    """So many moves of a game are drawn by their visits instead of being the best."""
+    temperature: float = 1.0
+    """Of those draws: chances are visits to the power of 1 / temperature."""
+    noise: bool = False
+    """Whether the root's priors are mixed with Dirichlet noise before each move."""
+    stop_when_decided: bool = True
+    """On a clock, do not think on once no other move can get ahead."""
+    lag_s: float = 0.5
+    most_nodes: int = 400_000
+    """Of the tree, about 2 kB each on 19x19."""
 
 
 class NetworkPlayer:
     """An `engines.gtp.engine.Engine` that asks an evaluator."""
 
-    def __init__(self, evaluator: Evaluator, options: PlayerOptions) -> None:
+    def __init__(
+        self, evaluator: Evaluator, options: PlayerOptions, lanes: Sequence[Lane] | None = None
+    ) -> None:
+        """`evaluator` answers about single positions; `lanes`, one for each thread, are what searches ask instead."""
         self._evaluator = evaluator
         self._options = options
         self._size = evaluator.info.board_size
         self._searcher = Searcher(1, self._size, 2048)
+        self._growth = Growth(self._searcher, TREE, lanes or [Lane(evaluator)], options.most_nodes)
         self._waiting = Waiting(evaluator.batch_size, self._size)
         self._game = Game(self._size)
+        self._clock = Clock(options.lag_s)
         self._explanation = ""
         self.clear()
 
@@ -55,6 +97,14 @@ class NetworkPlayer:
         self._game.komi = points
 
     @property
+    def superko(self) -> bool:
+        return self._game.superko
+
+    @superko.setter
+    def superko(self, in_force: bool) -> None:
+        self._game.superko = in_force
+
+    @property
     def board_size(self) -> int:
         return self._size
 
@@ -65,7 +115,9 @@ class NetworkPlayer:
 
     def clear(self) -> None:
         self._game.clear()
+        self._clock.reset()
         self._explanation = ""
+        self._random = np.random.default_rng(self._options.seed)
         self._searcher.forget(TREE)
         self._searcher.seed(TREE, self._options.seed)
 
@@ -79,16 +131,22 @@ class NetworkPlayer:
     def undo(self) -> None:
         self._game.undo()
 
-    def genmove(self, colour: Colour) -> Move:
+    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:
         in_book = self._opening_move()
         if in_book is not None:
             self._explanation = "opening"
             return in_book
         started = time.monotonic()
-        self._search(int(colour))
+        self._think(colour, stop, reports)
         moves, visits = self._searcher.root_moves(TREE), self._searcher.visits(TREE)
         chosen = choice.choose(moves, visits, self._game, int(colour), self._options.habits)
-        self._explanation = self._explain(moves, chosen, time.monotonic() - started)
+        if len(self._game.moves) < self._options.random_moves and chosen.move != choice.RESIGN:
+            chosen = choice.drawn(
+                moves, chosen, self._game, int(colour), self._options.temperature, self._random
+            )
+        seconds = time.monotonic() - started
+        self._clock.spend(colour, seconds)
+        self._explanation = self._explain(moves, chosen, seconds)
         return RESIGN if chosen.move == choice.RESIGN else chosen.move
 
     def _opening_move(self) -> int | None:
@@ -99,26 +157,104 @@ class NetworkPlayer:
             return opening[len(played)]
         return None
 
-    def _search(self, colour: int) -> None:
-        dumb_pass = self._options.habits.dumb_pass
-        self._searcher.follow(TREE, self._game, colour, dumb_pass=dumb_pass)
-        limit = self._options.limits.root_visits(self._searcher.visits(TREE))
-        self._searcher.make_room(TREE, limit)
-        trees, limits = np.array([TREE], np.int32), np.array([limit], np.int32)
+    def _think(self, colour: Colour, stop: Stop, reports: Reports | None) -> None:
+        """Search as long as limits and clock allow."""
+        seconds = self._clock.seconds_for(colour, len(self._game.moves), self._size**2)
+        limits = self._options.limits if seconds is None else self._options.clock_limits
+        self._follow(colour)
+        limit = limits.root_visits(self._searcher.visits(TREE))
+        watch = self._watch(colour, stop, reports, limit, seconds)
+        self._grow(limit, watch, impatient=seconds is not None or reports is not None)
+        if reports is not None:
+            reports.send(self.analysis(colour, reports.fewest_moves))
+
+    def _watch(
+        self, colour: Colour, stop: Stop, reports: Reports | None, limit: int | None, seconds: float | None
+    ) -> Watch:
+        patience = Patience(limit, seconds, self._options.stop_when_decided)
+        report = None
+        if reports is not None:
+            report = Report(
+                lambda: reports.send(self.analysis(colour, reports.fewest_moves)), reports.interval_s
+            )
+        return Watch(self._searcher, TREE, stop, patience, report)
+
+    def _follow(self, colour: Colour) -> None:
+        """Make the game's position the root, and expand it."""
+        self._searcher.follow(TREE, self._game, int(colour), dumb_pass=self._options.habits.dumb_pass)
+        if self._options.noise:
+            self._growth.expand_root()
+            points = self._size**2 + 1
+            noise = self._random.dirichlet(np.full(points, NOISE_TOTAL / points))
+            self._searcher.mix_root(TREE, noise, NOISE_SHARE)
+
+    def _grow(self, limit: int | None, watch: Stop, *, impatient: bool) -> None:
         try:
-            self._run(trees, limits)
+            self._growth.run(limit, watch, impatient=impatient)
         except BaseException:
             self._searcher.forget(TREE)  # a node in it waits for an answer that will not come
             raise
 
-    def _run(self, trees: npt.NDArray[np.int32], limits: npt.NDArray[np.int32]) -> None:
-        while True:
-            leaves = self._searcher.gather(trees, limits)
-            if leaves[0] < 0:
-                return
-            self._searcher.write_planes(trees, leaves, self._waiting)
-            answer = self._evaluator.evaluate(self._waiting.planes)
-            self._searcher.apply(trees, leaves, self._waiting, answer.policy, answer.value)
+    def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:
+        dead = set(self.dead_stones())
+        opponents = [point for point in dead if self.stones()[point] == int(colour.opponent)]
+        self._think(colour, stop, None)
+        moves = self._searcher.root_moves(TREE)
+        chosen = choice.removing(moves, opponents, self._game, int(colour))
+        self._explanation = self._explain(moves, choice.Choice(chosen, self._searcher.winrate(TREE), 0), 0.0)
+        return chosen
+
+    def analyse(
+        self, colour: Colour, stop: Stop, reports: Reports, restrictions: Sequence[Restriction] = ()
+    ) -> None:
+        own = [restriction for restriction in restrictions if restriction.colour == colour]
+        if own:
+            self._searcher.forget(TREE)
+        self._searcher.follow(TREE, self._game, int(colour), dumb_pass=self._options.habits.dumb_pass)
+        if own:
+            self._growth.expand_root()
+            self._searcher.restrict_root(TREE, self._permitted(own))
+        watch = self._watch(colour, stop, reports, self._options.analysis_visits, None)
+        try:
+            self._grow(self._options.analysis_visits, watch, impatient=True)
+            while not watch():
+                time.sleep(POLL_S)
+            if not watch.has_reported:
+                reports.send(self.analysis(colour, max(1, reports.fewest_moves)))
+        finally:
+            if own:
+                self._searcher.forget(TREE)
+
+    def _permitted(self, restrictions: Sequence[Restriction]) -> list[int]:
+        moves = {move.move for move in self._searcher.root_moves(TREE)}
+        for restriction in restrictions:
+            moves = moves & restriction.moves if restriction.allowed else moves - restriction.moves
+        if not moves:
+            raise UserError("no move is left to analyse")
+        return sorted(moves)
+
+    def ponder(self, stop: Stop) -> None:
+        colour = Colour(self._game.to_move)
+        self._follow(colour)
+        self._grow(None, stop, impatient=True)
+
+    def analysis(self, colour: Colour, fewest_moves: int = 0) -> Analysis:
+        """What the search knows of the root."""
+        searcher = self._searcher
+        moves = choice.ranked(searcher.root_moves(TREE, untried=fewest_moves > 0))
+        shown = [m for number, m in enumerate(moves) if m.visits or number < fewest_moves]
+        analysed = tuple(
+            AnalysedMove(
+                m.move,
+                m.visits,
+                m.winrate,
+                max(0.0, m.lcb),
+                m.prior,
+                tuple(searcher.principal_variation(TREE, m.move)),
+            )
+            for m in shown
+        )
+        return Analysis(colour, searcher.visits(TREE), searcher.winrate(TREE), analysed)
 
     def _explain(self, moves: Sequence[choice.RootMove], chosen: choice.Choice, seconds: float) -> str:
         best = next((move.move for move in choice.ranked(moves)), self._game.pass_move)
@@ -129,11 +265,24 @@ class NetworkPlayer:
     def stones(self) -> Sequence[int]:
         return [int(cell) for cell in self._game.stones[:-1]]
 
+    def dead_stones(self) -> Sequence[int]:
+        return dead_stones(self._owners(), self.stones())
+
+    def _owners(self) -> npt.NDArray[np.float64]:
+        return owners(self._evaluator, self._game, self._game.to_move, self._options.seed)
+
     def final_score(self) -> str:
-        score = self._game.area_score()
+        score = self._score_without(self.dead_stones())
         if score == 0:
             return "0"
         return f"{'B' if score > 0 else 'W'}+{abs(score):g}"
+
+    def _score_without(self, dead: Sequence[int]) -> float:
+        """Black's area minus White's and komi once the stones on `dead` are off the board."""
+        game = Game(self._size, self.komi)
+        game.boards = [self._game.stones.copy()]
+        game.stones[list(dead)] = EMPTY
+        return game.area_score()
 
     def showboard(self) -> str:
         black, white = self._game.captures[-1]
@@ -184,16 +333,16 @@ class NetworkPlayer:
         return self._explanation
 
     def set_time_settings(self, settings: TimeSettings) -> None:
-        """Accepted; visits and playouts decide how long this engine thinks."""
+        self._clock.set(settings)
 
     def set_time_left(self, colour: Colour, left: TimeLeft) -> None:
-        """Accepted, like time settings."""
+        self._clock.show(colour, left)
 
     def clear_cache(self) -> None:
         self._searcher.forget(TREE)
 
     def close(self) -> None:
-        """Nothing to release."""
+        self._growth.close()
 
 
 assert (BLACK, WHITE) == (Colour.BLACK, Colour.WHITE)

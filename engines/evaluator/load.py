@@ -57,6 +57,10 @@ class EvaluatorPlan:
         )
         return one == two
 
+    def with_batch(self, size: int) -> EvaluatorPlan:
+        """The same for batches of another size."""
+        return replace(self, batch_size=size)
+
     def build(self, threads: int = 1) -> Evaluator:
         """Compile it here."""
         if self.graph is not None:
@@ -101,7 +105,7 @@ def plan_evaluator(
     )
     plan = _on_gpu(network, info) if _use_gpu(device) else _on_cpu(loaded, info)
     plan = _with_precision(plan, precision)
-    return plan if batch_size is None else replace(plan, batch_size=batch_size)
+    return plan if batch_size is None else plan.with_batch(batch_size)
 
 
 def _use_gpu(device: str) -> bool:

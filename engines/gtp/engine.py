@@ -5,7 +5,7 @@ A move is an index of `lzeval.core.points`: `row * size + column`, the pass `siz
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Literal, Protocol, TypeAlias
@@ -58,18 +58,25 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class TimeSettings:
-    """A clock with Canadian byo-yomi, the same for both players."""
+    """A clock, the same for both players: main time, then byo-yomi; or main time that grows with each move."""
 
     main_s: float
-    """Seconds before byo-yomi starts."""
-    byo_yomi_s: float
+    """Seconds before byo-yomi starts; with an increment, those to begin with."""
+    byo_yomi_s: float = 0.0
     """Seconds of a byo-yomi period."""
-    byo_yomi_stones: int
-    """Moves to be made in each period; 0 while `byo_yomi_s` is not means that nobody counts time."""
+    byo_yomi_stones: int = 0
+    """Canadian byo-yomi: moves to be made in each period. 0 with `byo_yomi_s` and no periods: nobody counts time."""
+    periods: int = 0
+    """Japanese byo-yomi: how many periods of one move each may be used up."""
+    increment_s: float = 0.0
+    """Fischer: seconds added after each move."""
 
     @property
     def unlimited(self) -> bool:
-        return self.byo_yomi_s > 0 and self.byo_yomi_stones == 0
+        return self.byo_yomi_s > 0 and self.byo_yomi_stones == 0 and self.periods == 0
+
+
+UNLIMITED = TimeSettings(0.0, 1.0, 0)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,65 @@ class TimeLeft:
     seconds: float
     """Seconds left, of the main time or of the byo-yomi period."""
     stones: int
-    """Moves still to be made in the period; 0 during main time."""
+    """Moves still to be made in the period, or Japanese periods left; 0 during main time."""
+
+
+@dataclass(frozen=True)
+class AnalysedMove:
+    """A move of a position under analysis; chances are those of the side to move."""
+
+    move: int
+    visits: int
+    winrate: float
+    """0 to 1."""
+    lcb: float
+    """Lower confidence bound of the winrate, 0 to 1."""
+    prior: float
+    """Probability the network gives it, 0 to 1."""
+    line: tuple[int, ...]
+    """The move and what is expected to follow."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a search knows so far."""
+
+    colour: Colour
+    """Whose move it is."""
+    visits: int
+    winrate: float
+    """Of the side to move, 0 to 1."""
+    moves: tuple[AnalysedMove, ...]
+    """Best first: those with visits, then the likeliest others where more were asked for."""
+
+
+Stop: TypeAlias = Callable[[], bool]
+"""Asked again and again during a search, on the thread that started it: whether to end it now."""
+
+
+def never() -> bool:
+    """A `Stop` that lets the search come to its own end."""
+    return False
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Where a search tells what it knows while it goes on."""
+
+    send: Callable[[Analysis], None]
+    interval_s: float
+    fewest_moves: int = 0
+    """So many moves are reported, with or without visits, if the position has them."""
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """Which moves an analysis looks at."""
+
+    colour: Colour
+    moves: frozenset[int]
+    allowed: bool
+    """Whether these moves alone are looked at, or all others."""
 
 
 class Engine(Protocol):
@@ -87,6 +152,8 @@ class Engine(Protocol):
 
     komi: float
     """Points for White; kept when the board is cleared."""
+    superko: bool
+    """Whether no earlier position may come about again; else simple ko alone forbids a move."""
 
     @property
     def board_size(self) -> int:
@@ -107,8 +174,22 @@ class Engine(Protocol):
     def play(self, colour: Colour, move: int) -> None:
         """Either colour at any time. Raises IllegalMoveError, and then nothing has changed."""
 
-    def genmove(self, colour: Colour) -> Move:
-        """Choose, but do not play; who asks plays it if it is wanted."""
+    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:
+        """Choose, but do not play; who asks plays it if it is wanted. Stopped, it answers with the best so far."""
+
+    def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:
+        """As `genmove`, but neither resign nor pass while the opponent has dead stones on the board."""
+
+    def analyse(
+        self, colour: Colour, stop: Stop, reports: Reports, restrictions: Sequence[Restriction] = ()
+    ) -> None:
+        """Search and report until stopped. Restrictions hold for the position itself, not for what follows.
+
+        Raises UserError where the position cannot be analysed.
+        """
+
+    def ponder(self, stop: Stop) -> None:
+        """Think ahead on the opponent's time."""
 
     def undo(self) -> None:
         """Take back the last `play`. Raises IllegalMoveError if there is none."""
@@ -116,8 +197,11 @@ class Engine(Protocol):
     def stones(self) -> Sequence[int]:
         """`[size * size]`: 0, or the Colour of the stone; further items are ignored."""
 
+    def dead_stones(self) -> Sequence[int]:
+        """The points of stones that would be captured if both sides played the position out."""
+
     def final_score(self) -> str:
-        """`B+3.5`, `W+3.5` or `0`."""
+        """`B+3.5`, `W+3.5` or `0`, dead stones taken off."""
 
     def showboard(self) -> str:
         """The position as a drawing of several lines, for a human."""

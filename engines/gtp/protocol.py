@@ -69,6 +69,12 @@ def format_answer(answer: Answer) -> str:
     return f"{'=' if answer.ok else '?'}{answer.id or ''} {text}\n\n"
 
 
+def format_line(text: str) -> str:
+    """A line of an answer that comes bit by bit; empty it would close the answer, and is left out."""
+    line = _CONTROL.sub("", text).rstrip()
+    return f"{line}\n" if line else ""
+
+
 def starts_answer(line: str) -> bool:
     """Whether `line` can be the first of an answer."""
     return line[:1] in ("=", "?")

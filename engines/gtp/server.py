@@ -15,12 +15,13 @@ from typing import BinaryIO
 from engines.gtp.commands import COMMANDS
 from engines.gtp.engine import Engine
 from engines.gtp.error_stream import ErrorStream
-from engines.gtp.protocol import Answer, Command, format_answer, parse_command
+from engines.gtp.inbox import Inbox
+from engines.gtp.protocol import Answer, Command, format_answer, format_line, parse_command
 from engines.gtp.session import Session
-from engines.gtp.table import CommandTable
+from engines.gtp.table import CommandTable, Streaming
 from lzeval.core.errors import IllegalMoveError, LzevalError
 
-STDOUT, STDERR = 1, 2
+STDIN, STDOUT, STDERR = 0, 1, 2
 
 
 class GtpServer:
@@ -41,11 +42,13 @@ class GtpServer:
         name: str,
         version: str,
         commands: CommandTable = COMMANDS,
+        ponder: bool = False,
     ) -> None:
         self._input = input_stream
         self._output = output_stream
         self._log = log
         self._commands = commands
+        self._ponders = ponder
         self._loaded: Future[Engine] = Future()
         self._session = Session(self._loaded.result, name, version, log)
         threading.Thread(target=self._load, args=(make_engine,), name="gtp-load", daemon=True).start()
@@ -68,13 +71,18 @@ class GtpServer:
 
     def serve(self) -> None:
         """Answer until `quit`, the end of the input or an interrupt, or until nobody reads the answers."""
+        inbox = Inbox(self._input)
+        self._session.input_waiting, self._session.interrupted = inbox.has_more, inbox.is_interrupted
         try:
-            for line in iter(self._input.readline, b""):
+            while True:
+                self._ponder(inbox)
+                line = inbox.take()
+                if line is None:
+                    break
                 command = parse_command(line.decode("utf-8", "replace"))
                 if command is None:
                     continue
-                self._output.write(format_answer(self.answer(command)).encode("utf-8", "replace"))
-                self._output.flush()
+                self._reply(command)
                 if command.name == "quit":
                     break
         except (KeyboardInterrupt, BrokenPipeError):
@@ -82,14 +90,43 @@ class GtpServer:
         finally:
             self._close_engine()
 
+    def _ponder(self, inbox: Inbox) -> None:
+        """Think on the opponent's time until something comes."""
+        if not (self._ponders and self._session.may_ponder) or inbox.has_more():
+            return
+        try:
+            self._session.engine.ponder(inbox.has_more)
+        except Exception as error:
+            self._session.may_ponder = False
+            self._tell(error)
+
+    def _reply(self, command: Command) -> None:
+        answer = self.answer(command)
+        if isinstance(answer, Answer):
+            self._write(format_answer(answer))
+            return
+        self._write(f"={command.id or ''}\n")
+        try:
+            answer.run(lambda line: self._write(format_line(line)))
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            self._tell(error)
+        self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._output.write(text.encode("utf-8", "replace"))
+        self._output.flush()
+
     def _close_engine(self) -> None:
         if self._loaded.done() and self._loaded.exception() is None:
             self._loaded.result().close()
 
-    def answer(self, command: Command) -> Answer:
-        """Do one command. No exception leaves this method but an interrupt."""
+    def answer(self, command: Command) -> Answer | Streaming:
+        """Do one command, or begin one that answers bit by bit. No exception leaves this method but an interrupt."""
         try:
-            return Answer(True, self._commands[command.name].run(self._session, command.args), command.id)
+            answer = self._commands[command.name].run(self._session, command.args)
+            return answer if isinstance(answer, Streaming) else Answer(True, answer, command.id)
         except IllegalMoveError:
             return Answer(False, "illegal move", command.id)
         except LzevalError as error:
@@ -103,19 +140,22 @@ class GtpServer:
         return self._loaded.done() and self._loaded.exception() is error
 
 
-def serve_stdio(make_engine: Callable[[], Engine], *, name: str, version: str) -> None:
+def serve_stdio(make_engine: Callable[[], Engine], *, name: str, version: str, ponder: bool = False) -> None:
     """Serve over this process's standard streams.
 
     From here on standard output is the protocol's alone: what anything else prints goes to standard error.
     """
     with _protocol_streams() as (input_stream, output_stream, log):
-        GtpServer(make_engine, input_stream, output_stream, log, name=name, version=version).serve()
+        GtpServer(
+            make_engine, input_stream, output_stream, log, name=name, version=version, ponder=ponder
+        ).serve()
 
 
 @contextmanager
 def _protocol_streams() -> Iterator[tuple[BinaryIO, BinaryIO, ErrorStream]]:
     """Standard input, the former standard output, standard error; the parent may have closed any of them."""
-    input_stream = sys.stdin.buffer if sys.stdin else io.BytesIO()
+    # not sys.stdin's own buffer: Python would wait at its end for the thread that reads it
+    input_stream = open(STDIN, "rb", closefd=False) if sys.stdin else io.BytesIO()  # noqa: SIM115
     has_stderr = sys.stderr is not None
     with open(os.dup(STDOUT), "wb") as output_stream:  # noqa: PTH123  (a descriptor, not a path)
         elsewhere = os.dup(STDERR) if has_stderr else os.open(os.devnull, os.O_WRONLY)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engines.gtp.engine import RESIGN, Colour, Engine, Move
+from engines.gtp.engine import RESIGN, Analysis, Colour, Engine, Move, Reports, Stop, never
 from engines.gtp.error_stream import ErrorStream
 from engines.gtp.handicap import FEWEST, fixed_handicap_points, most_fixed_stones
 from engines.gtp.sgf import Play, Position, read_sgf
-from lzeval.core.errors import LzevalError
+from lzeval.core.errors import IllegalMoveError, LzevalError
 from lzeval.core.points import pass_index
 
 
@@ -32,6 +32,12 @@ class Session:
         self.setup: list[Play] = []
         """Stones of the starting position."""
         self.moves: list[Play] = []
+        self.interrupted: Stop = never
+        """Whether the controller wants the command at work to come to its end."""
+        self.input_waiting: Stop = never
+        """Whether the controller has sent anything since."""
+        self.may_ponder = False
+        """Whether the opponent is to answer a move of the engine's."""
 
     @property
     def engine(self) -> Engine:
@@ -55,6 +61,14 @@ class Session:
 
     def _forget(self) -> None:
         self.setup, self.moves = [], []
+        self.may_ponder = False
+
+    @property
+    def to_move(self) -> Colour:
+        """Whoever did not move last; at the start Black, after a handicap White."""
+        if self.moves:
+            return self.moves[-1][0].opponent
+        return Colour.WHITE if self.position.handicap else Colour.BLACK
 
     def set_komi(self, komi: float) -> None:
         """Raises ValueError unless it is a number that can be added to a score."""
@@ -65,19 +79,56 @@ class Session:
     def play(self, colour: Colour, move: int) -> None:
         self.engine.play(colour, move)
         self.moves.append((colour, move))
+        self.may_ponder = False
 
-    def genmove(self, colour: Colour) -> Move:
+    def play_all(self, plays: Sequence[Play]) -> None:
+        """Play all of them, or none. Raises IllegalMoveError."""
+        before = len(self.moves)
+        try:
+            for colour, move in plays:
+                self.play(colour, move)
+        except LzevalError:
+            while len(self.moves) > before:
+                self.undo()
+            raise
+
+    def genmove(self, colour: Colour, reports: Reports | None = None) -> Move:
         """The engine's move, played."""
-        move = self.engine.genmove(colour)
+        return self.chosen(colour, self.engine.genmove(colour, self.interrupted, reports))
+
+    def chosen(self, colour: Colour, move: Move) -> Move:
+        """Play what the engine chose."""
         if move is not RESIGN:
             self.play(colour, move)
+            self.may_ponder = True
         return move
+
+    def look(self, colour: Colour) -> Analysis:
+        """What a search of the usual length finds."""
+        found: list[Analysis] = []
+        self.engine.genmove(colour, self.interrupted, Reports(found.append, math.inf))
+        if not found:
+            raise Failure("this position is played from the opening book")
+        return found[-1]
+
+    def set_up(self, stones: Sequence[Play]) -> None:
+        """Start over with these stones; on any failure everything is as it was."""
+        points = [point for _, point in stones]
+        if len(set(points)) < len(points) or pass_index(self.size) in points:
+            raise IllegalMoveError("occupied")
+        before = self.position
+        try:
+            self._replay(Position(self.size, None, list(stones)))
+        except LzevalError:
+            self._replay(before)
+            raise
 
     def undo(self) -> None:
         if not self.moves:
             raise Failure("cannot undo")
         self.engine.undo()
         self.moves.pop()
+        self.may_ponder = False
 
     def is_empty(self) -> bool:
         return not any(self.engine.stones()[: pass_index(self.size)])

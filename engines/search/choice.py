@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cmp_to_key
 
+import numpy as np
+
 from lzeval.core.board import BLACK, WHITE, Game, fills_own_eye, geometry
 
 RESIGN = -1
@@ -14,6 +16,7 @@ RESIGN = -1
 LCB_QUANTILE = 1e-5
 LCB_FEWEST_VISITS = 2
 LCB_SHARE_OF_MOST = 0.1
+LOWEST_TEMPERATURE = 0.01
 HANDICAP_RESIGN = 0.1
 """White's resignation threshold at the start of a game with handicap n is this over 1 + n."""
 HANDICAP_BLEND_SHARE = 0.6
@@ -113,6 +116,42 @@ def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, habi
     if chosen != game.pass_move and _gives_up(best.winrate, game, colour, habits):
         chosen = RESIGN
     return Choice(chosen, best.winrate, visits)
+
+
+def drawn(
+    moves: Sequence[RootMove],
+    chosen: Choice,
+    game: Game,
+    colour: int,
+    temperature: float,
+    random: np.random.Generator,
+) -> Choice:
+    """A legal move drawn by its visits to the power of 1 / `temperature`; `chosen` where none has visits."""
+    tried = [move for move in moves if move.visits and game.is_legal(colour, move.move)]
+    if not tried:
+        return chosen
+    weights = np.array([move.visits for move in tried], np.float64)
+    chances = (weights / weights.max()) ** (1 / max(temperature, LOWEST_TEMPERATURE))
+    move = tried[int(random.choice(len(tried), p=chances / chances.sum()))]
+    return Choice(move.move, move.winrate, chosen.visits)
+
+
+def removing(moves: Sequence[RootMove], dead: Sequence[int], game: Game, colour: int) -> int:
+    """The best move towards taking the opponent's `dead` stones off the board; the pass once none is left.
+
+    That is a move next to one of them, or else any that fills no own eye.
+    """
+    if not dead:
+        return game.pass_move
+    neighbours = geometry(game.size).neighbours
+    beside = {int(point) for stone in dead for point in neighbours[stone]}
+    sensible = [
+        move
+        for move in ranked(moves)
+        if game.is_legal(colour, move.move) and _reasonable(game, colour, move.move)
+    ]
+    sensible.sort(key=lambda move: move.move not in beside)
+    return sensible[0].move if sensible else game.pass_move
 
 
 def _reasonable(game: Game, colour: int, move: int) -> bool:

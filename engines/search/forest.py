@@ -95,6 +95,8 @@ class Forest(NamedTuple):
     """`[T]`: state of the tree's own random numbers."""
     dumb_pass: npt.NDArray[np.bool_]
     """`[T]`: whether the pass is always among the moves."""
+    superko: npt.NDArray[np.bool_]
+    """`[T]`: whether earlier positions may not come about again; else simple ko alone forbids."""
     cache_keys: npt.NDArray[np.uint64]
     """`[T, M]`: positions of expanded nodes, 0 for an empty place; M is a power of two."""
     cache_nodes: npt.NDArray[np.int32]
@@ -116,6 +118,7 @@ def new_forest(trees: int, capacity: int, points: int, longest_game: int = 1024)
         np.zeros(trees, np.float32),
         np.zeros(trees, np.uint64),
         np.zeros(trees, np.bool_),
+        np.ones(trees, np.bool_),
         np.zeros((trees, slots), np.uint64),
         np.zeros((trees, slots), np.int32),
     )
@@ -238,7 +241,7 @@ def _try_move(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, parent
     else:
         _, change, ko = play_stone(geo, scratch, stones, move, above.to_move)
         hash_after ^= change
-        if _repeats(forest, tree, parent, hash_after):
+        if forest.superko[tree] and _repeats(forest, tree, parent, hash_after):
             forest.policy[tree, parent, move] = _hidden(prior)
             return NONE
     new_node(forest, tree, parent, move, BLACK + WHITE - above.to_move)

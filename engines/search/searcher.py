@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,9 +77,10 @@ class Searcher:
     def follow(self, tree: int, game: Game, to_move: int, *, dumb_pass: bool = False) -> None:
         """Make `game`'s position the root, with `to_move` next, and keep what is known of it."""
         followed, moves = self._followed[tree], game.moves
-        changed = self.forest.komi[tree] != np.float32(game.komi) or self.forest.dumb_pass[tree] != dumb_pass
-        self.forest.komi[tree] = game.komi
-        self.forest.dumb_pass[tree] = dumb_pass
+        forest = self.forest
+        before = forest.komi[tree], forest.dumb_pass[tree], forest.superko[tree]
+        changed = before != (np.float32(game.komi), dumb_pass, game.superko)
+        forest.komi[tree], forest.dumb_pass[tree], forest.superko[tree] = game.komi, dumb_pass, game.superko
         keep = followed is not None and not changed and moves[: len(followed)] == followed
         if keep and followed is not None:
             keep = self._advance_all(tree, moves[len(followed) :])
@@ -101,6 +103,53 @@ class Searcher:
     def visits(self, tree: int) -> int:
         return int(self.forest.nodes[tree, 0]["visits"])
 
+    def nodes(self, tree: int) -> int:
+        return int(self.forest.size[tree])
+
+    def winrate(self, tree: int) -> float:
+        """Of the root's side to move, the mean over its visits."""
+        root = self.forest.nodes[tree, 0]
+        mean = float(root["black"]) / max(1, int(root["visits"]))
+        return mean if root["to_move"] == BLACK else 1.0 - mean
+
+    def leaders(self, tree: int) -> tuple[int, int]:
+        """Visits of the root's most visited move, and of the next."""
+        nodes = self.forest.nodes[tree]
+        visits, child = [0, 0], int(nodes[0]["first"])
+        while child != NONE:
+            visits.append(int(nodes[child]["visits"]))
+            child = int(nodes[child]["next"])
+        second, first = sorted(visits)[-2:]
+        return first, second
+
+    def restrict_root(self, tree: int, moves: Sequence[int]) -> None:
+        """Let the root, expanded and never searched below, have no other moves; its priors are renormalised."""
+        policy = self.forest.policy[tree, 0]
+        keep = np.zeros(len(policy), np.bool_)
+        keep[list(moves)] = True
+        policy[~keep] = -1.0
+        self._renew_root(tree, policy / max(float(policy[policy >= 0].sum()), 1e-9))
+
+    def mix_root(self, tree: int, others: npt.NDArray[np.float64], share: float) -> None:
+        """Let `share` of each root move's prior come from `others` `[P + 1]`, of which there are as many as moves."""
+        nodes, policy = self.forest.nodes[tree], self.forest.policy[tree, 0]
+        child = int(nodes[0]["first"])
+        tried = 0.0
+        while child != NONE:
+            prior = (1 - share) * float(nodes[child]["prior"]) + share * float(others[nodes[child]["move"]])
+            nodes[child]["prior"] = prior
+            tried += prior
+            child = int(nodes[child]["next"])
+        nodes[0]["visited_prior"] = tried
+        self._renew_root(tree, (1 - share) * policy + share * others)
+
+    def _renew_root(self, tree: int, priors: npt.NDArray[Any]) -> None:
+        """Give the root's untried moves these priors `[P + 1]`."""
+        policy, root = self.forest.policy[tree, 0], self.forest.nodes[tree, 0]
+        untried = policy >= 0
+        policy[untried] = priors[untried]
+        root["best"] = int(np.argmax(policy)) if untried.any() else NONE
+
     def make_room(self, tree: int, root_visits: int) -> None:
         """Let the tree grow to `root_visits` visits of its root."""
         wanted = int(self.forest.size[tree]) + root_visits - self.visits(tree) + SPARE_NODES
@@ -121,6 +170,7 @@ class Searcher:
             "komi",
             "random",
             "dumb_pass",
+            "superko",
         ):
             getattr(new, name)[:] = getattr(old, name)
         for tree in range(old.nodes.shape[0]):

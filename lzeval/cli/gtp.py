@@ -6,23 +6,88 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+NETWORK, HABITS, TIME, CLIENT = "Network", "Habits", "Time", "What clients are told"
+USUAL_VISITS = 1600
+
 if TYPE_CHECKING:
     from engines.gtp.engine import Engine
 
 
 def gtp(
     network: Annotated[str, typer.Argument(metavar="NET", help="Weights file, checkpoint, or bundled name.")],
-    visits: Annotated[int, typer.Option(help="Visits a move, reused ones included; 0: no limit.")] = 1600,
-    playouts: Annotated[int | None, typer.Option(help="New playouts a move, as a limit besides.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    resign: Annotated[float, typer.Option(help="Resign below this winrate, in percent; 0: never.")] = 10.0,
-    dumb_pass: Annotated[bool, typer.Option("--dumbpass", help="Pass whenever the search says so.")] = False,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same moves.")] = 1,
+    visits: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Visits a move, reused ones included; 0: no limit. 1600 without a clock if not given."
+        ),
+    ] = None,
+    playouts: Annotated[
+        int | None, typer.Option(min=1, help="New playouts a move, as a limit besides.")
+    ] = None,
+    analysis_visits: Annotated[
+        int | None, typer.Option(min=1, help="Visits at which an analysis rests; no limit if not given.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.", rich_help_panel=NETWORK)] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.", rich_help_panel=NETWORK)] = "auto",
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Threads that search one tree; more than 1: not repeatable.", rich_help_panel=NETWORK
+        ),
+    ] = 1,
+    batch: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Positions at a time in larger searches; 1: never more than one.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = 16,
+    resign: Annotated[
+        float, typer.Option(help="Resign below this winrate, in percent; 0: never.", rich_help_panel=HABITS)
+    ] = 10.0,
+    dumb_pass: Annotated[
+        bool, typer.Option("--dumbpass", help="Pass whenever the search says so.", rich_help_panel=HABITS)
+    ] = False,
+    random_moves: Annotated[
+        int, typer.Option(min=0, help="Draw so many moves of a game by their visits.", rich_help_panel=HABITS)
+    ] = 0,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            min=0.01, max=100, help="Of those draws: lower is nearer to the best.", rich_help_panel=HABITS
+        ),
+    ] = 1.0,
+    noise: Annotated[
+        bool,
+        typer.Option("--noise", help="Mix Dirichlet noise into the root's priors.", rich_help_panel=HABITS),
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same moves.", rich_help_panel=HABITS)
+    ] = 1,
+    ponder: Annotated[
+        bool, typer.Option("--ponder", help="Think on the opponent's time.", rich_help_panel=TIME)
+    ] = False,
+    lag: Annotated[
+        float, typer.Option(min=0, help="Seconds a move takes on its way.", rich_help_panel=TIME)
+    ] = 0.5,
+    full_time: Annotated[
+        bool,
+        typer.Option(
+            "--full-time", help="Use all the time even when the move is decided.", rich_help_panel=TIME
+        ),
+    ] = False,
     openings: Annotated[
         str | None, typer.Option(help="Under gomill: begin each pair of games with an opening of this book.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads for the network.")] = 1,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What to answer to `name`, for clients that look at it.", rich_help_panel=CLIENT),
+    ] = None,
+    version_string: Annotated[
+        str | None,
+        typer.Option(help="What to answer to `version`; Lizzie wants 0.17.", rich_help_panel=CLIENT),
+    ] = None,
 ) -> None:
     """Serve a network as a GTP engine, for GUIs, gomill and everything else that speaks GTP.
 
@@ -35,30 +100,38 @@ def gtp(
     from lzeval.core.errors import UserError
     from lzeval.version import __version__
 
-    if not visits and not playouts:
-        raise UserError("a limit is needed: --visits or --playouts")
-    if visits < 0 or (playouts is not None and playouts < 1):
-        raise UserError("--visits and --playouts must be at least 1")
     if not 0 <= resign < 50:
         raise UserError(f"--resign {resign:g}: must be a percentage from 0 (never) to below 50")
-    name = network_name(resolve_network(network))
+    if visits == 0 and playouts is None:
+        raise UserError("--visits 0 wants a limit besides: --playouts, or a clock and no --visits")
+    called = name or f"lzeval {network_name(resolve_network(network))}"
 
     def make_engine() -> Engine:
         from engines.evaluator.load import plan_evaluator
+        from engines.growth import Lane
         from engines.player import NetworkPlayer, PlayerOptions
         from engines.search.choice import Habits
         from engines.search.searcher import Limits
-        from tournaments.openings import Opening, game_of, game_seed, load_book
+        from tournaments.openings import game_of, game_seed, load_book
 
         plan = plan_evaluator(network, precision=precision, device=device, batch_size=1)
         book = load_book(openings, plan.info.board_size) if openings is not None else None
         game = game_of(os.environ.get("GOMILL_GAME_ID", ""))
-        habits, limits = Habits(resign / 100, dumb_pass), Limits(visits or None, playouts)
-        if game is None:
-            options = PlayerOptions(limits, habits, seed)
-        else:
-            opening = book.chosen(game // 2 + 1, seed)[game // 2] if book else Opening("", ())
-            options = PlayerOptions(limits, habits, game_seed(seed, game), opening.moves)
-        return NetworkPlayer(plan.build(threads), options)
+        options = PlayerOptions(
+            limits=Limits(USUAL_VISITS if visits is None and playouts is None else visits or None, playouts),
+            habits=Habits(resign / 100, dumb_pass),
+            seed=seed if game is None else game_seed(seed, game),
+            opening=book.chosen(game // 2 + 1, seed)[game // 2].moves if book and game is not None else (),
+            clock_limits=Limits(visits or None, playouts),
+            analysis_visits=analysis_visits,
+            random_moves=random_moves,
+            temperature=temperature,
+            noise=noise,
+            stop_when_decided=not full_time,
+            lag_s=lag,
+        )
+        wide = plan.with_batch(batch) if batch > 1 else None
+        lanes = [Lane(plan.build(), wide.build() if wide is not None else None) for _ in range(threads)]
+        return NetworkPlayer(lanes[0].single, options, lanes)
 
-    serve_stdio(make_engine, name=f"lzeval {name}", version=__version__)
+    serve_stdio(make_engine, name=called, version=version_string or __version__, ponder=ponder)

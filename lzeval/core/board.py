@@ -109,6 +109,32 @@ def has_liberty(geo: Geometry, scratch: Scratch, stones: Stones, start: int) -> 
 
 
 @jit
+def group_liberties(geo: Geometry, scratch: Scratch, stones: Stones, start: int) -> tuple[int, int]:
+    """How many stones the group at `start` has, and how many liberties."""
+    colour = stones[start]
+    scratch.floods[0] += 1
+    flood = scratch.floods[0]
+    scratch.seen[start] = flood
+    scratch.queue[0] = start
+    head, tail, liberties = 0, 1, 0
+    while head < tail:
+        point = scratch.queue[head]
+        head += 1
+        for direction in range(4):
+            neighbour = geo.neighbours[point, direction]
+            if scratch.seen[neighbour] == flood:
+                continue
+            if stones[neighbour] == EMPTY:
+                scratch.seen[neighbour] = flood
+                liberties += 1
+            elif stones[neighbour] == colour:
+                scratch.seen[neighbour] = flood
+                scratch.queue[tail] = neighbour
+                tail += 1
+    return tail, liberties
+
+
+@jit
 def remove_group(geo: Geometry, scratch: Scratch, stones: Stones, start: int) -> tuple[int, int]:
     """Take the group at `start` off the board. Returns the number of stones and their joint Zobrist number."""
     colour = stones[start]
@@ -236,7 +262,7 @@ def fills_own_eye(geo: Geometry, stones: Stones, point: int, colour: int) -> boo
 
 
 class Game:
-    """One game under positional superko, with its whole history: play, take back, ask.
+    """One game under positional superko or simple ko, with its whole history: play, take back, ask.
 
     Colours are BLACK and WHITE, moves are indices with `size * size` for the pass. Either colour may play at any
     time, as GTP allows. Passes are always legal.
@@ -245,12 +271,14 @@ class Game:
     def __init__(self, size: int = 19, komi: float = 7.5) -> None:
         self.size = size
         self.komi = komi
+        self.superko = True
+        """Whether a move may not bring about an earlier position again; simple ko holds in any case."""
         self._geometry = geometry(size)
         self._scratch = new_scratch(size)
         self.clear()
 
     def clear(self) -> None:
-        """Back to the empty board; size and komi stay."""
+        """Back to the empty board; size, komi and ko rule stay."""
         self.moves: list[tuple[int, int]] = []
         """(colour, index), in the order played."""
         self.boards: list[Stones] = [empty_board(self.size)]
@@ -315,7 +343,7 @@ class Game:
         after, played = self._after(colour, move)
         if played[0] == ILLEGAL:
             return "suicide"
-        if self.hashes[-1] ^ int(played[1]) in self.hashes:
+        if self.superko and self.hashes[-1] ^ int(played[1]) in self.hashes:
             return "superko"
         del after
         return None

@@ -7,12 +7,26 @@ from __future__ import annotations
 
 import random
 import sys
+import time
 from collections.abc import Sequence
 
 from sgfmill.boards import Board
 
 from engines.gtp.drawing import draw_board
-from engines.gtp.engine import Colour, Heatmap, Move, Symmetry, TimeLeft, TimeSettings
+from engines.gtp.engine import (
+    AnalysedMove,
+    Analysis,
+    Colour,
+    Heatmap,
+    Move,
+    Reports,
+    Restriction,
+    Stop,
+    Symmetry,
+    TimeLeft,
+    TimeSettings,
+    never,
+)
 from engines.gtp.server import serve_stdio
 from lzeval.core.errors import IllegalMoveError, UserError
 from lzeval.core.points import LARGEST, SMALLEST, format_vertex, pass_index
@@ -25,7 +39,9 @@ class RandomEngine:
 
     def __init__(self, seed: int = 0, size: int = 9, komi: float = 7.5) -> None:
         self.komi = komi
+        self.superko = True
         self.closed = False
+        self.pondered = 0
         self.time_settings: TimeSettings | None = None
         self.time_left: dict[Colour, TimeLeft] = {}
         self.caches_cleared = 0
@@ -70,7 +86,41 @@ class RandomEngine:
             raise IllegalMoveError("superko")
         return board
 
-    def genmove(self, colour: Colour) -> Move:
+    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:  # noqa: ARG002
+        if reports is not None:
+            reports.send(self._analysis(colour))
+        return self._draw(colour)
+
+    def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:  # noqa: ARG002
+        return self._draw(colour)
+
+    def analyse(
+        self, colour: Colour, stop: Stop, reports: Reports, restrictions: Sequence[Restriction] = ()
+    ) -> None:
+        """Reports until stopped, once at least; of restrictions it knows `allow` alone."""
+        only = [point for restriction in restrictions if restriction.allowed for point in restriction.moves]
+        while True:
+            reports.send(self._analysis(colour, only))
+            if stop():
+                return
+            time.sleep(reports.interval_s)
+
+    def _analysis(self, colour: Colour, only: Sequence[int] = ()) -> Analysis:
+        """Every legal point with its index as visits."""
+        chosen = set(only) or range(pass_index(self._size))
+        points = [p for p in range(pass_index(self._size)) if p in chosen and self._is_sensible(colour, p)]
+        moves = tuple(AnalysedMove(p, p, 0.5, 0.25, 0.125, (p, pass_index(self._size))) for p in points)
+        return Analysis(colour, sum(points), 0.5, moves)
+
+    def ponder(self, stop: Stop) -> None:
+        while not stop():
+            self.pondered += 1
+            time.sleep(0.001)
+
+    def dead_stones(self) -> Sequence[int]:
+        return []
+
+    def _draw(self, colour: Colour) -> Move:
         points = list(range(pass_index(self._size)))
         self._random.shuffle(points)
         choice = next((p for p in points if self._is_sensible(colour, p)), pass_index(self._size))

@@ -1,0 +1,154 @@
+"""Commands that set up a game."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from engines.gtp.commands.reading import colour, read, vertex, vertices, whole_number
+from engines.gtp.commands.registry import SETUP
+from engines.gtp.session import Failure, Session
+from engines.gtp.table import Arguments
+from lzeval.core.errors import UserError
+from lzeval.core.points import parse_vertex
+
+RULES = {
+    "chinese": False,
+    "chinese-ogs": True,
+    "chinese-kgs": True,
+    "aga": True,
+    "bga": True,
+    "french": True,
+    "tromp-taylor-no-suicide": True,
+    "cgos": True,
+}
+"""Names of rules with area scoring and without suicide: whether no earlier position may come about again."""
+SPELT: dict[str, Any] = {"scoring": "AREA", "tax": "NONE", "suicide": False, "hasButton": False}
+"""What cannot be changed, in KataGo's words."""
+
+
+@SETUP(
+    "boardsize",
+    "SIZE [HEIGHT]",
+    "Start over on an empty board of that size; a height, where given, must be the same.",
+)
+def _boardsize(session: Session, args: Arguments) -> str:
+    size, *height = [read(whole_number, text) for text in args]
+    if height and height[0] != size:
+        raise Failure("unacceptable size")
+    try:
+        session.set_size(size)
+    except UserError as error:
+        session.log.say(str(error))
+        raise Failure("unacceptable size") from error
+    return ""
+
+
+@SETUP("clear_board", "", "Start over; size, komi and time settings stay.")
+def _clear_board(session: Session, _args: Arguments) -> str:
+    session.clear()
+    return ""
+
+
+@SETUP("komi", "KOMI", "Points for White.")
+def _komi(session: Session, args: Arguments) -> str:
+    komi = read(float, args[0])
+    read(lambda _: session.set_komi(komi), args[0])
+    return ""
+
+
+@SETUP("get_komi", "", "Points for White.")
+def _get_komi(session: Session, _args: Arguments) -> str:
+    return str(float(session.engine.komi))
+
+
+@SETUP("fixed_handicap", "STONES", "Put 2 to 9 black stones where GTP says; answers where.")
+def _fixed_handicap(session: Session, args: Arguments) -> str:
+    points = session.place_fixed_handicap(read(whole_number, args[0]))
+    return vertices(points, session.size)
+
+
+@SETUP(
+    "place_free_handicap",
+    "STONES",
+    "Put black stones where the engine likes: the fixed places, and no more than those; answers where.",
+)
+def _place_free_handicap(session: Session, args: Arguments) -> str:
+    points = session.place_fixed_handicap(read(whole_number, args[0]), or_fewer=True)
+    return vertices(points, session.size)
+
+
+@SETUP("set_free_handicap", "VERTEX...", "Put at least two black stones there.")
+def _set_free_handicap(session: Session, args: Arguments) -> str:
+    size = session.size
+    try:
+        points = [parse_vertex(text, size) for text in args]
+    except ValueError as error:
+        raise Failure("bad vertex list") from error
+    session.place_handicap(points)
+    return ""
+
+
+@SETUP("rectangular_boardsize", "WIDTH HEIGHT", "As `boardsize`; width and height must be the same.")
+def _rectangular_boardsize(session: Session, args: Arguments) -> str:
+    return _boardsize(session, args)
+
+
+@SETUP("gogui-setup", "[COLOUR_VERTEX...]", "Start over with these stones: pairs of a colour and a vertex.")
+def _gogui_setup(session: Session, args: Arguments) -> str:
+    if len(args) % 2:
+        raise Failure("syntax error")
+    stones = [
+        (colour(who), vertex(where, session.size)) for who, where in zip(args[::2], args[1::2], strict=True)
+    ]
+    session.set_up(stones)
+    return ""
+
+
+@SETUP("gogui-setup_player", "COLOUR", "Accepted: whose turn it is, is said with each move.")
+def _gogui_setup_player(_session: Session, args: Arguments) -> str:
+    colour(args[0])
+    return ""
+
+
+@SETUP("kata-get-rules", "", "The rules in force, as JSON with KataGo's keys.")
+def _kata_get_rules(session: Session, _args: Arguments) -> str:
+    return json.dumps({"ko": "POSITIONAL" if session.engine.superko else "SIMPLE", **SPELT})
+
+
+@SETUP(
+    "kata-set-rules",
+    "RULES...",
+    "Rules by name (`chinese`, `aga`, ...) or as JSON. Area scoring without suicide only; simple or positional ko.",
+)
+def _kata_set_rules(session: Session, args: Arguments) -> str:
+    session.engine.superko = _superko_of(" ".join(args))
+    return ""
+
+
+def _superko_of(text: str) -> bool:
+    """Whether rules forbid earlier positions. Raises Failure for those that the engine cannot play by."""
+    if not text.startswith("{"):
+        if text.lower() not in RULES:
+            raise Failure(f"no rules this engine can play by: {text}; known are {', '.join(RULES)}")
+        return RULES[text.lower()]
+    try:
+        rules = json.loads(text)
+    except ValueError as error:
+        raise Failure("syntax error") from error
+    for key, value in SPELT.items():
+        if str(rules.get(key, value)).lower() != str(value).lower():
+            raise Failure(f"this engine cannot play with {key} {rules[key]}")
+    ko = str(rules.get("ko", "POSITIONAL")).upper()
+    if ko not in ("SIMPLE", "POSITIONAL"):
+        raise Failure(f"this engine cannot play with ko {ko}")
+    return ko == "POSITIONAL"
+
+
+@SETUP("kgs-rules", "RULES", "`chinese` or `aga`; others are refused.")
+def _kgs_rules(session: Session, args: Arguments) -> str:
+    known = {"chinese": True, "aga": True}
+    if args[0].lower() not in known:
+        raise Failure(f"no rules this engine can play by: {args[0]}")
+    session.engine.superko = known[args[0].lower()]
+    return ""

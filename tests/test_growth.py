@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from engines.evaluator.base import Answer, Planes
+from engines.growth import Growth, Lane
+from engines.search.forest import EXPANDED, WAITING
+from engines.search.searcher import Searcher
+from lzeval.core.board import BLACK, Game
+from tests.fakes.evaluators import HashEvaluator
+
+SIZE, TREE, MOST_NODES = 9, 0, 100_000
+
+
+def grown(
+    lanes: list[Lane], visits: int | None, *, most_nodes: int = MOST_NODES, stop_after: int | None = None
+) -> Searcher:
+    searcher = Searcher(1, SIZE)
+    searcher.seed(TREE, 1)
+    searcher.follow(TREE, Game(SIZE), BLACK)
+    growth = Growth(searcher, TREE, lanes, most_nodes)
+    growth.run(visits, lambda: stop_after is not None and searcher.visits(TREE) >= stop_after)
+    growth.close()
+    return searcher
+
+
+def lanes(count: int, batch: int = 8) -> list[Lane]:
+    return [Lane(HashEvaluator(SIZE), HashEvaluator(SIZE, batch)) for _ in range(count)]
+
+
+def assert_whole(searcher: Searcher) -> None:
+    """Nothing waits, no virtual loss is left, and each node was visited as often as its children and itself."""
+    nodes = searcher.forest.nodes[TREE, : searcher.nodes(TREE)]
+    assert not (nodes["virtual"] != 0).any()
+    assert not (nodes["state"] == WAITING).any()
+    below = np.zeros(len(nodes), np.int64)
+    np.add.at(below, nodes["parent"][1:], nodes["visits"][1:])
+    expanded = (nodes["state"] == EXPANDED) & (nodes["first"] >= 0)
+    assert (nodes["visits"][expanded] == below[expanded] + 1).all()
+    assert ((nodes["black"] >= 0) & (nodes["black"] <= nodes["visits"])).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_exactly_as_many_visits_as_wanted(count: int) -> None:
+    searcher = grown(lanes(count), 1500)
+    assert searcher.visits(TREE) == 1500
+    assert_whole(searcher)
+
+
+def test_one_lane_grows_the_same_tree_every_time() -> None:
+    one, other = (grown(lanes(1), 800) for _ in range(2))
+    assert one.root_moves(TREE) == other.root_moves(TREE)
+
+
+def test_small_searches_look_at_one_position_at_a_time() -> None:
+    class Never(HashEvaluator):
+        def evaluate(self, planes: Planes) -> Answer:  # noqa: ARG002
+            raise AssertionError("a large batch")
+
+    assert grown([Lane(HashEvaluator(SIZE), Never(SIZE, 16))], 200).visits(TREE) == 200
+
+
+def test_it_stops_when_told_or_when_the_tree_is_full() -> None:
+    stopped = grown(lanes(2), None, stop_after=400)
+    assert 400 <= stopped.visits(TREE) < 450
+    assert_whole(stopped)
+    full = grown(lanes(2), None, most_nodes=3000)
+    assert 2900 < full.nodes(TREE) <= 3016
+    assert_whole(full)
+
+
+def test_a_slow_network_is_not_asked_for_large_batches_where_somebody_waits() -> None:
+    class Slow(HashEvaluator):
+        calls = 0
+
+        def evaluate(self, planes: Planes) -> Answer:
+            Slow.calls += 1
+            time.sleep(0.06)
+            return super().evaluate(planes)
+
+    searcher = Searcher(1, SIZE)
+    searcher.follow(TREE, Game(SIZE), BLACK)
+    growth = Growth(searcher, TREE, [Lane(HashEvaluator(SIZE), Slow(SIZE, 8))], MOST_NODES)
+    growth.run(600, lambda: False, impatient=True)
+    assert searcher.visits(TREE) == 600
+    assert Slow.calls == 1
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_an_error_on_any_thread_ends_the_search_and_is_told(failing: int) -> None:
+    class Broken(HashEvaluator):
+        def evaluate(self, planes: Planes) -> Answer:
+            if threading.current_thread() is not threading.main_thread() or not failing:
+                raise MemoryError("no room")
+            return super().evaluate(planes)
+
+    with pytest.raises(MemoryError):
+        grown([Lane(HashEvaluator(SIZE) if failing else Broken(SIZE)), Lane(Broken(SIZE))], None)

@@ -10,7 +10,21 @@ from typing import Annotated
 
 import typer
 
-from lzeval.cli import data, evaluate, export, gtp, match, rate, runs, train, weights
+from lzeval.cli import (
+    analysis_engine,
+    data,
+    evaluate,
+    export,
+    gtp,
+    gtp_check,
+    match,
+    rate,
+    review,
+    runs,
+    sabaki,
+    train,
+    weights,
+)
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.errors import LzevalError
 from lzeval.version import __version__
@@ -51,6 +65,9 @@ app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval rate matches/big-s
 app.command("eval", rich_help_panel=EVALUATE, epilog=_example("lzeval eval small records.sgf --json"))(
     evaluate.evaluate
 )
+app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval review game.sgf --net big --plot game.png"))(
+    review.review
+)
 app.command(
     rich_help_panel=TRAIN,
     epilog=_example("lzeval train network=small data.train=records.sgf max_time=30m"),
@@ -61,6 +78,20 @@ app.command(
 )(export.export)
 app.add_typer(runs.app, name="runs", rich_help_panel=TRAIN)
 app.command(rich_help_panel=PLAY, epilog=_example("lzeval gtp big --visits 400"))(gtp.gtp)
+app.command(
+    "gtp-check",
+    rich_help_panel=PLAY,
+    epilog=_example("lzeval gtp-check lzeval gtp small --visits 20"),
+    context_settings={"allow_interspersed_args": False},
+)(gtp_check.gtp_check)
+app.command(
+    rich_help_panel=PLAY,
+    epilog=_example("lzeval sabaki big --visits 400"),
+    context_settings={"allow_interspersed_args": False},
+)(sabaki.sabaki)
+app.command(
+    "analysis-engine", rich_help_panel=PLAY, epilog=_example("lzeval analysis-engine big --visits 200")
+)(analysis_engine.analysis_engine)
 app.add_typer(weights.app, name="weights", rich_help_panel=FILES)
 app.add_typer(data.app, name="data", rich_help_panel=FILES)
 

@@ -13,6 +13,21 @@ import time
 from pathlib import Path
 
 ANSWERS = {"name": "Misbehaving", "version": "1", "protocol_version": "2", "genmove": "pass"}
+INFO = "info move C3 visits 9 winrate 4656 prior 839 lcb 4640 order 0 pv C3 D4 info move D4 visits 1 winrate 4 pv D4"
+COMPLETE = {
+    **ANSWERS,
+    "name": "Leela Zero",
+    "version": "0.17",
+    "fixed_handicap": "C3 D4",
+    "place_free_handicap": "C3 D4",
+    "final_score": "B+3.5",
+    "lz-genmove_analyze": f"\n{INFO}\nplay C3",
+}
+COMMANDS = """
+name version protocol_version list_commands known_command quit boardsize clear_board komi play genmove undo
+time_settings time_left set_free_handicap fixed_handicap place_free_handicap final_score final_status_list
+kgs-genmove_cleanup lz-analyze lz-genmove_analyze
+"""
 LONG_S = 600
 FLOOD_LINES = 20_000
 
@@ -34,6 +49,18 @@ def options() -> argparse.Namespace:
     add("--ignore-quit", action="store_true", help="go on after quit and after the end of input")
     add("--child-pid-to", help="start a program that never ends, and write its number there")
     add("--crlf", action="store_true", help="end lines as Windows does")
+    add("--complete", action="store_true", help="send ids back, list commands, know handicap and analysis")
+    add("--answer", action="append", default=[], metavar="COMMAND=TEXT", help="give this answer instead")
+    add("--unlist", action="append", default=[], help="leave this command out of the list")
+    add("--list", action="append", default=[], help="add this command to the list")
+    add("--chatter", help="a line on standard output after each answer")
+    add("--stderr", help="a line on standard error at each command")
+    add("--one-at-a-time", action="store_true", help="lose the commands that come with others")
+    add("--one-size", action="store_true", help="refuse a size of two numbers")
+    add("--info", default=INFO, help="a line of analysis")
+    add("--slow-stop", type=float, default=0.0, help="seconds that an analysis goes on after input")
+    add("--unclosed", action="store_true", help="end an analysis without an empty line")
+    add("--stay", action="store_true", help="answer quit, and do not end")
     return parser.parse_args()
 
 
@@ -66,6 +93,67 @@ def answer(flags: argparse.Namespace, command: str) -> str:
     return f"= {ANSWERS.get(command, '')}{end}{end}"
 
 
+class CompleteEngine:
+    """What clients ask for: ids, occupied points, analysis that input ends."""
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        self._flags = flags
+        self._names = [name for name in [*COMMANDS.split(), *flags.list] if name not in flags.unlist]
+        listed = {"list_commands": "\n".join(self._names)}
+        self._answers = {**COMPLETE, **listed, **dict(pair.split("=", 1) for pair in flags.answer)}
+        self._stones: set[str] = set()
+        self._is_analysing = False
+
+    def answer(self, identity: str, command: str, words: list[str]) -> str:
+        before = self._end_analysis()
+        known = (
+            str(words[:1] in [[name] for name in self._names]).lower() if command == "known_command" else ""
+        )
+        text = self._answers.get(command, known)
+        if command == "clear_board":
+            self._stones.clear()
+        if command == "play":
+            if words[1] in self._stones:
+                return f"{before}?{identity} {text or 'illegal move'}\n\n"
+            self._stones.add(words[1])
+            text = ""
+        if command == self._flags.refuse or (self._flags.one_size and command == "boardsize" and words[1:]):
+            return f"{before}?{identity} {self._flags.say}\n\n"
+        if command.endswith("lz-analyze") or command == "analyze":
+            self._is_analysing = True
+            return f"{before}={identity}\n{self._flags.info}\n"
+        return f"{before}={identity} {text}\n\n"
+
+    def _end_analysis(self) -> str:
+        if not self._is_analysing:
+            return ""
+        self._is_analysing = False
+        time.sleep(self._flags.slow_stop)
+        return "" if self._flags.unclosed else "\n"
+
+
+def serve_completely(flags: argparse.Namespace) -> None:
+    engine = CompleteEngine(flags)
+    while data := os.read(0, 65536).decode():
+        lines = [line.partition("#")[0].split() for line in data.splitlines()]
+        for words in lines[:1] if flags.one_at_a_time else lines:
+            identity = words.pop(0) if words and words[0].isdigit() else ""
+            if not words:
+                continue
+            spoil(flags, words[0])
+            if flags.stderr:
+                sys.stderr.write(flags.stderr + "\n")
+                sys.stderr.flush()
+            said = engine.answer(identity, words[0], words[1:]) * (2 if words[0] == flags.answer_twice else 1)
+            say(said.replace("\n", "\r\n" if flags.crlf else "\n"))
+            if flags.chatter is not None:
+                say(flags.chatter + "\n")
+            if words[0] == "quit" and not (flags.ignore_quit or flags.stay):
+                return
+    while flags.ignore_quit or flags.stay:
+        time.sleep(LONG_S)
+
+
 def start(flags: argparse.Namespace) -> None:
     if flags.crash_silently_at_start:
         os._exit(4)
@@ -81,6 +169,9 @@ def start(flags: argparse.Namespace) -> None:
 def main() -> None:
     flags = options()
     start(flags)
+    if flags.complete:
+        serve_completely(flags)
+        return
     for line in sys.stdin:
         command = line.split()[0]
         spoil(flags, command)

@@ -1,0 +1,107 @@
+"""The analysis engine over standard streams: every line in is one query, every line out one answer.
+
+A thread reads, so that queries and terminations are seen while positions are searched; everything else happens on
+one thread, between two batches.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from typing import BinaryIO
+
+from engines.analysis_engine import AnalysisEngine, Answer, Writer
+from engines.gtp.error_stream import ErrorStream
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+
+def serve(
+    make_engine: Callable[[Writer], AnalysisEngine], source: BinaryIO, target: BinaryIO, log: ErrorStream
+) -> None:
+    """Answer until the input ends and all that was asked for is done, or until nobody reads the answers."""
+    lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(source, lines), name="analysis-stdin", daemon=True).start()
+
+    def write(answer: Answer) -> None:
+        target.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+        target.flush()
+
+    with suppress(BrokenPipeError, KeyboardInterrupt):
+        engine = make_engine(write)
+        log.say("ready to begin handling requests")
+        is_open = True
+        while is_open or engine.is_busy:
+            for line in _arrived(lines, wait=not engine.is_busy) if is_open else ():
+                if line is None:
+                    is_open = False
+                else:
+                    _handle(engine, line, write, log)
+            engine.work()
+
+
+def _handle(engine: AnalysisEngine, line: bytes, write: Writer, log: ErrorStream) -> None:
+    """Let the engine take a line; a defect of ours costs that one and is told on the error stream."""
+    try:
+        engine.handle(line)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        log.write("".join(traceback.format_exception(error)))
+        write({"error": f"internal error: {type(error).__name__}: {error}"})
+
+
+def _read(source: BinaryIO, lines: queue.SimpleQueue[bytes | None]) -> None:
+    """Hand on lines, and None at their end."""
+    with suppress(OSError, ValueError):
+        for line in iter(source.readline, b""):
+            lines.put(line)
+    lines.put(None)
+
+
+def _arrived(lines: queue.SimpleQueue[bytes | None], *, wait: bool) -> Iterator[bytes | None]:
+    """The lines that are there; with `wait`, at least one."""
+    with suppress(queue.Empty):
+        yield lines.get(block=wait)
+        while True:
+            yield lines.get_nowait()
+
+
+def serve_stdio(make_engine: Callable[[Writer], AnalysisEngine]) -> None:
+    """Serve over this process's standard streams.
+
+    From here on standard output is the protocol's alone: what anything else prints goes to standard error.
+    """
+    with suppress(BrokenPipeError), closing(_standard_output()) as target:
+        serve(make_engine, _standard_input(), target, _standard_error())
+
+
+def _standard_input() -> BinaryIO:
+    """A stream for the reading thread alone: the interpreter cannot end while a thread reads from its own one."""
+    try:
+        return open(os.dup(STDIN), "rb")  # noqa: PTH123  (a descriptor, not a path)
+    except OSError:
+        return io.BytesIO()
+
+
+def _standard_output() -> BinaryIO:
+    """The former standard output, in whose place there is standard error now, or nothing."""
+    target = open(os.dup(STDOUT), "wb")  # noqa: PTH123, SIM115  (who asks closes it)
+    try:
+        os.dup2(STDERR, STDOUT)
+    except OSError:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, STDOUT)
+        os.close(nothing)
+    return target
+
+
+def _standard_error() -> ErrorStream:
+    return ErrorStream(io.FileIO(STDERR, "w", closefd=False) if sys.stderr is not None else None)

@@ -1,0 +1,105 @@
+"""What each move of a game cost, by the winrates that searches find before it, after it and after the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engines.evaluator.base import Evaluator
+from engines.positions import Analysis, Position, at_turn, position_seed, search_all
+from lzeval.core.board import BLACK, WHITE, Game
+
+SURPRISE = 0.05
+"""An answer that lowers a move's winrate by so much has shown what the search overlooked, and counts."""
+
+
+@dataclass(frozen=True)
+class MoveReview:
+    """One move; winrates are 0 to 1, for the player who made it."""
+
+    number: int
+    """From 1."""
+    colour: int
+    move: int
+    best: int
+    """What the search before the move prefers."""
+    before: float
+    after: float
+    answered: float | None
+    """After the game's next move; None after the last."""
+    visits: int
+    """Of the position before the move."""
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether the answer was stronger than the search had expected."""
+        return self.answered is not None and self.after - self.answered >= SURPRISE
+
+    @property
+    def outcome(self) -> float:
+        """The winrate that the move led to."""
+        return self.answered if self.answered is not None and self.is_refuted else self.after
+
+    @property
+    def loss(self) -> float:
+        """What the move cost; negative where its sequel looks better than was expected."""
+        return self.before - self.outcome
+
+    @property
+    def winrate_of_black(self) -> float:
+        """After the move."""
+        return self.after if self.colour == BLACK else 1 - self.after
+
+
+def analyse_game(
+    evaluator: Evaluator,
+    game: Game,
+    *,
+    visits: int,
+    places: int = 16,
+    seed: int = 1,
+    on_progress: Callable[[], None] = lambda: None,
+) -> list[Analysis]:
+    """Search every position of `game`, which has moves, from the first to the one after its last move.
+
+    `on_progress` is called after each.
+    """
+    players = [colour for colour, _ in game.moves]
+    players.append(BLACK + WHITE - players[-1])
+    positions = []
+    for turn, to_move in enumerate(players):
+        earlier = at_turn(game, turn)
+        positions.append(Position(earlier, to_move, visits, position_seed(seed, earlier)))
+    found: dict[int, Analysis] = {}
+    for report in search_all(evaluator, positions, places):
+        assert report.analysis is not None
+        found[report.ticket] = report.analysis
+        on_progress()
+    return [found[turn] for turn in range(len(positions))]
+
+
+def review_moves(game: Game, analyses: Sequence[Analysis]) -> list[MoveReview]:
+    """Each move of `game`, from what was found before and after it."""
+    reviews = []
+    for number, (colour, move) in enumerate(game.moves, 1):
+        before = analyses[number - 1]
+        winrates = [found.winrate_of(colour) for found in analyses[number - 1 : number + 2]]
+        reviews.append(
+            MoveReview(
+                number,
+                colour,
+                move,
+                best=before.moves[0].move if before.moves else game.pass_move,
+                before=winrates[0],
+                after=winrates[1],
+                answered=winrates[2] if len(winrates) > 2 else None,
+                visits=before.visits,
+            )
+        )
+    return reviews
+
+
+def worst_moves(reviews: Sequence[MoveReview], most: int = 10) -> list[MoveReview]:
+    """The moves that cost most, dearest first; not those that the search itself would have made."""
+    costly = [review for review in reviews if review.loss > 0 and review.move != review.best]
+    return sorted(costly, key=lambda review: -review.loss)[:most]

@@ -1,0 +1,141 @@
+"""`lzeval review`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from engines.evaluator.base import EvaluatorInfo
+    from engines.review.assess import MoveReview
+    from engines.review.record import Record
+
+
+def review(
+    game: Annotated[Path, typer.Argument(metavar="GAME.sgf", help="A record of one game.")],
+    net: Annotated[str, typer.Option(help="Weights file, checkpoint, or bundled name.")] = "big",
+    visits: Annotated[int, typer.Option(min=2, help="Visits of each position.")] = 400,
+    variations: Annotated[int, typer.Option(min=0, help="Best moves shown at each position, at most.")] = 3,
+    length: Annotated[int, typer.Option(min=1, help="Moves of a variation, at most.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option(help="The reviewed record; GAME-reviewed.sgf if not given.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the winrate (.png or .svg) as well.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every move as JSON, not a table.")] = False,
+    positions: Annotated[int, typer.Option(min=1, max=1024, help="Positions searched at once.")] = 16,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads for the network.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same review.")] = 1,
+) -> None:
+    """Review a game: each move's cost, better moves as variations, and the winrate where Sabaki draws it.
+
+    What the record holds already is kept.
+    """
+    from dataclasses import replace
+
+    from engines.evaluator.load import plan_evaluator
+    from engines.review.assess import analyse_game, review_moves
+    from engines.review.plot import check_plot, plot_winrate
+    from engines.review.record import annotate, read_record, serialise
+    from lzeval.core.board import BLACK
+    from lzeval.core.errors import UserError
+    from lzeval.core.files import write_bytes_atomically
+
+    out = out if out is not None else game.with_name(f"{game.stem}-reviewed.sgf")
+    if not out.parent.is_dir():
+        raise UserError(f"cannot write {out}: there is no folder {out.parent}")
+    if plot is not None:
+        check_plot(plot)
+    record = read_record(game)
+    plan = plan_evaluator(net, precision=precision, device=device, board_size=record.game.size)
+    plan = replace(plan, batch_size=min(plan.batch_size, positions))
+    with _progress(len(record.game.moves) + 1) as progress:
+        analyses = analyse_game(
+            plan.build(threads),
+            record.game,
+            visits=visits,
+            places=positions,
+            seed=seed,
+            on_progress=lambda: progress.advance(progress.task_ids[0]),
+        )
+    reviews = review_moves(record.game, analyses)
+    annotate(record, analyses, reviews, network=plan.info.network, variations=variations, longest=length)
+    write_bytes_atomically(out, serialise(record))
+    if plot is not None:
+        plot_winrate(analyses[0].winrate_of(BLACK), reviews, record.players, plan.info.network, plot)
+    if as_json:
+        typer.echo(json.dumps(_summary(record, out, reviews, plan.info), indent=2, ensure_ascii=False))
+    else:
+        _print_worst(record, reviews, f"{plan.info.network}, {visits} visits")
+        typer.echo(f"reviewed record: {out}")
+
+
+def _progress(positions: int) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("positions"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    bar.add_task("", total=positions)
+    return bar
+
+
+def _summary(record: Record, out: Path, reviews: list[MoveReview], info: EvaluatorInfo) -> dict[str, Any]:
+    """The review as JSON; winrates are 0 to 1, for the player who made the move."""
+    from lzeval.core.points import format_vertex
+
+    size = record.game.size
+    moves = [
+        {
+            "number": review.number,
+            "colour": "bw"[review.colour - 1],
+            "move": format_vertex(review.move, size),
+            "best": format_vertex(review.best, size),
+            "winrate_before": round(review.before, 4),
+            "winrate": round(review.after, 4),
+            "winrate_answered": None if review.answered is None else round(review.answered, 4),
+            "loss": round(review.loss, 4),
+            "visits": review.visits,
+        }
+        for review in reviews
+    ]
+    return {"record": str(record.path), "reviewed": str(out), "network": info.as_dict(), "moves": moves}
+
+
+def _print_worst(record: Record, reviews: list[MoveReview], source: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from engines.review.assess import worst_moves
+    from lzeval.core.points import format_vertex
+
+    size = record.game.size
+    table = Table(title=f"Moves that cost most ({source})", title_justify="left")
+    for heading in ("move", "player", "played", "best"):
+        table.add_column(heading)
+    for heading in ("before", "after", "loss"):
+        table.add_column(heading, justify="right")
+    for review in worst_moves(reviews):
+        table.add_row(
+            str(review.number),
+            ("Black", "White")[review.colour - 1],
+            format_vertex(review.move, size),
+            format_vertex(review.best, size),
+            f"{review.before:.1%}",
+            f"{review.outcome:.1%}",
+            f"{review.loss:.1%}",
+        )
+    Console().print(table)

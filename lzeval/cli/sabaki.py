@@ -1,0 +1,62 @@
+"""`lzeval sabaki`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sabaki(
+    network: Annotated[str, typer.Argument(metavar="NET", help="Weights file, checkpoint, or bundled name.")],
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[OPTIONS...]", help="For `lzeval gtp`: --visits 400 ...")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What Sabaki calls the engine.")] = None,
+    commands: Annotated[
+        list[str] | None,
+        typer.Option("--command", metavar="GTP", help="What Sabaki tells the engine first; may be repeated."),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put it into Sabaki's settings; keeps a copy.")
+    ] = False,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", help="Sabaki's settings file, if it is not in the usual place."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the entry as JSON.")] = False,
+) -> None:
+    """Make a network an engine of Sabaki: print the entry to paste into its list, or write it there.
+
+    Sabaki must not be running when its settings are written: it would write them again. Options for this command
+    go before NET.
+    """
+    from engines.sabaki import add_engine, engine_entry, settings_path
+    from lzeval.core.bundled import network_name, resolve_network
+    from lzeval.core.errors import UserError
+
+    path = resolve_network(network).resolve()
+    command = [sys.executable, "-m", "lzeval", "gtp", str(path), *(options or [])]
+    for line in [*(commands or []), name or ""]:
+        if ";" in line or "\n" in line:
+            raise UserError(f"{line!r}: give one GTP command with each --command, and a name of one line")
+    entry = engine_entry(name or f"lzeval {network_name(path)}", command, commands or [])
+    if as_json:
+        typer.echo(json.dumps(asdict(entry), indent=2, ensure_ascii=False))
+    else:
+        labels = {
+            "Name": entry.name,
+            "Path": entry.path,
+            "Arguments": entry.args,
+            "Initial commands": entry.commands,
+        }
+        typer.echo("\n".join(f"{label + ':':18}{text}".rstrip() for label, text in labels.items()))
+    if write:
+        file = settings or settings_path()
+        copy = add_engine(file, entry)
+        kept = f"; the file before it is {copy}" if copy else ""
+        typer.echo(f"written to {file}{kept}", err=True)

@@ -165,6 +165,36 @@ def test_a_version_2_value_is_blacks(tmp_path: Path) -> None:
 
 
 class TestPrecision:
+    @pytest.fixture(autouse=True)
+    def nothing_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(openvino_backend, "graph_folder", lambda: tmp_path / "graphs")
+
+    def test_a_verdict_is_kept_and_the_network_not_read_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(openvino_backend, "multiplies_bf16", lambda: True)
+        monkeypatch.setattr(load, "compare", lambda *_: (1.0, 0.01))
+        first = plan_evaluator(write(tmp_path / "net.txt"))
+
+        def refuse(*_: object) -> None:
+            raise AssertionError("tried again")
+
+        monkeypatch.setattr(load, "compare", refuse)
+        monkeypatch.setattr("lzeval.net.checkpoint.load_network", refuse)
+        assert plan_evaluator(tmp_path / "net.txt") == first
+        (tmp_path / "net.txt").rename(tmp_path / "other.txt")
+        assert plan_evaluator(tmp_path / "other.txt").info == replace(first.info, network="other")
+        write(tmp_path / "net.txt", seed=2)
+        with pytest.raises(AssertionError, match="tried again"):
+            plan_evaluator(tmp_path / "net.txt")
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", "null"])
+    def test_a_damaged_memo_is_as_good_as_none(self, content: str, tmp_path: Path) -> None:
+        first = plan_evaluator(write(tmp_path / "net.txt"), precision="fp32")
+        for file in (tmp_path / "graphs").glob("*.json"):
+            file.write_text(content)
+        assert plan_evaluator(tmp_path / "net.txt", precision="fp32") == first
+
     def test_without_bf16_arithmetic(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file = write(tmp_path / "net.txt")
         monkeypatch.setattr(openvino_backend, "multiplies_bf16", lambda: False)
@@ -257,7 +287,7 @@ def test_a_graph_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     file = write(tmp_path / "net.txt")
     first = plan_evaluator(file, precision="fp32", device="cpu")
     kept = sorted(path.suffix for path in (tmp_path / "graphs").iterdir())
-    assert kept == [".bin", ".xml"]
+    assert kept == [".bin", ".json", ".xml"]
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("converted again")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from engines.evaluator.base import Evaluator, EvaluatorInfo, Planes
+from engines.evaluator.memo import Memo, file_subject, processor
 from lzeval.core.board import BLACK, WHITE, Game
+from lzeval.core.bundled import network_name, resolve_network
 from lzeval.core.errors import UserError
-
-if TYPE_CHECKING:
-    from lzeval.net.checkpoint import LoadedNetwork
 
 PRECISIONS = ("auto", "fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
@@ -88,28 +88,25 @@ def plan_evaluator(
     `precision` auto means bf16 where the processor multiplies it, fp16 on a GPU, unless the answers stray too
     far from fp32's on some positions; the plan's info says so then. Raises UserError.
     """
-    from lzeval.net.checkpoint import load_network
-
     for name, value, allowed in (("precision", precision, PRECISIONS), ("device", device, DEVICES)):
         if value not in allowed:
             raise UserError(f"{name} {value!r} is not one of {', '.join(allowed)}")
-    loaded = load_network(network)
-    shape = loaded.network.shape
-    if board_size is not None and shape.board_size != board_size:
+    file = resolve_network(network)
+    info, graph = _read(file, convert=not (on_gpu := _use_gpu(device)))
+    if board_size is not None and info.board_size != board_size:
         raise UserError(
-            f"{network}: a network for {shape.board_size}x{shape.board_size} boards cannot play on "
+            f"{network}: a network for {info.board_size}x{info.board_size} boards cannot play on "
             f"{board_size}x{board_size}"
         )
-    info = EvaluatorInfo(
-        loaded.name, loaded.sha256, shape.blocks, shape.filters, shape.board_size, "", "", "fp32"
-    )
-    plan = _on_gpu(network, info) if _use_gpu(device) else _on_cpu(loaded, info)
+    where = "cuda" if on_gpu else "cpu"
+    weights = str(network) if on_gpu else None
+    plan = EvaluatorPlan(info, where, "fp32", BATCH_SIZES[where, "fp32"], graph, weights)
     plan = _with_precision(plan, precision)
     return plan if batch_size is None else plan.with_batch(batch_size)
 
 
 def _use_gpu(device: str) -> bool:
-    if device == "cpu":
+    if device == "cpu" or (device == "auto" and not _has_cuda_driver()):
         return False
     import torch
 
@@ -120,14 +117,36 @@ def _use_gpu(device: str) -> bool:
     return False
 
 
-def _on_cpu(loaded: LoadedNetwork, info: EvaluatorInfo) -> EvaluatorPlan:
-    from engines.evaluator.openvino_backend import convert
+def _has_cuda_driver() -> bool:
+    """Whether it is worth importing torch to ask it for a GPU."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
-    return EvaluatorPlan(info, "cpu", "fp32", BATCH_SIZES["cpu", "fp32"], str(convert(loaded)), None)
 
+def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
+    """A network's description, and its graph for OpenVINO if wanted: as kept from the last time, else made."""
+    from engines.evaluator import openvino_backend as openvino
 
-def _on_gpu(network: str | Path, info: EvaluatorInfo) -> EvaluatorPlan:
-    return EvaluatorPlan(info, "cuda", "fp32", BATCH_SIZES["cuda", "fp32"], None, str(network))
+    memo, subject = Memo(openvino.graph_folder()), file_subject(file)
+    kept = memo.recall(subject)
+    if kept is not None:
+        info = EvaluatorInfo(**kept | {"network": network_name(file)})
+        graph = openvino.graph_file(info.sha256)
+        if not convert or openvino.is_whole(graph):
+            return info, str(graph) if convert else None
+    from lzeval.net.checkpoint import load_network
+
+    loaded = load_network(file)
+    shape = loaded.network.shape
+    info = EvaluatorInfo(
+        loaded.name, loaded.sha256, shape.blocks, shape.filters, shape.board_size, "", "", "fp32"
+    )
+    made = str(openvino.convert(loaded)) if convert else None
+    memo.keep(subject, info.as_dict())
+    return info, made
 
 
 def _with_precision(plan: EvaluatorPlan, wanted: str) -> EvaluatorPlan:
@@ -141,11 +160,27 @@ def _with_precision(plan: EvaluatorPlan, wanted: str) -> EvaluatorPlan:
         if not multiplies_bf16():
             note = "this processor has no bf16 arithmetic" if wanted == "bf16" else ""
             return replace(plan, info=replace(plan.info, note=note))
-    agreement, shift = compare(replace(plan, batch_size=fast.batch_size), fast)
+    agreement, shift = _compared(plan, fast)
     if agreement < LOWEST_AGREEMENT or shift > LARGEST_VALUE_SHIFT:
         note = f"{fast.precision} refused: best move kept in {agreement:.0%}, values {shift:.3f} apart on average"
         return replace(plan, info=replace(plan.info, note=note))
     return fast
+
+
+def _compared(plan: EvaluatorPlan, fast: EvaluatorPlan) -> tuple[float, float]:
+    """As `compare`; on a CPU, what it once said of this network, processor and version of OpenVINO."""
+    if plan.device != "cpu":
+        return compare(replace(plan, batch_size=fast.batch_size), fast)
+    from engines.evaluator import openvino_backend as openvino
+
+    memo = Memo(openvino.graph_folder())
+    subject = f"{fast.precision} {fast.batch_size} {plan.graph} {processor()}"
+    kept = memo.recall(subject)
+    if kept is None:
+        agreement, shift = compare(replace(plan, batch_size=fast.batch_size), fast)
+        kept = {"agreement": agreement, "shift": shift}
+        memo.keep(subject, kept)
+    return kept["agreement"], kept["shift"]
 
 
 def compare(one: EvaluatorPlan, other: EvaluatorPlan) -> tuple[float, float]:

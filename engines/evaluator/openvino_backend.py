@@ -51,6 +51,11 @@ def graph_file(sha256: str, folder: Path | None = None) -> Path:
     return (folder or graph_folder()) / f"{sha256[:32]}-{GRAPH_VERSION}-{version}.xml"
 
 
+def is_whole(graph: Path) -> bool:
+    """Whether a graph and its values are there."""
+    return graph.exists() and graph.with_suffix(".bin").exists()
+
+
 def convert(loaded: LoadedNetwork, folder: Path | None = None) -> Path:
     """Convert a network and keep its graph; returns the file. A graph that is already there is left alone."""
     import torch
@@ -58,7 +63,7 @@ def convert(loaded: LoadedNetwork, folder: Path | None = None) -> Path:
     from engines.evaluator.graph import InferenceGraph
 
     file = graph_file(loaded.sha256, folder)
-    if file.exists() and file.with_suffix(".bin").exists():
+    if is_whole(file):
         return file
     size = loaded.network.shape.board_size
     example = torch.zeros(2, 18, size, size)

@@ -115,7 +115,6 @@ class NetworkPlayer:
 
     def clear(self) -> None:
         self._game.clear()
-        self._clock.reset()
         self._explanation = ""
         self._random = np.random.default_rng(self._options.seed)
         self._searcher.forget(TREE)
@@ -334,6 +333,9 @@ class NetworkPlayer:
 
     def set_time_settings(self, settings: TimeSettings) -> None:
         self._clock.set(settings)
+
+    def restart_clocks(self) -> None:
+        self._clock.reset()
 
     def set_time_left(self, colour: Colour, left: TimeLeft) -> None:
         self._clock.show(colour, left)

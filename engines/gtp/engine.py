@@ -218,6 +218,9 @@ class Engine(Protocol):
     def set_time_settings(self, settings: TimeSettings) -> None:
         """The clock of the games to come and of this one."""
 
+    def restart_clocks(self) -> None:
+        """Both clocks show what they show at the start of a game."""
+
     def set_time_left(self, colour: Colour, left: TimeLeft) -> None:
         """What the controller's clock says, which is right."""
 

@@ -104,7 +104,10 @@ class GtpServer:
         answer = self.answer(command)
         if isinstance(answer, Answer):
             self._write(format_answer(answer))
-            return
+        else:
+            self._stream(command, answer)
+
+    def _stream(self, command: Command, answer: Streaming) -> None:
         self._write(f"={command.id or ''}\n")
         try:
             answer.run(lambda line: self._write(format_line(line)))

@@ -53,10 +53,12 @@ class Session:
 
     def set_size(self, size: int) -> None:
         self.engine.set_board_size(size)
+        self.engine.restart_clocks()
         self._forget()
 
     def clear(self) -> None:
         self.engine.clear()
+        self.engine.restart_clocks()
         self._forget()
 
     def _forget(self) -> None:
@@ -116,12 +118,7 @@ class Session:
         points = [point for _, point in stones]
         if len(set(points)) < len(points) or pass_index(self.size) in points:
             raise IllegalMoveError("occupied")
-        before = self.position
-        try:
-            self._replay(Position(self.size, None, list(stones)))
-        except LzevalError:
-            self._replay(before)
-            raise
+        self._start_from(Position(self.size, None, list(stones)))
 
     def undo(self) -> None:
         if not self.moves:
@@ -164,15 +161,21 @@ class Session:
 
     def load(self, path: Path, before_move: int | None) -> None:
         """The position of a record, before its move `before_move`; on any failure everything is as it was."""
+        self._start_from(read_sgf(path, before_move))
+
+    def _start_from(self, position: Position) -> None:
+        """A new game from there; on any failure everything is as it was."""
         before = self.position
         try:
-            self._replay(read_sgf(path, before_move))
+            self._replay(position)
         except LzevalError:
             self._replay(before)
             raise
+        self.engine.restart_clocks()
 
     def _replay(self, position: Position) -> None:
-        self.set_size(position.size)
+        self.engine.set_board_size(position.size)
+        self._forget()
         if position.komi is not None:
             self.engine.komi = position.komi
         if position.handicap and len(position.handicap) >= FEWEST:

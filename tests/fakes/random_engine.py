@@ -169,6 +169,9 @@ class RandomEngine:
     def set_time_settings(self, settings: TimeSettings) -> None:
         self.time_settings = settings
 
+    def restart_clocks(self) -> None:
+        self.time_left.clear()
+
     def set_time_left(self, colour: Colour, left: TimeLeft) -> None:
         self.time_left[colour] = left
 

@@ -10,7 +10,7 @@ PYTHON   ?= python3
 VENV     ?= .venv
 ARGS     ?=
 PIP_ARGS ?=
-BENCH    ?= match_vs_leelaz search_overhead packing loading training_step memory
+BENCH    ?= match_vs_leelaz engine_vs_leelaz search_overhead packing loading training_step memory
 
 BIN     := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt

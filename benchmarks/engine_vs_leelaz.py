@@ -9,7 +9,6 @@ analyse until its tree holds so many nodes, and tells the memory it has taken by
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import subprocess
 import sys
@@ -28,8 +27,8 @@ from tournaments.openings import Opening, load_book
 
 SIZE = 19
 PATIENT = Deadlines(start_s=600, new_game_s=600, move_s=600, command_s=600, quit_s=10)
-MEBIBYTE = 1024
-"""In the units of /proc/PID/status."""
+INTERVAL_S, REPORTS, STOPS = 0.2, 5, 8
+KIBIBYTES = 1024
 
 
 def our_command(network: str, visits: int, threads: int) -> list[str]:
@@ -65,26 +64,71 @@ def search_seconds(client: GtpClient, opening: Opening) -> float:
     return time.perf_counter() - started
 
 
-def analysis_memory(network: str, nodes: int) -> float:
-    """MiB that our engine has taken when an analysis has visited the root `nodes` times."""
-    command = [*our_command(network, 1, 1), "--analysis-visits", str(nodes)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("lz-analyze 50\n")
-        process.stdin.flush()
-        for line in process.stdout:
-            words = line.split()
-            visits = sum(int(words[at + 1]) for at, word in enumerate(words) if word == "visits")
-            if visits >= nodes - 1:
-                break
-        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write("\nquit\n")
-        process.stdin.close()
-        process.stdout.read()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(peak.split()[1]) / MEBIBYTE
+class AnalysingEngine:
+    """Our engine as a GUI drives it that shows an analysis."""
+
+    def __init__(self, network: str, visits: int | None = None) -> None:
+        limit = [] if visits is None else ["--analysis-visits", str(visits)]
+        self._process = subprocess.Popen(
+            [*our_command(network, 1, 1), *limit], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def send(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().rstrip("\n")
+
+    def report(self) -> str:
+        """The next line that says something of a move."""
+        while not (line := self.line()).startswith("info"):
+            pass
+        return line
+
+    def peak_mib(self) -> float:
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) / KIBIBYTES
+
+    def close(self) -> None:
+        self._process.communicate("\nquit\n")
+
+
+def analysis_facts(network: str, nodes: int | None) -> dict[str, object]:
+    engine = AnalysingEngine(network)
+    stops, gaps = [], []
+    for _ in range(STOPS):
+        engine.send(f"lz-analyze {INTERVAL_S * 100:g}")
+        engine.report()
+        before = time.perf_counter()
+        for _ in range(REPORTS):
+            engine.report()
+            gaps.append(time.perf_counter() - before)
+            before += gaps[-1]
+        time.sleep(INTERVAL_S / 3)
+        before = time.perf_counter()
+        engine.send("")
+        while engine.line():
+            pass
+        stops.append(time.perf_counter() - before)
+    engine.close()
+    facts: dict[str, object] = {
+        f"seconds between reports wanted every {INTERVAL_S} s": statistics.mean(gaps),
+        "largest distance from it, percent": 100 * max(abs(gap - INTERVAL_S) for gap in gaps) / INTERVAL_S,
+        "milliseconds from a line to the end of an analysis, median": 1000 * statistics.median(stops),
+        "at most": 1000 * max(stops),
+    }
+    if nodes is not None:
+        engine = AnalysingEngine(network, nodes)
+        engine.send("lz-analyze 50")
+        while sum(int(part.split()[0]) for part in engine.report().split(" visits ")[1:]) < nodes - 1:
+            pass
+        facts[f"MiB after {nodes:,} visits"] = engine.peak_mib()
+        engine.close()
+    return facts
 
 
 def main(
@@ -92,7 +136,9 @@ def main(
     visits: Annotated[int, typer.Option(min=2)] = 1600,
     threads: Annotated[int | None, typer.Option(min=1, help="All cores if not given.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Positions; how often the two take turns.")] = 3,
-    nodes: Annotated[int | None, typer.Option(help="Measure our memory at so many nodes, on Linux.")] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Measure our memory after so many visits, on Linux.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare our engine with leelaz, one search at a time."""
@@ -125,8 +171,7 @@ def main(
         "threads": threads,
         "times as many playouts/s": ratio,
     }
-    if nodes is not None:
-        facts[f"MiB at {nodes:,} nodes"] = analysis_memory(network, nodes)
+    facts |= analysis_facts(network, nodes)
     present(rows, facts, as_json=as_json)
 
 

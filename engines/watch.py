@@ -43,17 +43,20 @@ class Watch:
         self._stop = stop
         self._patience = patience
         self._report = report
-        self._started = time.monotonic()
+        self._started = self._last_call = time.monotonic()
         self._visits_before = searcher.visits(tree)
         self._next_report = self._started + (report.interval_s if report is not None else 0.0)
         self._next_look = self._started + LOOK_EVERY_S
 
     def __call__(self) -> bool:
         now = time.monotonic()
-        if self._report is not None and now >= self._next_report:
+        batch_s, self._last_call = now - self._last_call, now
+        if (
+            self._report is not None and now + batch_s / 2 >= self._next_report
+        ):  # nearer than after the next batch
             self._report.send()
             self.has_reported = True
-            while self._next_report <= now:
+            while self._next_report <= now + batch_s / 2:
                 self._next_report += self._report.interval_s
         if self._stop():
             return True

@@ -209,8 +209,14 @@ def pack_with_progress(
     console = Console(stderr=True)
     columns = TextColumn("[bold]packing[/] {task.fields[names]}"), BarColumn(), TimeRemainingColumn()
     with Progress(*columns, TextColumn("{task.fields[count]:,} positions"), console=console) as bar:
-        task = bar.add_task("", total=None, names=names, count=0)
-        report = pack(sources, folder, size, lambda _, count: bar.update(task, count=count), selection)
+        task = bar.add_task("", total=1.0, names=names, count=0)
+        report = pack(
+            sources,
+            folder,
+            size,
+            lambda share, count: bar.update(task, completed=share, count=count),
+            selection,
+        )
     skipped = "".join(f"; skipped {count} for {reason}" for reason, count in report.skipped.most_common())
     held = f", {report.holdout_positions:,} of them held out" if report.holdout_games else ""
     console.print(f"packed {report.positions:,} positions of {report.games:,} games{held}{skipped}")

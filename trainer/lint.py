@@ -69,7 +69,7 @@ def check_records(
         _check_packed(folder, findings, keys)
     if not records:
         return findings
-    for _, unit, made in packed_units(record_files(records), size, selection or Selection()):
+    for _, share, unit, made in packed_units(record_files(records), size, selection or Selection()):
         report_unit(findings.report, unit, made)
         for rows, learn, (komi, handicap, winner, *ranks, key) in zip(
             made.rows, made.learn, made.games, strict=True
@@ -79,7 +79,7 @@ def check_records(
             findings.report.count(unit.source, "positions", taken)
             _add(findings, keys, len(rows), taken, komi, handicap, winner, ranks, key)
         if progress is not None:
-            progress(unit.bytes_read, findings.report.positions)
+            progress(share, findings.report.positions)
     return findings
 
 

@@ -48,8 +48,8 @@ JOURNAL = "journal.json"
 SECONDS_A_NOTE = 5.0
 """Between entries of the journal: so much work may have to be done again."""
 
-Progress = Callable[[int, int], None]
-"""Told after each unit: bytes of the files read so far, positions so far."""
+Progress = Callable[[float, int], None]
+"""Told after each unit: the share of the files that has been read, 0 to 1, and positions so far."""
 
 
 @dataclass
@@ -196,12 +196,14 @@ def pack(
     partial = out.with_name(out.name + ".partial")
     journal = Journal.take_up(partial, _signature(files, size, selection), selection.holdout > 0)
     try:
-        for number, unit, made in packed_units(files, size, selection, first=journal.units, threads=threads):
+        for number, share, unit, made in packed_units(
+            files, size, selection, first=journal.units, threads=threads
+        ):
             _take(unit, made, journal, selection)
             journal.units = number + 1
             journal.note_now_and_then()
             if progress is not None:
-                progress(unit.bytes_read, journal.report.positions)
+                progress(share, journal.report.positions)
         for part in journal.parts.values():
             part.flush()
     except OSError as exc:

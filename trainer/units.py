@@ -46,8 +46,8 @@ class Unit:
     """What was wrong with the file."""
     first: bool = True
     """Whether the source begins with this unit."""
-    bytes_read: int = 0
-    """Of all files' uncompressed content, up to the unit's end."""
+    share: float = 1.0
+    """How much of its source has been read at the unit's end."""
 
 
 @dataclass
@@ -70,15 +70,14 @@ class Packed:
 
 def units_of(sources: Iterator[Source]) -> Iterator[Unit]:
     """Cut every source into units."""
-    done = 0
     for source in sources:
         kind = chunk_kind(source.content) or "sgf"
         text = np.frombuffer(source.content, np.uint8)
         start, first = 0, True
         while first or start < len(text):
             end = len(text) if kind != "sgf" else int(end_of_games(text, start, start + UNIT_BYTES))
-            done += end - start
-            yield Unit(source.name, kind, text[start:end], source.problem if first else "", first, done)
+            share = end / max(1, len(text))
+            yield Unit(source.name, kind, text[start:end], source.problem if first else "", first, share)
             start, first = end, False
 
 
@@ -161,21 +160,38 @@ def _cut(packed: PackedChunk, first: int, last: int, start: int) -> Soft:
 
 def packed_units(
     files: Sequence[Path], size: int, selection: Selection, *, first: int = 0, threads: int | None = None
-) -> Iterator[tuple[int, Unit, Packed]]:
-    """Every unit of `files` from number `first` on with what was made of it, in order, on `threads` (all cores)."""
+) -> Iterator[tuple[int, float, Unit, Packed]]:
+    """Every unit of `files` from number `first` on, in order, packed on `threads` (all cores).
+
+    Its number, how much of the files has been read at its end (0 to 1), itself, and what was made of it.
+    """
     threads = threads or os.cpu_count() or 1
-    waiting: deque[tuple[int, Unit, Future[Packed]]] = deque()
+    waiting: deque[tuple[int, float, Unit, Future[Packed]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for number, unit in enumerate(units_of(read_sources(files))):
+            for number, (share, unit) in enumerate(_units_with_shares(files)):
                 if number >= first:
-                    waiting.append((number, unit, pool.submit(pack_unit, unit, size, selection)))
+                    waiting.append((number, share, unit, pool.submit(pack_unit, unit, size, selection)))
                 if len(waiting) >= 2 * threads:
-                    number, unit, future = waiting.popleft()
-                    yield number, unit, future.result()
+                    yield _finished(waiting.popleft())
             while waiting:
-                number, unit, future = waiting.popleft()
-                yield number, unit, future.result()
+                yield _finished(waiting.popleft())
         finally:
-            for _, _, future in waiting:
+            for *_, future in waiting:
                 future.cancel()
+
+
+def _finished(waiting: tuple[int, float, Unit, Future[Packed]]) -> tuple[int, float, Unit, Packed]:
+    number, share, unit, future = waiting
+    return number, share, unit, future.result()
+
+
+def _units_with_shares(files: Sequence[Path]) -> Iterator[tuple[float, Unit]]:
+    """All units, each with the share of the files' bytes that has been read; an archive counts when it is over."""
+    sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
+    before, total = 0, max(1, sum(sizes))
+    for file, size in zip(files, sizes, strict=True):
+        for unit in units_of(read_sources([file])):
+            share = unit.share if unit.source == str(file) else 0.0
+            yield (before + share * size) / total, unit
+        before += size

@@ -6,21 +6,17 @@ one thread, between two batches.
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import queue
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import BinaryIO
 
 from engines.analysis_engine import AnalysisEngine, Answer, Writer
 from engines.gtp.error_stream import ErrorStream
-
-STDIN, STDOUT, STDERR = 0, 1, 2
+from engines.gtp.stdio import protocol_streams
 
 
 def serve(
@@ -79,29 +75,5 @@ def serve_stdio(make_engine: Callable[[Writer], AnalysisEngine]) -> None:
 
     From here on standard output is the protocol's alone: what anything else prints goes to standard error.
     """
-    with suppress(BrokenPipeError), closing(_standard_output()) as target:
-        serve(make_engine, _standard_input(), target, _standard_error())
-
-
-def _standard_input() -> BinaryIO:
-    """A stream for the reading thread alone: the interpreter cannot end while a thread reads from its own one."""
-    try:
-        return open(os.dup(STDIN), "rb")  # noqa: PTH123  (a descriptor, not a path)
-    except OSError:
-        return io.BytesIO()
-
-
-def _standard_output() -> BinaryIO:
-    """The former standard output, in whose place there is standard error now, or nothing."""
-    target = open(os.dup(STDOUT), "wb")  # noqa: PTH123, SIM115  (who asks closes it)
-    try:
-        os.dup2(STDERR, STDOUT)
-    except OSError:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, STDOUT)
-        os.close(nothing)
-    return target
-
-
-def _standard_error() -> ErrorStream:
-    return ErrorStream(io.FileIO(STDERR, "w", closefd=False) if sys.stderr is not None else None)
+    with suppress(BrokenPipeError), protocol_streams() as (source, target, log):
+        serve(make_engine, source, target, log)

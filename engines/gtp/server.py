@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import BinaryIO
 
 from engines.gtp.commands import COMMANDS
@@ -18,10 +14,9 @@ from engines.gtp.error_stream import ErrorStream
 from engines.gtp.inbox import Inbox
 from engines.gtp.protocol import Answer, Command, format_answer, format_line, parse_command
 from engines.gtp.session import Session
+from engines.gtp.stdio import protocol_streams
 from engines.gtp.table import CommandTable, Streaming
 from lzeval.core.errors import IllegalMoveError, LzevalError
-
-STDIN, STDOUT, STDERR = 0, 1, 2
 
 
 class GtpServer:
@@ -148,31 +143,7 @@ def serve_stdio(make_engine: Callable[[], Engine], *, name: str, version: str, p
 
     From here on standard output is the protocol's alone: what anything else prints goes to standard error.
     """
-    with _protocol_streams() as (input_stream, output_stream, log):
+    with protocol_streams() as (input_stream, output_stream, log):
         GtpServer(
             make_engine, input_stream, output_stream, log, name=name, version=version, ponder=ponder
         ).serve()
-
-
-@contextmanager
-def _protocol_streams() -> Iterator[tuple[BinaryIO, BinaryIO, ErrorStream]]:
-    """Standard input, the former standard output, standard error; the parent may have closed any of them."""
-    # not sys.stdin's own buffer: Python would wait at its end for the thread that reads it
-    input_stream = open(STDIN, "rb", closefd=False) if sys.stdin else io.BytesIO()  # noqa: SIM115
-    has_stderr = sys.stderr is not None
-    with open(os.dup(STDOUT), "wb") as output_stream:  # noqa: PTH123  (a descriptor, not a path)
-        elsewhere = os.dup(STDERR) if has_stderr else os.open(os.devnull, os.O_WRONLY)
-        os.dup2(elsewhere, STDOUT)
-        os.close(elsewhere)
-        log = ErrorStream(io.FileIO(STDERR, "w", closefd=False) if has_stderr else None)
-        try:
-            yield input_stream, output_stream, log
-        finally:
-            _close_quietly(output_stream)
-
-
-def _close_quietly(stream: BinaryIO) -> None:
-    try:
-        stream.close()
-    except OSError:
-        return  # nobody reads what was still to be said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.gtp.analysis import Format, kata_line, leela_line, parse_request
+from engines.gtp.analysis import Format, Request, kata_line, leela_line, parse_request
 from engines.gtp.commands.reading import colour, move_text, read, symmetry
 from engines.gtp.commands.registry import INSIGHT
 from engines.gtp.engine import Reports
@@ -77,29 +77,27 @@ def _kata_genmove_analyze(session: Session, args: Arguments) -> Streaming:
 
 
 def _analyse(session: Session, args: Arguments, line: Format) -> Streaming:
-    size = session.size
-    request = parse_request(args, session.to_move, size)
+    request = parse_request(args, session.to_move, session.size)
 
     def run(say: Say) -> None:
-        reports = Reports(
-            lambda found: say(line(found, size, request)), request.interval_s, request.fewest_moves
-        )
+        reports = _reports(request, line, session.size, say)
         session.engine.analyse(request.colour, session.input_waiting, reports, request.restrictions)
 
     return Streaming(run)
 
 
 def _genmove_analyse(session: Session, args: Arguments, line: Format) -> Streaming:
-    size = session.size
-    request = parse_request(args, session.to_move, size)
+    request = parse_request(args, session.to_move, session.size)
 
     def run(say: Say) -> None:
-        reports = Reports(
-            lambda found: say(line(found, size, request)), request.interval_s, request.fewest_moves
-        )
-        say(f"play {move_text(session.genmove(request.colour, reports), size)}")
+        move = session.genmove(request.colour, _reports(request, line, session.size, say))
+        say(f"play {move_text(move, session.size)}")
 
     return Streaming(run)
+
+
+def _reports(request: Request, line: Format, size: int, say: Say) -> Reports:
+    return Reports(lambda found: say(line(found, size, request)), request.interval_s, request.fewest_moves)
 
 
 @INSIGHT("gogui-analyze_commands", "", "What GoGui offers in its Analyze menu.")

@@ -19,15 +19,6 @@ INVADED = """
 . . . # o . . . .
 """
 """One stone of each colour in the other's area."""
-SEKI = """
-. # # o o . .
-# # o # . o .
-o o o # # o o
-. . o # o o .
-. . o # o . .
-. . o # # o .
-. . o o # o .
-"""
 
 
 def position(picture: str) -> Game:

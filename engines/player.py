@@ -86,6 +86,7 @@ class NetworkPlayer:
         self._game = Game(self._size)
         self._clock = Clock(options.lag_s)
         self._explanation = ""
+        self._last_analysis: Analysis | None = None
         self.clear()
 
     @property
@@ -131,6 +132,7 @@ class NetworkPlayer:
         self._game.undo()
 
     def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:
+        self._last_analysis = None
         in_book = self._opening_move()
         if in_book is not None:
             self._explanation = "opening"
@@ -146,6 +148,7 @@ class NetworkPlayer:
         seconds = time.monotonic() - started
         self._clock.spend(colour, seconds)
         self._explanation = self._explain(moves, chosen, seconds)
+        self._last_analysis = self.analysis(colour)
         return RESIGN if chosen.move == choice.RESIGN else chosen.move
 
     def _opening_move(self) -> int | None:
@@ -193,6 +196,9 @@ class NetworkPlayer:
         except BaseException:
             self._searcher.forget(TREE)  # a node in it waits for an answer that will not come
             raise
+
+    def last_analysis(self) -> Analysis | None:
+        return self._last_analysis
 
     def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:
         dead = set(self.dead_stones())

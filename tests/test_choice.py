@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
-from engines.search.choice import RESIGN, Habits, RootMove, choose, lower_bound, ranked, t_quantile
+from engines.search import choice
+from engines.search.choice import RESIGN, Choice, Habits, RootMove, choose, lower_bound, ranked, t_quantile
 from lzeval.core.board import BLACK, WHITE, Game
 from lzeval.core.points import parse_vertex
 from tests.test_search import from_diagram, games_with_superko, random_game
@@ -192,3 +194,22 @@ class TestResigning:
         game = random_game(9, 30, 5, passing=0)
         passing = RootMove(81, 50, 0.01, 0.0, 1.0)
         assert choose([passing], 51, game, BLACK, Habits(dumb_pass=True)).move == 81
+
+
+@pytest.mark.parametrize(("temperature", "share"), [(0.01, 1.0), (1.0, 0.75), (100.0, 0.5)])
+def test_draws_follow_the_visits(temperature: float, share: float) -> None:
+    moves = [RootMove(0, 10, 0.5, 0.4, 0.5), RootMove(1, 30, 0.5, 0.4, 0.5), RootMove(2, 0, 0.5, 0.4, 0.5)]
+    best, random = Choice(0, 0.5, 41), np.random.default_rng(1)
+    drawn = [choice.drawn(moves, best, Game(9), BLACK, temperature, random).move for _ in range(2000)]
+    assert set(drawn) <= {0, 1}
+    assert drawn.count(1) / len(drawn) == pytest.approx(share, abs=0.04)
+
+
+def test_cleaning_up_plays_beside_dead_stones_and_passes_when_none_is_left() -> None:
+    game = Game(9)
+    moves = [RootMove(move, 5 - move, 0.5, 0.4, 0.1) for move in range(5)] + [RootMove(81, 50, 0.9, 0.8, 0.5)]
+    assert choice.removing(moves, [], game, BLACK) == 81
+    game.play(BLACK, 40)
+    game.play(WHITE, 12)
+    assert choice.removing(moves, [12], game, BLACK) == 3, "the only one of them beside the stone"
+    assert choice.removing(moves, [75], game, BLACK) == 0, "none is: the best that fills no eye"

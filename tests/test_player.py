@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import io
+import json
+import re
+import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,3 +189,87 @@ def test_a_failure_costs_one_move() -> None:
     said = talk(player, "genmove b", "genmove b")
     assert said[0].startswith("? internal error")
     assert parse_vertex(said[1], SIZE) >= 0
+
+
+def test_what_a_search_found_is_told_as_leela_zero_tells_it() -> None:
+    player, errors, output = fresh(), io.BytesIO(), io.BytesIO()
+    commands = io.BytesIO(b"genmove b\ngenmove w\n")
+    GtpServer(
+        lambda: player, commands, output, ErrorStream(errors), name="x", version="1", tell_searches=True
+    ).serve()
+    told = errors.getvalue().decode().splitlines()
+    line = re.compile(r" *[A-J]\d -> +\d+ \(V: +[\d.]+%\) \(LCB: +[\d.]+%\) \(N: +[\d.]+%\) PV: [A-J]\d.*")
+    assert [text for text in told if not line.fullmatch(text)] == ["40 visits", "40 visits"]
+    moves = re.findall(r"= (\w+)", output.getvalue().decode())
+    assert told[0].split()[0] == moves[0]
+
+
+def test_analysis_over_gtp_is_the_search() -> None:
+    said = talk(fresh(PlayerOptions(Limits(40), analysis_visits=200)), "lz-genmove_analyze b 1 minmoves 5")[0]
+    *reports, played = said.strip().split("\n")
+    assert played == f"play {reports[-1].split()[2]}"
+    visits = [int(words.split()[0]) for words in reports[-1].split(" visits ")[1:]]
+    assert len(visits) >= 5
+    assert sum(visits) == 39
+
+
+def test_an_analysis_looks_at_the_allowed_moves_alone() -> None:
+    player = fresh()
+    said = talk(player, "play b E5", "lz-analyze w 1 allow w C3,G7 5", "genmove w")
+    moves = {part.split()[0] for part in said[1].split("info move ")[1:]}
+    assert moves <= {"C3", "G7"}
+    assert moves
+    assert said[2] not in {"C3", "G7"}, "the tree forgets the restriction"
+
+
+def test_draws_and_noise_come_from_the_seed() -> None:
+    def game(**options: Any) -> list[str]:
+        return talk(
+            fresh(PlayerOptions(Limits(60), Habits(0.0), **options)), *["genmove b", "genmove w"] * 3
+        )[:-1]
+
+    plain = game(seed=3)
+    assert game(seed=3, random_moves=6) == game(seed=3, random_moves=6) != plain
+    assert game(seed=3, noise=True) == game(seed=3, noise=True) != plain
+
+
+def test_a_clock_limits_the_search_and_runs() -> None:
+    class Slow(HashEvaluator):
+        def evaluate(self, planes: Planes) -> Answer:
+            time.sleep(0.002)
+            return super().evaluate(planes)
+
+    player = NetworkPlayer(Slow(SIZE), PlayerOptions(Limits(1), lag_s=0.0, stop_when_decided=False))
+    began = time.monotonic()
+    talk(player, "time_settings 0 1 1", "genmove b")
+    assert 0.9 < time.monotonic() - began < 10
+    assert player.last_analysis() is not None
+    began = time.monotonic()
+    talk(player, "time_left b 0 1", "genmove b", "time_left w 0 1", "genmove w")
+    assert time.monotonic() - began < 0.9
+
+
+def test_simple_ko_allows_what_superko_forbids() -> None:
+    """A position that comes about again after six plies, with a pass in them: no retake, but superko."""
+    player = fresh()
+    send_two = "gogui-setup b B1 b A2 b B3 b C2 w C1 w D2 w C3"
+    said = talk(
+        player, send_two, "kata-set-rules aga", "kata-get-rules", "kata-set-rules chinese", "kata-get-rules"
+    )
+    assert [json.loads(text)["ko"] for text in (said[2], said[4])] == ["POSITIONAL", "SIMPLE"]
+    assert not player.superko
+
+
+def test_dead_stones_are_taken_off_the_score() -> None:
+    class Judging(NetworkPlayer):
+        def dead_stones(self) -> list[int]:
+            return [parse_vertex("B5", SIZE)]
+
+    player = Judging(HashEvaluator(SIZE), OPTIONS)
+    wall = " ".join(f"b E{row} w F{row}" for row in range(1, 10))
+    asked = [f"final_status_list {status}" for status in ("dead", "alive", "seki")]
+    said = talk(player, f"gogui-setup {wall} w B5", "final_score", *asked)
+    assert said[1:3] == ["B+1.5", "B5"]
+    assert len(said[3].split("\n")) == 2
+    assert said[4] == ""
+    assert sum(cell != EMPTY for cell in player.stones()) == 19, "the game itself keeps them"

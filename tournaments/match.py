@@ -334,7 +334,7 @@ def _write_ctl(match: Match) -> None:
     for code, name in zip(match.codes, (options.player_a, options.player_b), strict=True):
         file = resolve_network(name)
         network = name if not Path(name).exists() else str(file.resolve())
-        command = [*_lzeval_command(), "gtp", network, "--batch", "1", "--resign", f"{options.resign:g}"]
+        command = [*_lzeval_command(), "gtp", network, "--quiet", "--batch", "1", "--resign", f"{options.resign:g}"]
         if options.visits is not None:
             command += ["--visits", str(options.visits)]
         if options.playouts is not None:

@@ -24,6 +24,7 @@ SWITCHES = frozenset(
 )
 """KataGo's, each followed by true or false. All but `rootInfo` ask for what a Leela network does not know."""
 SHORTEST_S, USUAL_S, LONGEST_S = 0.01, 1.0, 1e6
+MOST_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,16 @@ def kata_line(found: Analysis, size: int, request: Request) -> str:
     if request.root_info:
         infos.append(f"rootInfo visits {found.visits} winrate {found.winrate:.6g}")
     return " ".join(infos)
+
+
+def summary(found: Analysis, size: int) -> str:
+    """The moves of a search a line each, as Leela Zero tells them on standard error, where some clients read them."""
+    lines = [
+        f"{format_vertex(move.move, size):>4} -> {move.visits:7d} (V: {move.winrate:6.2%}) (LCB: {move.lcb:6.2%}) "
+        f"(N: {move.prior:6.2%}) PV: {' '.join(format_vertex(index, size) for index in move.line)}\n"
+        for move in found.moves[:MOST_TOLD]
+    ]
+    return "".join([*lines, f"{found.visits} visits\n"])
 
 
 def _infos(found: Analysis, size: int, request: Request, chance: Callable[[float], str]) -> list[str]:

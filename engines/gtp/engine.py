@@ -177,6 +177,9 @@ class Engine(Protocol):
     def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:
         """Choose, but do not play; who asks plays it if it is wanted. Stopped, it answers with the best so far."""
 
+    def last_analysis(self) -> Analysis | None:
+        """What the search behind the last `genmove` found; None where there was none."""
+
     def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:
         """As `genmove`, but neither resign nor pass while the opponent has dead stones on the board."""
 

@@ -38,6 +38,7 @@ class GtpServer:
         version: str,
         commands: CommandTable = COMMANDS,
         ponder: bool = False,
+        tell_searches: bool = False,
     ) -> None:
         self._input = input_stream
         self._output = output_stream
@@ -46,6 +47,7 @@ class GtpServer:
         self._ponders = ponder
         self._loaded: Future[Engine] = Future()
         self._session = Session(self._loaded.result, name, version, log)
+        self._session.tells_searches = tell_searches
         threading.Thread(target=self._load, args=(make_engine,), name="gtp-load", daemon=True).start()
 
     def _load(self, make_engine: Callable[[], Engine]) -> None:
@@ -138,12 +140,26 @@ class GtpServer:
         return self._loaded.done() and self._loaded.exception() is error
 
 
-def serve_stdio(make_engine: Callable[[], Engine], *, name: str, version: str, ponder: bool = False) -> None:
+def serve_stdio(
+    make_engine: Callable[[], Engine],
+    *,
+    name: str,
+    version: str,
+    ponder: bool = False,
+    tell_searches: bool = False,
+) -> None:
     """Serve over this process's standard streams.
 
     From here on standard output is the protocol's alone: what anything else prints goes to standard error.
     """
     with protocol_streams() as (input_stream, output_stream, log):
         GtpServer(
-            make_engine, input_stream, output_stream, log, name=name, version=version, ponder=ponder
+            make_engine,
+            input_stream,
+            output_stream,
+            log,
+            name=name,
+            version=version,
+            ponder=ponder,
+            tell_searches=tell_searches,
         ).serve()

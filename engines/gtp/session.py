@@ -38,6 +38,8 @@ class Session:
         """Whether the controller has sent anything since."""
         self.may_ponder = False
         """Whether the opponent is to answer a move of the engine's."""
+        self.tells_searches = False
+        """Whether what was found goes to the error stream after each move."""
 
     @property
     def engine(self) -> Engine:

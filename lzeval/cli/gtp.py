@@ -77,6 +77,12 @@ def gtp(
             "--full-time", help="Use all the time even when the move is decided.", rich_help_panel=TIME
         ),
     ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", help="Do not tell on standard error what a search found.", rich_help_panel=CLIENT
+        ),
+    ] = False,
     openings: Annotated[
         str | None, typer.Option(help="Under gomill: begin each pair of games with an opening of this book.")
     ] = None,
@@ -134,4 +140,10 @@ def gtp(
         lanes = [Lane(plan.build(), wide.build() if wide is not None else None) for _ in range(threads)]
         return NetworkPlayer(lanes[0].single, options, lanes)
 
-    serve_stdio(make_engine, name=called, version=version_string or __version__, ponder=ponder)
+    serve_stdio(
+        make_engine,
+        name=called,
+        version=version_string or __version__,
+        ponder=ponder,
+        tell_searches=not quiet,
+    )

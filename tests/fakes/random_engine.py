@@ -91,6 +91,9 @@ class RandomEngine:
             reports.send(self._analysis(colour))
         return self._draw(colour)
 
+    def last_analysis(self) -> Analysis | None:
+        return None
+
     def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:  # noqa: ARG002
         return self._draw(colour)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engines.gtp.analysis import summary
 from engines.gtp.commands.reading import colour, move_text, read, vertex, whole_number
 from engines.gtp.commands.registry import PLAY
 from engines.gtp.session import Failure, Session
@@ -16,7 +17,11 @@ def _play(session: Session, args: Arguments) -> str:
 
 @PLAY("genmove", "COLOUR", "Choose a move, `pass` or `resign`, and play it.")
 def _genmove(session: Session, args: Arguments) -> str:
-    return move_text(session.genmove(colour(args[0])), session.size)
+    move = session.genmove(colour(args[0]))
+    found = session.engine.last_analysis() if session.tells_searches else None
+    if found is not None:
+        session.log.write(summary(found, session.size))
+    return move_text(move, session.size)
 
 
 @PLAY("reg_genmove", "COLOUR", "Choose a move without playing it.")

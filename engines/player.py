@@ -86,7 +86,8 @@ class NetworkPlayer:
         self._game = Game(self._size)
         self._clock = Clock(options.lag_s)
         self._explanation = ""
-        self._last_analysis: Analysis | None = None
+        self._searched_for: Colour | None = None
+        """Who was to move in the last search for a move, while its tree is as it was then."""
         self.clear()
 
     @property
@@ -117,6 +118,7 @@ class NetworkPlayer:
     def clear(self) -> None:
         self._game.clear()
         self._explanation = ""
+        self._searched_for = None
         self._random = np.random.default_rng(self._options.seed)
         self._searcher.forget(TREE)
         self._searcher.seed(TREE, self._options.seed)
@@ -132,7 +134,7 @@ class NetworkPlayer:
         self._game.undo()
 
     def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:
-        self._last_analysis = None
+        self._searched_for = None
         in_book = self._opening_move()
         if in_book is not None:
             self._explanation = "opening"
@@ -148,7 +150,7 @@ class NetworkPlayer:
         seconds = time.monotonic() - started
         self._clock.spend(colour, seconds)
         self._explanation = self._explain(moves, chosen, seconds)
-        self._last_analysis = self.analysis(colour)
+        self._searched_for = colour
         return RESIGN if chosen.move == choice.RESIGN else chosen.move
 
     def _opening_move(self) -> int | None:
@@ -191,6 +193,7 @@ class NetworkPlayer:
             self._searcher.mix_root(TREE, noise, NOISE_SHARE)
 
     def _grow(self, limit: int | None, watch: Stop, *, impatient: bool) -> None:
+        self._searched_for = None
         try:
             self._growth.run(limit, watch, impatient=impatient)
         except BaseException:
@@ -198,7 +201,7 @@ class NetworkPlayer:
             raise
 
     def last_analysis(self) -> Analysis | None:
-        return self._last_analysis
+        return self.analysis(self._searched_for) if self._searched_for is not None else None
 
     def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:
         dead = set(self.dead_stones())
@@ -309,6 +312,7 @@ class NetworkPlayer:
 
     def _raw(self, symmetries: Sequence[int]) -> tuple[Sequence[float], float]:
         """Policy and the mover's value of the position, averaged over symmetries; the search tree is forgotten."""
+        self._searched_for = None
         self._searcher.forget(TREE)
         self._searcher.follow(TREE, self._game, self._game.to_move)
         self._searcher.forget(TREE)

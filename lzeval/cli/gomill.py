@@ -1,0 +1,40 @@
+"""`lzeval gomill`: the tournament program itself, for those who want its own ringmaster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, help="Install gomill 0.8.3, which runs under Python 2.7, and find it."
+)
+
+
+@app.command()
+def install(
+    python: Annotated[
+        Path | None, typer.Option(help="The Python 2.7 to run it; if not given, one of PATH or pyenv.")
+    ] = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="gomill-0.8.3.tar.gz, if it is not to be fetched from PyPI.")
+    ] = None,
+) -> None:
+    """Put gomill into your data folder: its source distribution, compared with the checksum of its release.
+
+    It needs a Python 2.7, and nothing is changed outside of that folder.
+    """
+    from tournaments import gomill_install
+
+    gomill = gomill_install.install(python, archive)
+    typer.echo(f"gomill {gomill_install.VERSION}: {gomill.folder}")
+    typer.echo(f"its ringmaster: {gomill.ringmaster}")
+
+
+@app.command()
+def path() -> None:
+    """Print where gomill's ringmaster is; start it as $(lzeval gomill path) X.ctl."""
+    from tournaments.gomill_install import find_gomill
+
+    typer.echo(str(find_gomill().ringmaster))

@@ -1,0 +1,1 @@
+"""The plain part of Python that control files are written in, evaluated without being executed."""

@@ -124,6 +124,53 @@ def test_a_finished_match_is_not_played_again(whole: Path, place: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (whole / "match.games").iterdir()} == before
 
 
+# Stopping
+
+
+def test_a_test_stops_the_match_the_same_way_at_any_parallelism(whole: Path, place: Path) -> None:
+    """Of networks that are equal: `--sprt 0,900` is soon rejected, and what counts is a part of the whole match."""
+    options = ["--json", "--sprt", "0,900"]
+    found = []
+    for threads in (1, 3):
+        outcome = run(place, command(f"sprt-{threads}", *options, "--threads", threads))
+        assert outcome.returncode == 0, outcome.stderr
+        assert "games to expect by true Elo: " in outcome.stderr
+        found.append(json.loads(outcome.stdout))
+    first, second = (printed["sprt"] for printed in found)
+    assert {**first, "uncounted_games": 0} == {**second, "uncounted_games": 0}
+    assert found[0]["head_to_head"] == found[1]["head_to_head"]
+    assert first["verdict"] != "undecided"
+    assert first["games"] < GAMES
+    assert found[0]["head_to_head"]["difference"]["counts"] == first["counts"]
+    everything = games_in(whole)
+    assert all(text == everything[name] for name, text in games_in(place / "sprt-1").items())
+
+    before = games_in(place / "sprt-1")
+    again = run(place, command("sprt-1", *options))
+    assert {**json.loads(again.stdout)["sprt"], "uncounted_games": 0} == {**first, "uncounted_games": 0}
+    assert games_in(place / "sprt-1") == before
+
+
+def test_a_finished_match_is_judged_by_a_rule_without_another_game(whole: Path, place: Path) -> None:
+    shutil.copytree(whole, place / "judged")
+    outcome = run(place, command("judged", "--until-decided", 0.55))
+    assert outcome.returncode == 0, outcome.stderr
+    assert re.search(r"^one (passed|failed): [\d.]+ points of \d+ decided games, 55 % wanted", outcome.stdout)
+    assert "warning: the games in the folder were begun under another rule for stopping" in outcome.stderr
+    assert games_in(place / "judged") == games_in(whole)
+
+
+def test_a_match_that_can_tell_nothing_is_warned_of(place: Path) -> None:
+    arguments = ["match", "one.txt", "one.txt", *OPTIONS, "--games", 2, "--openings", "none"]
+    arguments += ["--visits", 2, "--out", "self", "--json"]
+    outcome = run(place, [sys.executable, "-m", "lzeval", *map(str, arguments)])
+    assert outcome.returncode == 0, outcome.stderr
+    warnings = json.loads(outcome.stdout)["warnings"]
+    assert warnings[0].startswith("both players are the same network")
+    assert warnings[1].startswith("without openings every game begins from the empty board")
+    assert all(f"warning: {warning}" in outcome.stderr for warning in warnings)
+
+
 # Interruptions
 
 
@@ -291,6 +338,17 @@ SMALL = ["--size", 9, "--openings", "none", "--precision", "fp32", "--device", "
         (["one.txt", "two.txt", *SMALL, "--komi", "nan"], "--komi nan: must be whole or half"),
         (["one.txt", "two.txt", *SMALL, "--komi", 0.3], "--komi 0.3: must be whole or half"),
         (["one.txt", "two.txt", *SMALL, "--seed", -1], "--seed -1: must be 0 or more"),
+        (["one.txt", "two.txt", *SMALL, "--sprt", "35"], "--sprt 35: must be two numbers with a comma"),
+        (["one.txt", "two.txt", *SMALL, "--sprt", "35,0"], "the first must be less than the second"),
+        (["one.txt", "two.txt", *SMALL, "--alpha", 0.1], "--alpha 0.1: says something only of --sprt"),
+        (
+            ["one.txt", "two.txt", *SMALL, "--until-decided", 55],
+            "--until-decided 55: must be a share of wins",
+        ),
+        (
+            ["one.txt", "two.txt", *SMALL, "--until-decided", 0.5, "--sprt", "0,35"],
+            "--sprt and --until-decided: a match can have only one",
+        ),
         (["one.txt", "two.txt", "--size", 30], "--size 30: must be from 2 to 25"),
         (["one.txt", "two.txt", "--size", 9], "the bundled openings are for 19x19"),
         (["one.txt", "two.txt", *SMALL[:2], "--openings", "no.txt"], "openings 'no.txt' cannot be read"),

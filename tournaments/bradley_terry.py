@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,16 @@ class Rating:
     high: float | None
     note: str = ""
 
+    def widened(self, factor: float) -> Rating:
+        """With an interval `factor` times as wide; a bound without a rating stays."""
+        if self.elo is None or self.low is None or self.high is None:
+            return self
+        return replace(
+            self,
+            low=self.elo - factor * (self.elo - self.low),
+            high=self.elo + factor * (self.high - self.elo),
+        )
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -75,6 +85,56 @@ class Pool:
         assert elo_b is not None
         variance = self.covariance[a, a] + self.covariance[b, b] - 2 * self.covariance[a, b]
         return elo_a - elo_b, math.sqrt(max(variance, 0.0))
+
+    def expected(self, game: GameRecord) -> float:
+        """Black's expected score between two players of group 1."""
+        black, white = self.ratings[game.black].elo, self.ratings[game.white].elo
+        assert black is not None
+        assert white is not None
+        assert self.advantage is not None
+        return 1 / (1 + math.exp(-PER_ELO * (black - white + self.advantage)))
+
+    def scattered(self, units: Iterable[Sequence[GameRecord]]) -> Pool:
+        """The same ratings, with intervals by how much results scatter about the model.
+
+        `units` are independent of each other: pairs, and games that belong to no pair. The model takes games for
+        independent and without jigos; what the units' results vary, in parts of what that makes it, multiplies all
+        variances (Wedderburn's quasi-likelihood, Biometrika 61, 1974). For ratings the result of a unit is its first
+        player's, for the advantage it is Black's, which an opening moves the same way twice. The quantile is Student's.
+        """
+        from scipy.special import stdtrit
+
+        inside = [unit for unit in units if {unit[0].black, unit[0].white} <= set(self.members)]
+        free = len(inside) - len(self.members)
+        if not self.members or free < 1:
+            return self
+        assert self.advantage_95 is not None
+        of_players, of_colours = self._scatter(inside, free)
+        student = float(stdtrit(free, 0.975)) / SURE
+        return replace(
+            self,
+            ratings={name: r.widened(math.sqrt(of_players) * student) for name, r in self.ratings.items()},
+            advantage_95=self.advantage_95 * math.sqrt(of_colours) * student,
+            covariance=self.covariance * of_players,
+        )
+
+    def _scatter(self, units: Sequence[Sequence[GameRecord]], free: int) -> tuple[float, float]:
+        """Variance of the players' results, and of Black's, in parts of what the model makes it.
+
+        One imagined unit that varies as the model says is added. `free` is the number of degrees of freedom.
+        """
+        players = colours = modelled = 0.0
+        for unit in units:
+            expected = [self.expected(game) for game in unit]
+            misses = [game.result.score("b") - chance for game, chance in zip(unit, expected, strict=True)]
+            first = unit[0].black
+            signed = [miss if game.black == first else -miss for game, miss in zip(unit, misses, strict=True)]
+            players += sum(signed) ** 2
+            colours += sum(misses) ** 2
+            modelled += sum(chance * (1 - chance) for chance in expected)
+        imagined = modelled / len(units)
+        scale = modelled * free / len(units) + imagined
+        return (players + imagined) / scale, (colours + imagined) / scale
 
 
 def cells_of(games: Iterable[GameRecord]) -> list[Cell]:

@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,12 @@ from lzeval.core.locks import locked
 from lzeval.core.points import LARGEST, SMALLEST
 from lzeval.version import __version__
 from tournaments.ctl import CtlPlayer, game_ids, write_match_ctl
-from tournaments.openings import DEFAULT, Book, game_of, game_seed, load_book
+from tournaments.openings import DEFAULT, EMPTY_BOARD, Book, game_of, game_seed, load_book
 from tournaments.playing import GameJob, GameSettings, PlayerSettings
 from tournaments.records import read_games
 from tournaments.results import GameRecord
+from tournaments.sprt import Sprt
+from tournaments.stopping import Gatekeeper, PairedTest, StoppingRule, counted
 from tournaments.tables import RatingTable, build_table, write_ratings, write_results
 from tournaments.workers import Report, Workers, WorkerTask, share_jobs
 
@@ -69,6 +71,10 @@ class MatchOptions:
     threads: int | None = None
     """Processes, one thread each; None: one for each core."""
     out: str | None = None
+    sprt: Sprt | None = None
+    """Stop as soon as this test has decided; `games` is the cap."""
+    until_decided: float | None = None
+    """Stop when the games that are left cannot change whether player A makes this share, 0 to 1, of the points."""
 
     def check(self) -> None:
         """Raise UserError for what cannot be played."""
@@ -76,6 +82,8 @@ class MatchOptions:
             raise UserError(
                 f"--games {self.games}: must be an even number, 2 or more; each opening is played with either colour"
             )
+        if self.sprt is not None and self.until_decided is not None:
+            raise UserError("--sprt and --until-decided: a match can have only one of them")
         if self.visits is None and self.playouts is None:
             raise UserError("a limit is needed: --visits or --playouts")
         for name in ("visits", "playouts", "move_limit", "threads"):
@@ -119,6 +127,20 @@ class Match:
             for n in range(self.options.games)
         ]
 
+    def stopping_rule(self) -> StoppingRule | None:
+        """A new one, that has not seen a game yet."""
+        if self.options.sprt is not None:
+            return PairedTest(self.options.sprt, *self.codes)
+        if self.options.until_decided is not None:
+            return Gatekeeper(self.options.until_decided, self.options.games, self.codes[0])
+        return None
+
+    def stopping(self) -> dict[str, Any] | None:
+        """The rule as match.json has it; it is no part of the settings, because no game depends on it."""
+        if self.options.sprt is not None:
+            return {"sprt": asdict(self.options.sprt)}
+        return {"until_decided": self.options.until_decided} if self.options.until_decided else None
+
     def settings(self) -> dict[str, Any]:
         """What the games depend on, the number of games apart: equal settings, equal games."""
         options = self.options
@@ -149,6 +171,8 @@ class Match:
 def plan_match(options: MatchOptions) -> Match:
     """Load and check everything that the match needs, its folder too. Writes nothing; raises UserError."""
     options.check()
+    if options.until_decided is not None:
+        Gatekeeper(options.until_decided, options.games, "")  # which checks it
     book = load_book(options.openings, options.size)
     plans = tuple(
         plan_evaluator(player, precision=options.precision, device=options.device, board_size=options.size)
@@ -160,6 +184,33 @@ def plan_match(options: MatchOptions) -> Match:
     match = Match(options, codes, (plans[0], plans[1]), book, folder)
     _check_folder(match)
     return match
+
+
+def doubts(match: Match) -> list[str]:
+    """Reasons to doubt, before it is played, that the match will tell anything."""
+    found = []
+    if match.plans[0].info.sha256 == match.plans[1].info.sha256:
+        found.append("both players are the same network: whoever wins, wins by chance")
+    if match.book.name == EMPTY_BOARD:
+        found.append(
+            "without openings every game begins from the empty board, and the players differ from game to game only in"
+            " how they turn the board: many games may be alike, and repeats count once"
+        )
+    if _begun_differently(match):
+        found.append(
+            "the games in the folder were begun under another rule for stopping; error rates and intervals hold only"
+            " for a rule that was fixed before the first game"
+        )
+    return found
+
+
+def _begun_differently(match: Match) -> bool:
+    """Whether an earlier run in the folder had another rule for stopping."""
+    try:
+        content = json.loads((match.folder / "match.json").read_text(encoding="utf-8"))
+        return bool(content.get("stopping") != match.stopping())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _codes(first: str, second: str) -> tuple[str, str]:
@@ -179,10 +230,20 @@ class Progress:
     evaluations: int = 0
     seconds: float = 0.0
     """Since this run began to play."""
+    rule: StoppingRule | None = None
+
+    def add(self, game: GameRecord) -> None:
+        self.games.append(game)
+        if self.rule is not None:
+            self.rule.add(_number(game), game)
+
+    @property
+    def is_over(self) -> bool:
+        return len(self.games) >= self.wanted or (self.rule is not None and self.rule.is_decided)
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the last game ends, at the speed of this run; None before its first game."""
+        """Until the last game ends, at the speed of this run; None before its first game. A rule may stop it sooner."""
         if not self.played_now:
             return None
         return (self.wanted - len(self.games)) * self.seconds / self.played_now
@@ -191,8 +252,23 @@ class Progress:
 Watcher = Callable[[Progress], None]
 
 
-def play_match(match: Match, watch: Watcher | None = None) -> RatingTable:
+@dataclass(frozen=True)
+class MatchResult:
+    """What a match has come to."""
+
+    table: RatingTable
+    """Of the games that count."""
+    rule: StoppingRule | None
+    """With its verdict, where the match had one."""
+    uncounted: int
+    """Finished games that come after the one that decided."""
+
+
+def play_match(match: Match, watch: Watcher | None = None) -> MatchResult:
     """Play what is missing of the match and rate it.
+
+    With a rule for stopping, games come to an end when it has decided: those under way are dropped, and finished ones
+    after the deciding pair are kept on disk and not counted.
 
     Raises UserError if the folder holds a different match, if another process plays in it, or when nothing more can be
     written. Interrupted at any moment, even killed, it loses no finished game.
@@ -204,26 +280,35 @@ def play_match(match: Match, watch: Watcher | None = None) -> RatingTable:
         return _play_missing(match, watch)
 
 
-def _play_missing(match: Match, watch: Watcher | None) -> RatingTable:
+def _play_missing(match: Match, watch: Watcher | None) -> MatchResult:
     done = _open_folder(match)
-    progress = Progress(match.options.games, list(done.values()))
+    progress = Progress(match.options.games, rule=match.stopping_rule())
+    for game in done.values():
+        progress.add(game)
     missing = [job for job in match.jobs() if job.number not in done]
     try:
-        if missing:
+        if missing and not progress.is_over:
             _play(match, missing, progress, watch)
     except BaseException:
         with suppress(UserError):  # what stopped the match is the better reason
             _write_results(match, progress)
         raise
     games = _write_results(match, progress)
-    table = build_table(games)
+    counting = counted(progress.rule, {_number(game): game for game in games})
+    table = build_table(counting)
     write_ratings(table, match.folder / "ratings.csv")
-    return table
+    return MatchResult(table, progress.rule, len(games) - len(counting))
+
+
+def _number(game: GameRecord) -> int:
+    number = game_of(game.game_id)
+    assert number is not None
+    return number
 
 
 def _write_results(match: Match, progress: Progress) -> list[GameRecord]:
     """Write results.csv, if there are any; returns the games in order."""
-    games = sorted(progress.games, key=lambda game: game_of(game.game_id) or 0)
+    games = sorted(progress.games, key=_number)
     if games:
         write_results(games, match.folder / "results.csv")
     return games
@@ -239,7 +324,12 @@ def _create_folder(match: Match) -> None:
 def _open_folder(match: Match) -> dict[int, GameRecord]:
     """Begin in the folder, or take it over from an earlier run. Returns the games that are there, by number."""
     done = _finished_games(match)
-    content = {"games": match.options.games, "settings": match.settings(), **_circumstances(match)}
+    content = {
+        "games": match.options.games,
+        "stopping": match.stopping(),
+        "settings": match.settings(),
+        **_circumstances(match),
+    }
     write_text_atomically(match.folder / "match.json", json.dumps(content, indent=1) + "\n")
     _write_ctl(match)
     return done
@@ -334,7 +424,16 @@ def _write_ctl(match: Match) -> None:
     for code, name in zip(match.codes, (options.player_a, options.player_b), strict=True):
         file = resolve_network(name)
         network = name if not Path(name).exists() else str(file.resolve())
-        command = [*_lzeval_command(), "gtp", network, "--quiet", "--batch", "1", "--resign", f"{options.resign:g}"]
+        command = [
+            *_lzeval_command(),
+            "gtp",
+            network,
+            "--quiet",
+            "--batch",
+            "1",
+            "--resign",
+            f"{options.resign:g}",
+        ]
         if options.visits is not None:
             command += ["--visits", str(options.visits)]
         if options.playouts is not None:
@@ -385,10 +484,10 @@ def _play(match: Match, jobs: list[GameJob], progress: Progress, watch: Watcher 
         given = {job.number for share in shares for job in share}
         waiting = [job for job in jobs if job.number not in given]
         evaluations = [0] * workers.count
-        while len(progress.games) < progress.wanted:
+        while not progress.is_over:
             for report in workers.reports(timeout_s=1.0):
                 _take(report, progress, evaluations)
-                if report.kind == "game" and waiting:
+                if report.kind == "game" and waiting and not progress.is_over:
                     workers.give(report.worker, waiting.pop(0))
             progress.seconds = time.monotonic() - started
             if watch is not None:
@@ -403,7 +502,7 @@ def _take(report: Report, progress: Progress, evaluations: list[int]) -> None:
     evaluations[report.worker] = report.evaluations
     progress.evaluations = sum(evaluations)
     if report.record is not None:
-        progress.games.append(report.record)
+        progress.add(report.record)
         progress.played_now += 1
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from lzeval.core.errors import UserError
 from tournaments.pairs import find_pairs, game_counts, pair_counts, weigh
 from tournaments.results import GameRecord
+
+Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 SMALLEST_COUNT = 1e-3
@@ -43,6 +46,12 @@ def _clamped_elo(score: float) -> float:
     return elo_from_score(min(max(score, CLOSEST_TO_CERTAIN), 1 - CLOSEST_TO_CERTAIN))
 
 
+def percent_sure(probability: float) -> str:
+    """A probability, 0 to 1, in percent; what would be rounded to certainty is given as a bound."""
+    text = f"{100 * probability:.1f} %"
+    return {"100.0 %": ">99.9 %", "0.0 %": "<0.1 %"}.get(text, text)
+
+
 @dataclass(frozen=True, slots=True)
 class EloEstimate:
     """The strength of one player over another, from the counts of the outcomes of `units` games or pairs."""
@@ -59,7 +68,9 @@ class EloEstimate:
     """Lower end of the 95 % interval, in Elo. Holds its 95 % for small samples too, unlike `elo95`."""
     high: float
     los: float
-    """Likelihood of superiority: the probability, 0 to 1, that the player is the stronger one."""
+    """Likelihood of superiority by the large-sample reasoning of `elo95`; too sure of itself in small samples."""
+    superiority: float
+    """Likelihood of superiority by the reasoning of `low` and `high`: above 97.5 % where `low` is above 0. Printed."""
 
     @property
     def units(self) -> int:
@@ -89,7 +100,8 @@ def estimate(counts: Sequence[int]) -> EloEstimate:
     `elo`, `elo95` and `los` come from the mean and the standard error of the scores, with SMALLEST_COUNT in
     the place of zero counts. `low` and `high` enclose the true scores s that the mean score m allows:
     (m - s)^2 <= t^2 f s (1 - s) / units. There t is Student's 97.5 % quantile, and f is the variance of the
-    units' scores, one imagined unit of independent games added, in parts of m (1 - m).
+    units' scores, one imagined unit of independent games added, in parts of m (1 - m). `superiority` is the
+    chance of a smaller t than the one that puts an end of the interval at s = 1/2.
     Raises UserError if there is no outcome at all.
     """
     from scipy.special import ndtr
@@ -102,15 +114,16 @@ def estimate(counts: Sequence[int]) -> EloEstimate:
     mean, deviation = _mean_and_error(np.maximum(outcomes, SMALLEST_COUNT))
     reach = _normal_quantile() * deviation
     exact = float(np.dot(outcomes, np.linspace(0, 1, len(outcomes))) / sum(outcomes))
-    low, high = _interval(np.array(outcomes, float), exact)
+    found = score_intervals(np.array([outcomes], float))
     return EloEstimate(
         counts=outcomes,
         score=exact,
         elo=_clamped_elo(mean),
         elo95=(_clamped_elo(min(mean + reach, 1)) - _clamped_elo(max(mean - reach, 0))) / 2,
-        low=elo_from_score(low),
-        high=elo_from_score(high),
+        low=elo_from_score(float(found.low[0])),
+        high=elo_from_score(float(found.high[0])),
         los=float(ndtr((mean - 0.5) / deviation)),
+        superiority=float(found.superiority[0]),
     )
 
 
@@ -132,7 +145,7 @@ def _normal_quantile() -> float:
     return float(ndtri((1 + CONFIDENCE) / 2))
 
 
-def _mean_and_error(weights: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _mean_and_error(weights: Floats) -> tuple[float, float]:
     """Mean score per unit and the standard error of that mean."""
     scores = np.linspace(0, 1, len(weights))
     total = weights.sum()
@@ -141,21 +154,35 @@ def _mean_and_error(weights: npt.NDArray[np.float64]) -> tuple[float, float]:
     return float(mean), float(np.sqrt(variance / total))
 
 
-def _interval(weights: npt.NDArray[np.float64], mean: float) -> tuple[float, float]:
-    """Lower and upper end of the 95 % interval of the mean score; `estimate` says how."""
-    from scipy.special import stdtrit
+class ScoreIntervals(NamedTuple):
+    """Of many samples at once, `[N]` each; scores are 0 to 1."""
 
-    units = weights.sum()
-    scores = np.linspace(0, 1, len(weights))
+    low: Floats
+    high: Floats
+    superiority: Floats
+
+
+def score_intervals(counts: Floats) -> ScoreIntervals:
+    """95 % intervals of the mean scores behind `[N, 3]` or `[N, 5]` outcome counts; `estimate` says how."""
+    from scipy.special import stdtr, stdtrit
+
+    units = counts.sum(axis=1)
+    scores = np.linspace(0, 1, counts.shape[1])
+    mean = counts @ scores / units
     prior_mean = (mean * units + 0.5) / (units + 1)
     spread = prior_mean * (1 - prior_mean)
-    imagined = spread * 2 / (len(weights) - 1)
-    variance = (weights @ (scores - mean) ** 2 + imagined) / (units + 1)
-    quantile = float(stdtrit(max(units - 1, 1), (1 + CONFIDENCE) / 2))
-    k = quantile**2 * variance / spread / units
+    imagined = spread * 2 / (len(scores) - 1)
+    variance = ((counts * (scores - mean[:, None]) ** 2).sum(axis=1) + imagined) / (units + 1)
+    freedom = np.maximum(units - 1, 1)
+    per_quantile = variance / spread / units
+    k = stdtrit(freedom, (1 + CONFIDENCE) / 2) ** 2 * per_quantile
     centre = (mean + k / 2) / (1 + k)
-    reach = math.sqrt(mean * (1 - mean) * k + k * k / 4) / (1 + k)
-    return (0.0 if mean == 0 else centre - reach), (1.0 if mean == 1 else centre + reach)
+    reach = np.sqrt(mean * (1 - mean) * k + k * k / 4) / (1 + k)
+    return ScoreIntervals(
+        low=np.where(mean == 0, 0.0, centre - reach),
+        high=np.where(mean == 1, 1.0, centre + reach),
+        superiority=stdtr(freedom, (mean - 0.5) / np.sqrt(per_quantile / 4)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +206,15 @@ class HeadToHead:
             return self._reversed().sentence()
         found = self.difference
         source = f"from {found.units} {found.unit if found.units > 1 else found.unit[:-1]}"
-        sure = f"LOS {100 * found.los:.1f} %"
+        sure = f"LOS {percent_sure(found.superiority)}"
         names = f"{self.player} over {self.opponent}"
         if found.is_unbounded:
-            return f"{names}: won every game, {source}; at least {found.low:+.0f} Elo (97.5 %)"
+            won = (
+                f"won both games of {found.units} pairs"
+                if found.unit == "pairs"
+                else f"won every game, {source}"
+            )
+            return f"{names}: {won}; at least {found.low:+.0f} Elo (97.5 %)"
         bounds = f"{found.low:+.0f} to {found.high:+.0f}"
         return f"{names}: {found.elo:+.0f} Elo (95 % interval {bounds}; {sure}), {source}"
 

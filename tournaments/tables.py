@@ -13,8 +13,8 @@ from lzeval.core.errors import UserError
 from lzeval.core.files import write_text_atomically
 from tournaments.bradley_terry import Pool, Rating, cells_of, fit_pool
 from tournaments.distinct import distinct_counts
-from tournaments.pairs import Evidence, find_pairs, game_counts, weigh
-from tournaments.ratings import HeadToHead, head_to_head
+from tournaments.pairs import Evidence, PairedGames, find_pairs, game_counts, weigh
+from tournaments.ratings import EloEstimate, HeadToHead, head_to_head
 from tournaments.records import Skipped
 from tournaments.results import GameRecord, format_result
 
@@ -106,13 +106,15 @@ def build_table(games: Iterable[GameRecord | Skipped]) -> RatingTable:
     evidence = weigh(records)
     if not evidence.decided:
         raise UserError(_why_nothing(evidence, skipped))
-    pool = fit_pool(cells_of(evidence.distinct))
     paired = find_pairs(evidence.decided)
+    pool = _pool_of(evidence, paired)
     players = list(pool.ratings)
+    duel = head_to_head(evidence.decided, *players) if len(players) == 2 else None
+    ratings = pool.ratings if duel is None else _ratings_of_two(duel)
     return RatingTable(
-        rows=sorted((_row(pool.ratings[name], evidence) for name in players), key=_rank),
+        rows=sorted((_row(ratings[name], evidence) for name in players), key=_rank),
         pool=pool,
-        head_to_head=head_to_head(evidence.decided, *players) if len(players) == 2 else None,
+        head_to_head=duel,
         decided=len(evidence.decided),
         repeated=evidence.repeated,
         void=len(evidence.void),
@@ -123,6 +125,39 @@ def build_table(games: Iterable[GameRecord | Skipped]) -> RatingTable:
         distinct=distinct_counts(evidence.decided, STAGES),
         skipped=skipped,
     )
+
+
+def rate_pool(games: Iterable[GameRecord]) -> Pool:
+    """Everybody's rating; identical games count once. Raises ValueError if no game was decided."""
+    evidence = weigh(games)
+    return _pool_of(evidence, find_pairs(evidence.decided))
+
+
+def _pool_of(evidence: Evidence, paired: PairedGames) -> Pool:
+    in_pairs = {id(game) for pair in paired.pairs for game in pair}
+    single = [(game,) for game in evidence.distinct if id(game) not in in_pairs]
+    return fit_pool(cells_of(evidence.distinct)).scattered([*paired.pairs, *single])
+
+
+def _ratings_of_two(duel: HeadToHead) -> dict[str, Rating]:
+    """Two players' ratings about their mean: half of their difference each, so that table and headline agree."""
+    return {
+        duel.player: _half(duel.player, duel.difference),
+        duel.opponent: _half(duel.opponent, duel.difference.reversed()),
+    }
+
+
+def _half(player: str, difference: EloEstimate) -> Rating:
+    if not difference.is_unbounded:
+        return Rating(player, 1, difference.elo / 2, difference.low / 2, difference.high / 2)
+    what = (
+        f"all {difference.units} {difference.unit}"
+        if difference.units > 1
+        else f"its only {difference.unit[:-1]}"
+    )
+    if difference.score == 1:
+        return Rating(player, 1, None, difference.low / 2, None, f"won {what}: no finite rating")
+    return Rating(player, 1, None, None, difference.high / 2, f"lost {what}: no finite rating")
 
 
 def _why_nothing(evidence: Evidence, skipped: Sequence[Skipped]) -> str:

@@ -12,8 +12,9 @@ from lzeval.cli.status import INTERRUPTED
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from tournaments.match import Match, Progress
+    from tournaments.match import Match, MatchResult, Progress
     from tournaments.results import GameRecord
+    from tournaments.sprt import Sprt
 
 
 def match(
@@ -42,22 +43,46 @@ def match(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Cores to use; all if not given.")] = None,
     out: Annotated[str | None, typer.Option(help="Folder; matches/A-B-<date> if not given.")] = None,
+    sprt: Annotated[
+        str | None,
+        typer.Option(metavar="ELO0,ELO1", help="Stop as soon as this sequential test of A has decided."),
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Of --sprt: chance of accepting ELO1 wrongly; 0.05 if not given.")
+    ] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Of --sprt: chance of rejecting ELO1 wrongly; 0.05 if not given.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Of --sprt: logistic (if not given) or normalized Elo.")
+    ] = None,
+    until_decided: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Stop when it is certain whether A wins this share, such as 0.55."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Play two networks against each other and say which is stronger, and how sure that is.
 
     Every finished game is kept at once. Interrupted or killed, the same command goes on where it stopped.
     """
-    from tournaments.match import MatchOptions, plan_match, play_match
+    from tournaments.match import MatchOptions, doubts, plan_match, play_match
 
+    test = _test(sprt, alpha, beta, model)
     options = MatchOptions(
         a, b, games, visits or None, playouts, komi, size, move_limit, resign, seed, openings, precision, device,
-        threads, out,
+        threads, out, test, until_decided,
     )  # fmt: skip
     planned = plan_match(options)
+    warnings = doubts(planned)
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    _announce(planned)
     with _progress_bar(planned) as bar:
         try:
-            table = play_match(planned, lambda progress: _show(bar, progress, planned))
+            result = play_match(planned, lambda progress: _show(bar, progress, planned))
         except KeyboardInterrupt as exc:
             bar.stop()
             typer.echo(
@@ -66,14 +91,71 @@ def match(
             )
             raise typer.Exit(INTERRUPTED) from exc
     if as_json:
-        content = {"match": str(planned.folder), "settings": planned.settings(), **table.as_dict()}
-        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
-        return
+        typer.echo(json.dumps(_as_dict(planned, result, warnings), indent=2, ensure_ascii=False))
+    else:
+        _print(planned, result)
+
+
+def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str | None) -> Sprt | None:
+    from lzeval.core.errors import UserError
+    from tournaments.sprt import parse_sprt
+
+    if sprt is not None:
+        return parse_sprt(
+            sprt,
+            0.05 if alpha is None else alpha,
+            0.05 if beta is None else beta,
+            model or "logistic",
+            option="--sprt",
+        )
+    for name, value in (("alpha", alpha), ("beta", beta), ("model", model)):
+        if value is not None:
+            raise UserError(f"--{name} {value}: says something only of --sprt")
+    return None
+
+
+def _announce(planned: Match) -> None:
+    from tournaments.stopping import expected_length
+
+    options = planned.options
+    if options.sprt is not None:
+        typer.echo(f"SPRT {options.sprt.describe()}", err=True)
+        typer.echo(expected_length(options.sprt, options.games), err=True)
+
+
+def _as_dict(planned: Match, result: MatchResult, warnings: list[str]) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from tournaments.sequential import plan, usual_differences
+
+    content: dict[str, object] = {"match": str(planned.folder), "settings": planned.settings()}
+    options, rule = planned.options, result.rule
+    if warnings:
+        content["warnings"] = warnings
+    if rule is not None:
+        outcome = {**rule.as_dict(), "uncounted_games": result.uncounted}
+        if options.sprt is not None:
+            rows = plan(options.sprt, usual_differences(options.sprt), cap=options.games)
+            outcome["plan"] = [asdict(row) for row in rows]
+        content["until_decided" if options.sprt is None else "sprt"] = outcome
+    return {**content, **result.table.as_dict()}
+
+
+def _print(planned: Match, result: MatchResult) -> None:
     from rich.console import Console
 
     from tournaments.tables import render
 
-    render(table, Console())
+    rule = result.rule
+    for line in [] if rule is None else rule.verdict_lines():
+        typer.echo(line)
+    if rule is not None and rule.is_decided and rule.games < planned.options.games:
+        typer.echo(
+            f"Below, {rule.games} games as if their number had been fixed before: too far from 0, on average."
+        )
+    render(result.table, Console())
+    if result.uncounted:
+        typer.echo(f"{result.uncounted} finished games come after the deciding one and are not counted.")
     typer.echo(f"games and tables: {planned.folder}")
 
 
@@ -113,11 +195,14 @@ def _standing(progress: Progress, planned: Match) -> str:
         if not found.is_unbounded:
             parts.append(f"{found.elo:+.0f} Elo ({found.low:+.0f} to {found.high:+.0f})")
         parts.insert(0, _score(decided, planned.codes[0]))
+    if progress.rule is not None:
+        parts.append(progress.rule.standing())
     if progress.seconds:
         parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
     left = progress.seconds_left
     if left is not None:
-        parts.append(f"{left / 60:.0f} min left" if left >= 60 else f"{left:.0f} s left")
+        most = "" if progress.rule is None else "at most "
+        parts.append(most + (f"{left / 60:.0f} min left" if left >= 60 else f"{left:.0f} s left"))
     return "  ".join(parts)
 
 

@@ -1,0 +1,140 @@
+"""`lzeval sprt`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tournaments.sequential import Expectation
+    from tournaments.sprt import Sprt
+
+
+def sprt(
+    elo: Annotated[
+        str,
+        typer.Option(metavar="ELO0,ELO1", help="The two hypotheses; --elo=-10,10 if one is below 0."),
+    ] = "0,35",
+    alpha: Annotated[float, typer.Option(help="Probability of accepting ELO1 where ELO0 is true.")] = 0.05,
+    beta: Annotated[float, typer.Option(help="Probability of rejecting ELO1 where it is true.")] = 0.05,
+    model: Annotated[str, typer.Option(help="logistic or normalized Elo.")] = "logistic",
+    counts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="Evaluate these: pairs of 0, 1/2, 1, 3/2, 2 points (five), or losses, jigos, wins (three).",
+        ),
+    ] = None,
+    draws: Annotated[float, typer.Option(help="Of a plan: jigos, in percent of the games.")] = 0.0,
+    games: Annotated[int | None, typer.Option(help="Of a plan: stop after this many games.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Plan a sequential test (SPRT), or evaluate the results of one.
+
+    Without --counts: how many games the test will take, and how often it will be wrong, by the true difference.
+    """
+    from tournaments.sprt import parse_sprt
+
+    test = parse_sprt(elo, alpha, beta, model)
+    if counts is None:
+        _plan(test, draws, games, as_json)
+    else:
+        _evaluate(test, counts, as_json)
+
+
+def _plan(test: Sprt, draws: float, games: int | None, as_json: bool) -> None:
+    from lzeval.core.errors import UserError
+    from tournaments.sequential import plan, usual_differences
+
+    if not 0 <= draws <= 90:
+        raise UserError(f"--draws {draws:g}: must be a percentage from 0 to 90")
+    if games is not None and games < 2:
+        raise UserError(f"--games {games}: must be 2 or more")
+    expected = plan(test, usual_differences(test), jigos=draws / 100, cap=games)
+    if as_json:
+        from dataclasses import asdict
+
+        content = {**_description(test), "draws_percent": draws, "plan": [asdict(row) for row in expected]}
+        typer.echo(json.dumps(content, indent=2))
+    else:
+        _print_plan(test, draws, games, expected)
+
+
+def _print_plan(test: Sprt, draws: float, games: int | None, expected: list[Expectation]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from tournaments.ratings import percent_sure
+
+    cap = "" if games is None else f", at most {games} games"
+    typer.echo(f"SPRT {test.describe()}, {draws:g} % jigos{cap}")
+    typer.echo(f"accepted at an LLR of {test.upper:+.3f}, rejected at {test.lower:+.3f}")
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("True Elo", "Games", "95 % within", "Accepted", "Rejected", "Undecided"):
+        grid.add_column(heading, justify="right")
+    for row in expected:
+        grid.add_row(
+            f"{row.elo:+g}",
+            f"{row.games:.0f}",
+            f"{row.usual_games:.0f}",
+            *map(percent_sure, (row.accepted, row.rejected)),
+            "-" if games is None else percent_sure(row.undecided),
+        )
+    Console().print(grid)
+    typer.echo(
+        "Games: the mean, in pairs from openings that favour nobody; uneven openings make a test shorter."
+    )
+
+
+def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
+    from tournaments.ratings import estimate, percent_sure
+    from tournaments.sequential import after_stop
+
+    counts = _parse_counts(text)
+    found, stopped, llr = estimate(counts), after_stop(test, counts), test.llr(counts)
+    verdict = test.verdict(llr)
+    if as_json:
+        content = {
+            **_description(test),
+            "counts": counts,
+            "unit": found.unit,
+            "llr": llr,
+            "verdict": verdict,
+            "elo": found.elo,
+            "elo95": found.elo95,
+            "los": found.los,
+            "median_unbiased": stopped.as_dict(),
+        }
+        typer.echo(json.dumps(content, indent=2))
+        return
+    typer.echo(f"SPRT {test.describe()}, {found.units} {found.unit}")
+    typer.echo(f"{verdict}: LLR {llr:+.3f}, bounds {test.lower:+.3f} and {test.upper:+.3f}")
+    typer.echo(f"median-unbiased: {stopped.describe()}")
+    typer.echo(
+        f"as if the number had been fixed: {found.elo:+.1f} +- {found.elo95:.1f} Elo, LOS {percent_sure(found.los)}"
+    )
+    if stopped.past_bound:
+        typer.echo(
+            "The LLR lies well past its bound: the test went on after its end, or was looked at too rarely."
+        )
+
+
+def _parse_counts(text: str) -> list[int]:
+    from lzeval.core.errors import UserError
+
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = []
+    if len(counts) not in (3, 5) or min(counts) < 0:
+        raise UserError(f"--counts {text}: must be three counts of games or five of pairs, such as 3,0,3,0,4")
+    return counts
+
+
+def _description(test: Sprt) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {**asdict(test), "lower": test.lower, "upper": test.upper}

@@ -1,0 +1,50 @@
+"""The running score as a line of small blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tournaments.report.course import running_score
+from tournaments.report.facts import Facts
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+WIDTH = 40
+SMALLEST_RANGE = 0.2
+"""Scores closer together than this, 0 to 1, are not blown up to fill the height."""
+MOST_PLAYERS = 10
+NAME_WIDTH = 18
+FEWEST_GAMES = 8
+"""With fewer games there is no course to show."""
+
+
+def sparkline(values: Sequence[float], width: int = WIDTH) -> tuple[str, float, float]:
+    """`values` as at most `width` blocks, and which values the lowest and the highest block stand for."""
+    count = min(width, len(values))
+    chosen = [values[(len(values) * (place + 1) - 1) // count] for place in range(count)]
+    low, high = _range(chosen)
+    steps = len(BLOCKS) - 1
+    return "".join(BLOCKS[round((v - low) / (high - low) * steps)] for v in chosen), low, high
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """The range of `values`, widened to SMALLEST_RANGE within 0 to 1."""
+    low, high = min(values), max(values)
+    if high - low >= SMALLEST_RANGE:
+        return low, high
+    low = min(max((low + high - SMALLEST_RANGE) / 2, 0.0), 1 - SMALLEST_RANGE)
+    return low, low + SMALLEST_RANGE
+
+
+def score_lines(facts: Facts) -> Iterable[str]:
+    """For each player (of two: for the stronger) a line of at most 80 columns; nothing for short matches."""
+    players = facts.players[:1] if facts.is_duel else facts.players[:MOST_PLAYERS]
+    scores = {name: running_score(facts, name) for name in players}
+    shown = {name: score for name, score in scores.items() if len(score) >= FEWEST_GAMES}
+    if not shown:
+        return
+    yield "Running score (lowest to highest block):"
+    width = min(max(map(len, shown)), NAME_WIDTH)
+    for name, score in shown.items():
+        line, low, high = sparkline(score)
+        cut = name if len(name) <= width else name[: width - 1] + "…"
+        yield f"{cut:<{width}} {line:<{WIDTH}} {100 * low:.0f} to {100 * high:.0f} %"

@@ -1,0 +1,109 @@
+"""The finding in a sentence, and what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tournaments.bradley_terry import SURE
+from tournaments.ratings import EloEstimate, HeadToHead, percent_sure
+from tournaments.report.facts import Facts
+from tournaments.report.wording import counted, elo, interval, percent
+from tournaments.tables import RatingRow
+
+NAMED_RIVALS = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who is stronger."""
+
+    sentence: str
+    basis: str
+    """The evidence, in a line."""
+    is_decided: bool
+
+
+def judge(facts: Facts) -> Verdict:
+    """An interval that includes equal strength, or two players of a table, decides nothing."""
+    found = facts.table.head_to_head
+    return _of_many(facts) if found is None else _of_two(found)
+
+
+def _of_two(found: HeadToHead) -> Verdict:
+    ahead, behind, difference = found.player, found.opponent, found.difference
+    if difference.score < 0.5:
+        ahead, behind, difference = behind, ahead, difference.reversed()
+    source = _source(difference)
+    sure = percent_sure(difference.superiority)
+    basis = f"From {source}: {percent(difference.score)} of the points; likelihood of superiority {sure}."
+    everything = "both games of each pair" if difference.unit == "pairs" else "every game"
+    bounds = interval(difference.low, difference.high)
+    if difference.low > 0:
+        margin = (
+            f"it won {everything}, which means at least {elo(difference.low)} Elo"
+            if difference.is_unbounded
+            else f"{elo(difference.elo)} Elo, 95 % interval {bounds}"
+        )
+        return Verdict(f"{ahead} is stronger than {behind}: {margin}.", basis, is_decided=True)
+    if difference.is_unbounded:
+        few = f"{source} {'is' if difference.units == 1 else 'are'} too few to tell"
+        sentence = f"Undecided: {ahead} won {everything} against {behind}, but {few}."
+        return Verdict(sentence, basis, is_decided=False)
+    lead = f"{ahead} is {elo(difference.elo)} Elo ahead of {behind}"
+    if difference.score == 0.5:
+        lead = f"{ahead} and {behind} scored the same"
+    sentence = f"Undecided: {lead}, and the 95 % interval, {bounds}, leaves open which is stronger."
+    return Verdict(sentence, basis, is_decided=False)
+
+
+def _source(found: EloEstimate) -> str:
+    if found.unit == "pairs":
+        return counted(found.units, "pair of games", "pairs of games")
+    return counted(found.units, "game")
+
+
+def _of_many(facts: Facts) -> Verdict:
+    rows = facts.table.rows
+    rated = [row for row in rows if row.rating.group == 1 and row.rating.elo is not None]
+    basis = f"From {counted(len(facts.evidence.distinct), 'game')} between {len(rows)} players."
+    if not rated:
+        return Verdict("Undecided: the games connect no players both ways.", basis, is_decided=False)
+    first, *others = rated
+    rivals = [row for row in others if _reaches(facts, first, row)]
+    rivals += [row for row in rows if row.rating.elo is None and row.rating.high is None]
+    name = first.rating.player
+    if rivals:
+        names = _listed([row.rating.player for row in rivals])
+        sentence = f"Undecided who is strongest: {name} leads, but the games do not put it above {names}."
+        return Verdict(sentence, basis, is_decided=False)
+    second = others[0].rating.player
+    difference, reach = _difference(facts, first, others[0])
+    bounds = interval(difference - reach, difference + reach)
+    sentence = (
+        f"{name} is the strongest of {_compared(rows)}: {elo(difference)} Elo above {second}, "
+        f"95 % interval {bounds}."
+    )
+    return Verdict(sentence, basis, is_decided=True)
+
+
+def _compared(rows: list[RatingRow]) -> str:
+    """How many players the strongest one was compared with, itself included."""
+    foreign = sum(row.rating.group != 1 and row.rating.elo is not None for row in rows)
+    return f"the {len(rows) - foreign} players who can be compared" if foreign else f"{len(rows)}"
+
+
+def _difference(facts: Facts, first: RatingRow, other: RatingRow) -> tuple[float, float]:
+    """Elo of the one over the other, and half the width of its 95 % interval."""
+    difference, error = facts.table.pool.difference(first.rating.player, other.rating.player)
+    return difference, SURE * error
+
+
+def _reaches(facts: Facts, first: RatingRow, other: RatingRow) -> bool:
+    difference, reach = _difference(facts, first, other)
+    return difference <= reach
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > NAMED_RIVALS:
+        return f"{', '.join(names[:NAMED_RIVALS])} and {counted(len(names) - NAMED_RIVALS, 'other')}"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

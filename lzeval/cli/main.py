@@ -15,6 +15,7 @@ from lzeval.cli import (
     data,
     evaluate,
     export,
+    gomill,
     gtp,
     gtp_check,
     match,
@@ -22,6 +23,8 @@ from lzeval.cli import (
     review,
     runs,
     sabaki,
+    sprt,
+    tournament,
     train,
     weights,
 )
@@ -62,6 +65,8 @@ def _example(command: str) -> str:
 
 app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval match big small --games 20"))(match.match)
 app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval rate matches/big-small/match.games"))(rate.rate)
+app.add_typer(tournament.app, name="tournament", rich_help_panel=EVALUATE)
+app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval sprt --elo 0,35"))(sprt.sprt)
 app.command("eval", rich_help_panel=EVALUATE, epilog=_example("lzeval eval small records.sgf --json"))(
     evaluate.evaluate
 )
@@ -94,6 +99,7 @@ app.command(
 )(analysis_engine.analysis_engine)
 app.add_typer(weights.app, name="weights", rich_help_panel=FILES)
 app.add_typer(data.app, name="data", rich_help_panel=FILES)
+app.add_typer(gomill.app, name="gomill", rich_help_panel=FILES)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -61,6 +62,19 @@ def options() -> argparse.Namespace:
     add("--slow-stop", type=float, default=0.0, help="seconds that an analysis goes on after input")
     add("--unclosed", action="store_true", help="end an analysis without an empty line")
     add("--stay", action="store_true", help="answer quit, and do not end")
+    add("--moves", default="", help="what genmove answers in each game, before it passes")
+    add("--resign-by-seed", action="store_true", help="resign instead of passing if set_random_seed was odd")
+    add("--refuse-at", type=int, help="say `illegal move` to the so-manieth play")
+    add("--only-at", type=int, help="spoil a command only the so-manieth time it comes")
+    add("--half-a-line-on", help="begin the answer to this command, and no more")
+    add("--exit-then", action="store_true", help="end after half a line")
+    add("--wrong-ids", action="store_true", help="answer with ids that nobody sent")
+    add("--stop-on", help="stop as by SIGSTOP at this command")
+    add("--kill-on", help="die of SIGKILL at this command")
+    add("--deaf", action="store_true", help="ignore SIGTERM")
+    add("--child-in-session", action="store_true", help="the started program leaves the process group")
+    add("--slow", type=float, default=0.0, help="seconds before each answer to genmove")
+    add("--write-to", help="append every command to this file, after the process's number")
     return parser.parse_args()
 
 
@@ -74,14 +88,72 @@ def spoil(flags: argparse.Namespace, command: str) -> None:
     if flags.flood_stderr:
         for number in range(FLOOD_LINES):
             sys.stderr.write(f"warning {number}: all is well\n")
+    if not is_due(flags, command):
+        return
     if command == flags.hang_on:
         time.sleep(LONG_S)
+    if command == flags.stop_on:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if command == flags.kill_on:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if command == flags.half_a_line_on:
+        say("= C")
+        time.sleep(0 if flags.exit_then else LONG_S)
+        os._exit(0)
     if command == flags.crash_on:
         sys.stderr.write("out of memory, or so\n")
         sys.stderr.flush()
         os._exit(3)
     while command == flags.garbage_on:
         say("thinking...\n")
+
+
+SEEN: dict[str, int] = {}
+"""How often each command has come."""
+
+
+def is_due(flags: argparse.Namespace, command: str) -> bool:
+    SEEN[command] = SEEN.get(command, 0) + 1
+    return flags.only_at in (None, SEEN[command])
+
+
+class Plan:
+    """What to play, from a list and a seed."""
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        self._flags = flags
+        self._seed = 0
+        self._left: list[str] = []
+
+    def hear(self, line: str) -> None:
+        command, *words = line.split()
+        if command == "clear_board":
+            self._left = self._flags.moves.split()
+        if command == "set_random_seed":
+            self._seed = int(words[0])
+
+    def move(self) -> str:
+        if self._left:
+            return self._left.pop(0)
+        return "resign" if self._flags.resign_by_seed and self._seed % 2 else "pass"
+
+
+def planned(flags: argparse.Namespace, line: str, plan: Plan) -> str:
+    """The answer where a plan or `--answer` has one; else that of `answer`."""
+    command, *words = line.split()
+    given = dict(pair.split("=", 1) for pair in flags.answer)
+    identity = "77" if flags.wrong_ids else ""
+    if command == "genmove":
+        time.sleep(flags.slow)
+    if command == "play" and SEEN["play"] == flags.refuse_at:
+        return f"?{identity} illegal move\n\n"
+    if command in given and command != flags.refuse:
+        return f"={identity} {given[command]}\n\n"
+    if command == "known_command" and words[0] in given:
+        return f"={identity} true\n\n"
+    if command == "genmove" and flags.move is None and command != flags.refuse:
+        return f"={identity} {plan.move()}\n\n"
+    return answer(flags, command).replace("=", f"={identity}", 1)
 
 
 def answer(flags: argparse.Namespace, command: str) -> str:
@@ -161,24 +233,33 @@ def start(flags: argparse.Namespace) -> None:
         say("usage: something else entirely\n")
         sys.exit(0)
     if flags.child_pid_to:
-        child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({LONG_S})"])
+        sleep = [sys.executable, "-c", f"import time; time.sleep({LONG_S})"]
+        child = subprocess.Popen(sleep, start_new_session=flags.child_in_session)
         Path(flags.child_pid_to).write_text(str(child.pid))
     say("".join(f"Tuning the kernel, step {number}\n" for number in range(flags.banner)))
 
 
 def main() -> None:
     flags = options()
+    if flags.deaf:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     start(flags)
     if flags.complete:
         serve_completely(flags)
         return
+    plan = Plan(flags)
     for line in sys.stdin:
         command = line.split()[0]
+        if flags.write_to:
+            with Path(flags.write_to).open("a") as file:
+                file.write(f"{os.getpid()} {line}")
+        plan.hear(line)
         spoil(flags, command)
         if command == "quit" and not flags.ignore_quit:
             say("= \n\n")
             return
-        say(answer(flags, command) * (2 if command == flags.answer_twice else 1))
+        said = planned(flags, line, plan) if flags.crlf is False else answer(flags, command)
+        say(said * (2 if command == flags.answer_twice else 1))
     while flags.ignore_quit:
         time.sleep(LONG_S)
 

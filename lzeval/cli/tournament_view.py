@@ -1,0 +1,168 @@
+"""A tournament on the terminal while it goes on: games, standings, faults, and how long it will take."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from lzeval.core.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
+    from tournaments.progress import Progress
+    from tournaments.results import GameRecord
+    from tournaments.tables import RatingTable
+
+STANDINGS_EVERY_S = 2.0
+MOST_GAMES_SHOWN = 16
+MOST_FAULTS_SHOWN = 6
+
+
+def standings(records: list[GameRecord]) -> RatingTable | None:
+    """The ratings so far; None before the first decided game."""
+    from tournaments.tables import build_table
+
+    try:
+        return build_table(records)
+    except UserError:
+        return None
+
+
+class View:
+    """Redraws what a Progress says."""
+
+    def __init__(self, title: str, anchor: str | None) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._title = title
+        self._anchor = anchor
+        self._table: RenderableType = ""
+        self._table_of = -1
+        self._table_s = 0.0
+        self.live: Live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+
+    def show(self, progress: Progress) -> None:
+        from rich.console import Group
+
+        self._refresh_standings(progress)
+        parts: list[RenderableType] = [self._headline(progress), self._games(progress), self._table]
+        parts += self._faults(progress)
+        self.live.update(Group(*parts), refresh=True)
+
+    def _headline(self, progress: Progress) -> RenderableType:
+        from rich.text import Text
+
+        wanted = "" if progress.wanted is None else f" of {progress.wanted}"
+        left = progress.seconds_left
+        speed = f", {60 * progress.played_now / progress.seconds:.1f} a minute" if progress.seconds else ""
+        eta = "" if left is None else f", {duration(left)} left"
+        return Text.assemble((self._title, "bold"), f": {len(progress.games)}{wanted} games{speed}{eta}")
+
+    def _games(self, progress: Progress) -> RenderableType:
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 2))
+        now_s = time.monotonic()
+        for _, game in sorted(progress.slots.copy().items())[:MOST_GAMES_SHOWN]:
+            took = duration(max(0.0, now_s - game.began_s))
+            cells = (f"  {game.game_id}", f"{game.black} v {game.white}", f"move {game.moves}", took)
+            grid.add_row(*map(Text, cells))
+        return grid
+
+    def _refresh_standings(self, progress: Progress) -> None:
+        now_s = time.monotonic()
+        if self._table_of == len(progress.games) or now_s - self._table_s < STANDINGS_EVERY_S:
+            return
+        table = standings(progress.records)
+        self._table_of, self._table_s = len(progress.games), now_s
+        if table is not None:
+            self._table = standings_grid(table, self._anchor)
+
+    def _faults(self, progress: Progress) -> list[RenderableType]:
+        from rich.text import Text
+
+        lines = [f"  {incident.player}: {incident.sentence()}" for incident in progress.incidents]
+        counts = Counter(incident.fault.value for incident in progress.incidents)
+        shown = lines[-MOST_FAULTS_SHOWN:]
+        if counts:
+            shown.insert(0, "faults: " + ", ".join(f"{count} {name}" for name, count in counts.most_common()))
+        shown += [f"suspended: {code} ({why})" for code, why in progress.suspended.items()]
+        return [Text(line, no_wrap=True, overflow="ellipsis") for line in shown]
+
+
+def standings_grid(table: RatingTable, anchor: str | None) -> RenderableType:
+    """The ratings in a few columns; with an anchor, as distances from that player."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    zero = anchored_zero(table, anchor)
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("Player", overflow="fold", min_width=8)
+    for heading in ("Elo", "95 % interval", "Games", "Score"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    for row in table.rows:
+        rating = row.rating
+        bounds = [f"{b - zero:+.0f}" if b is not None else "?" for b in (rating.low, rating.high)]
+        score = row.total.score
+        grid.add_row(
+            escape(rating.player),
+            "none" if rating.elo is None else f"{rating.elo - zero:+.0f}",
+            " to ".join(bounds),
+            str(row.total.games),
+            "-" if score is None else f"{100 * score:.1f}%",
+        )
+    return grid
+
+
+def anchored_zero(table: RatingTable, anchor: str | None) -> float:
+    """The rating that is to be called 0: the anchor's, if there is one."""
+    ratings = {row.rating.player: row.rating.elo for row in table.rows}
+    return ratings.get(anchor or "") or 0.0
+
+
+def duration(seconds: float) -> str:
+    """Such as `45 s`, `12 min` or `3 h 20 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+_WORDS = {
+    "warning": "{message}",
+    "run": "{games} games played before, {parallel} at a time",
+    "game": "{game}  {result}",
+    "void": "{game}  void: {why}",
+    "abandoned": "{game}  left out of this run after {attempts} attempts",
+    "suspended": "{player} is suspended: {why}; the others go on",
+    "fault": "{game}  {player}: {message}",
+}
+GRAVE = ("warning", "abandoned", "suspended")
+"""Events that are told even to those who do not want to hear much."""
+
+
+def in_words(event: Mapping[str, Any]) -> str | None:
+    """An event as a line for people; those that only move the view on have none."""
+    words = _WORDS.get(event["event"])
+    return None if words is None else words.format(**event)
+
+
+def say(event: Mapping[str, Any]) -> None:
+    """Tell everything that happens on standard error."""
+    text = in_words(event)
+    if text is not None:
+        typer.echo(text, err=True)
+
+
+def say_if_grave(event: Mapping[str, Any]) -> None:
+    if event["event"] in GRAVE:
+        say(event)

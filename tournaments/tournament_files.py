@@ -104,7 +104,7 @@ def held(competition: Competition) -> Iterator[Files]:
 def is_running(competition: Competition) -> bool:
     """Whether some process holds the tournament."""
     try:
-        with held(competition):
+        with locked(Files.of(competition).lock, grace_s=0.0):
             return False
     except UserError:
         return True

@@ -879,3 +879,11 @@ def test_gnugo_plays_the_same_games_under_both(ringmaster: list[str], gnugo: str
     assert games[ours] == games[theirs]
     reports = [WITHOUT_CPU.sub("", (path.parent / "cup.report").read_text()) for path in (ours, theirs)]
     assert reports[0] == reports[1]
+
+
+def test_trust_says_what_it_means(tmp_path: Path) -> None:
+    path = two_players(tmp_path, games=2)
+    outcome = lzeval(path, "show", "--trust")
+    assert outcome.returncode == 0, outcome.stderr
+    assert f"--trust runs {path} as a program, with all that you may do" in outcome.stderr
+    assert "--trust" not in lzeval(path, "show").stderr

@@ -39,6 +39,8 @@ Trust = Annotated[bool, typer.Option("--trust", help="Execute the control file a
 def _read(control_file: Path, trust: bool) -> Competition:
     from tournaments.control_file import read_control_file
 
+    if trust:
+        typer.echo(f"lzeval: --trust runs {control_file} as a program, with all that you may do", err=True)
     competition = read_control_file(control_file, trust=trust)
     for note in competition.notes:
         typer.echo(f"{control_file}: {note}", err=True)

@@ -64,13 +64,20 @@ def test_small_searches_look_at_one_position_at_a_time() -> None:
     assert grown([Lane(HashEvaluator(SIZE), Never(SIZE, 16))], 200).visits(TREE) == 200
 
 
-def test_it_stops_when_told_or_when_the_tree_is_full() -> None:
-    stopped = grown(lanes(2), None, stop_after=400)
-    assert 400 <= stopped.visits(TREE) < 450
-    assert_whole(stopped)
-    full = grown(lanes(2), None, most_nodes=3000)
-    assert 2900 < full.nodes(TREE) <= 3016
-    assert_whole(full)
+@pytest.mark.parametrize("count", [1, 2])
+def test_it_stops_when_told(count: int) -> None:
+    searcher = grown(lanes(count), None, stop_after=400)
+    assert searcher.visits(TREE) >= 400
+    assert count > 1 or searcher.visits(TREE) < 400 + 8, "not before the batch, nor a batch later"
+    assert searcher.nodes(TREE) < MOST_NODES
+    assert_whole(searcher)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_it_stops_when_the_tree_is_full(count: int) -> None:
+    searcher = grown(lanes(count), None, most_nodes=3000)
+    assert 2900 < searcher.nodes(TREE) <= 3000 + 8 * count
+    assert_whole(searcher)
 
 
 def test_a_slow_network_is_not_asked_for_large_batches_where_somebody_waits() -> None:

@@ -135,7 +135,8 @@ class GoModule(pl.LightningModule):
         whole = self.trainer.global_step != self._counted_step
         self._counted_step, self._gathered = self.trainer.global_step, 0 if whole else self._gathered + seen
         if whole and self.config.accumulate > 1:
-            self._statistics = {name: buffer.clone() for name, buffer in self.named_buffers()}
+            buffers = self.network.named_buffers(prefix="network")
+            self._statistics = {name: buffer.clone() for name, buffer in buffers}
         if self.share >= 1.0:
             self.trainer.should_stop = True
 

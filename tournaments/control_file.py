@@ -31,7 +31,18 @@ CONSTRUCTORS: Mapping[CompetitionType, tuple[str, ...]] = {
     "allplayall": ("Player", "Competitor"),
 }
 """What gomill lets the files of each type call."""
-_OUTPUT_SUFFIXES = (".log", ".status", ".cmd", ".hist", ".report", ".games", ".void", ".gtplogs", ".played", ".stderr")
+_OUTPUT_SUFFIXES = (
+    ".log",
+    ".status",
+    ".cmd",
+    ".hist",
+    ".report",
+    ".games",
+    ".void",
+    ".gtplogs",
+    ".played",
+    ".stderr",
+)
 _TYPE_LINE = re.compile(r"""competition_type\s*=\s*(['"])([_a-zA-Z0-9]+)\1\s*""")
 _MOST_COMPETITORS = 26 * 27
 T = TypeVar("T")

@@ -100,7 +100,9 @@ def facts(server: GtpServer) -> object:
     )
 
 
-@pytest.mark.parametrize("count", [1500, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "count", [1500, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+)
 def test_refused_commands_change_nothing_and_all_answers_are_gtp(
     count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 
+from lzeval.core import sources as core_sources
 from lzeval.core.errors import UserError
 from tests.make_games import random_game, sgf_text
 from trainer.pack import pack
@@ -146,3 +147,52 @@ def test_folders_hold_what_looks_like_records(tmp_path: Path) -> None:
         written(tmp_path, name, TEXT)
     assert [file.name for file in record_files([tmp_path])] == ["a.SGF", "b.sgf", "c.zip", "d.0.gz"]
     assert [file.name for file in record_files([tmp_path / "notes.txt"])] == ["notes.txt"]
+
+
+def zeros(megabytes: int) -> bytes:
+    return bytes(megabytes << 20)
+
+
+def bombs() -> dict[str, bytes]:
+    """Files that unpack to 4 MB or more of zeros from a few thousand bytes."""
+    return {
+        "gzip": gzip.compress(zeros(4)),
+        "xz": lzma.compress(zeros(4)),
+        "bzip2": bz2.compress(zeros(4)),
+        "gzip in gzip": gzip.compress(gzip.compress(zeros(4))),
+        "zip": zip_deflated([zeros(4)]),
+        "many members": zip_deflated([zeros(1)] * 4),
+        "zip in zip": zip_deflated([zip_deflated([zeros(1)] * 4)]),
+        "tar": gzip.compress(tarred("w", ("1.sgf", zeros(2)), ("2.sgf", zeros(2)))),
+    }
+
+
+def zip_deflated(members: list[bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, content in enumerate(members):
+            archive.writestr(f"{number}.sgf", content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", list(bombs()))
+def test_bombs_are_not_unpacked(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_sources, "ALWAYS_UNPACKED", 3 << 20)
+    monkeypatch.setattr(core_sources, "BLOCK", 1 << 16)
+    file = written(tmp_path, "bomb", bombs()[kind])
+    found = sources(file)
+    assert sum(len(source.content) for source in found) <= 3 << 20
+    assert found[-1].problem.startswith("unpacks to more than 3 MB, far too much for its size")
+    with pytest.raises(UserError):
+        read_bytes(file)
+
+
+def test_a_bomb_costs_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_sources, "ALWAYS_UNPACKED", 1 << 20)
+    bomb, good = written(tmp_path, "a", bombs()["gzip"]), written(tmp_path, "b", gzip.compress(MANY))
+    assert [source.content for source in sources(bomb, good)] == [b"", MANY]
+
+
+def test_well_packed_text_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_sources, "ALWAYS_UNPACKED", 0)
+    assert sources(written(tmp_path, "a", lzma.compress(MANY)))[0].content == MANY

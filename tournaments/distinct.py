@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lzeval.core.points import SYMMETRIES, symmetry_tables
 from tournaments.results import GameRecord
+
+CODE_BYTES = 2
+"""What a move takes in a key."""
 
 
 def canonical_key(game: GameRecord, moves: int | None = None) -> bytes:
@@ -15,17 +21,42 @@ def canonical_key(game: GameRecord, moves: int | None = None) -> bytes:
 
     Covers board size, set-up stones and the colour of each move; players, komi and result are no part of it.
     """
-    tables = symmetry_tables(game.size).astype(np.int32)
-    played = game.moves[:moves]
-    indices = np.array([index for _, index in played], np.intp)
-    is_white = np.array([colour == "w" for colour, _ in played], np.int32)
-    lines = (2 * tables[:, indices] + is_white).astype(">u2")
-    black = np.sort(tables[:, np.array(game.setup_black, np.intp)], axis=1).astype(">u2")
-    white = np.sort(tables[:, np.array(game.setup_white, np.intp)], axis=1).astype(">u2")
-    header = np.array([game.size, black.shape[1], white.shape[1]], ">u2").tobytes()
-    views = np.concatenate([black, white, lines], axis=1)
-    least: bytes = min(views[symmetry].tobytes() for symmetry in range(SYMMETRIES))
-    return header + least
+    start, line = _canonical(game)
+    return start + (line if moves is None else line[: CODE_BYTES * moves])
+
+
+def _canonical(game: GameRecord) -> tuple[bytes, bytes]:
+    """Of the eight views of the game the one that sorts first: its set-up, and a code a move.
+
+    What sorts first in the whole begins with what sorts first in any beginning of it, so both can be cut.
+    """
+    views, black, white = list(range(SYMMETRIES)), b"", b""
+    if game.setup_black or game.setup_white:
+        tables = symmetry_tables(game.size)
+        stones = [(_sorted(table, game.setup_black), _sorted(table, game.setup_white)) for table in tables]
+        black, white = min(stones)
+        views = [view for view in views if stones[view] == (black, white)]
+    codes = [2 * index + (colour == "w") for colour, index in game.moves]
+    coded, as_lists = _coded(game.size)
+    for code in codes:
+        if len(views) == 1:
+            break
+        least = min(as_lists[view][code] for view in views)
+        views = [view for view in views if as_lists[view][code] == least]
+    header = np.array([game.size, len(game.setup_black), len(game.setup_white)], ">u2").tobytes()
+    return header + black + white, coded[views[0]][np.array(codes, np.intp)].tobytes()
+
+
+def _sorted(table: npt.NDArray[np.int16], stones: Sequence[int]) -> bytes:
+    return np.sort(table[np.array(stones, np.intp)]).astype(">u2").tobytes()
+
+
+@cache
+def _coded(size: int) -> tuple[npt.NDArray[Any], list[list[int]]]:
+    """`[8, 2 * (size * size + 1)]`: where a move, `2 * index` and 1 more for White, goes; big-endian, and as lists."""
+    codes = 2 * symmetry_tables(size).astype(np.uint16)[:, :, None] + np.arange(2, dtype=np.uint16)
+    flat = codes.reshape(SYMMETRIES, -1)
+    return flat.astype(">u2"), [[int(code) for code in row] for row in flat]
 
 
 def distinct_counts(
@@ -37,8 +68,9 @@ def distinct_counts(
     """
     seen: dict[int | None, set[bytes]] = {moves: set() for moves in at}
     for game in games:
+        start, line = _canonical(game)
         for moves, keys in seen.items():
-            keys.add(canonical_key(game, moves))
+            keys.add(start + (line if moves is None else line[: CODE_BYTES * moves]))
     return {moves: len(keys) for moves, keys in seen.items()}
 
 

@@ -33,7 +33,7 @@ def games_of_gomill(competition: Competition) -> list[GameRecord]:
     """
     files = GomillFiles(competition.path)
     status = read_status(files.status) if files.status.exists() else None
-    games = {record.game_id: record for record in _of_history(files.history)}
+    games = {record.game_id: record for record in games_of_history(files.history)}
     for record in _of_status(status):
         games[record.game_id] = record  # in its place in the history
     for record in _of_records(files.games):
@@ -87,7 +87,7 @@ def _result(text: str, note: object) -> GameResult:
     return replace(parse_result(text), note=note if isinstance(note, str) else "")
 
 
-def _of_history(path: Path) -> Iterator[GameRecord]:
+def games_of_history(path: Path) -> Iterator[GameRecord]:
     """The games that CODE.hist tells of; entries that are not gomill's are none."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")

@@ -12,24 +12,23 @@ and Black's chance of winning in percent is the property SBKV of the move, where
 
 from __future__ import annotations
 
-import gzip
-import lzma
-import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sgfmill import sgf_grammar, sgf_properties
 
-from lzeval.core.errors import RecordError
 from lzeval.core.files import write_bytes_atomically
 from lzeval.core.points import format_sgf
+from lzeval.core.sources import Source, read_sources
 from lzeval.version import __version__
+from tournaments.intake.finding import Kind, find, is_record_name
 from tournaments.results import GameRecord, describe_result, format_result
-from tournaments.sgf_reader import PropertyMap, parse_game, split_games
+from tournaments.sgf_nodes import PropertyMap
+from tournaments.sgf_reader import parse_game, split_games
+from tournaments.sgf_text import with_plain_brackets
 
-SUFFIXES = (".sgf", ".sgf.gz", ".sgf.xz")
-"""The files that are looked for in folders."""
+NO_GAME = "no SGF game in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,50 +153,59 @@ def _move_nodes(record: GameRecord) -> Iterator[PropertyMap]:
 
 
 def read_games(paths: Iterable[str | Path]) -> Iterator[GameRecord | Skipped]:
-    """Every game of the files and folders `paths`, in order; folders with all below them, sorted by name.
+    """Every game of the records `paths`, in order; folders with all below them, sorted by name.
 
-    A file may hold many games and may be compressed (`.gz`, `.xz`). A game that cannot be read becomes a
-    Skipped and costs no other game. Raises RecordError for a path that does not exist.
+    A file may hold many games, and may be compressed or an archive. A game that cannot be read becomes a Skipped
+    and costs no other game. Raises RecordError for a path that does not exist.
     """
-    for path in paths:
-        for file in _files(Path(path)):
-            yield from _read_file(file)
+    for found in find(paths):
+        if found.kind is Kind.RECORD:
+            yield from read_record_file(found.path)
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(f for f in path.rglob("*") if f.name.lower().endswith(SUFFIXES) and f.is_file())
-    if not path.exists():
-        raise RecordError(path, "there is no such file or folder")
-    return [path]
+def read_record_file(path: Path) -> Iterator[GameRecord | Skipped]:
+    """The games of one file, whatever it is called."""
+    for source in record_sources(path):
+        if isinstance(source, Skipped):
+            yield source
+        else:
+            yield from read_chunks(Path(source.name), split_games(with_plain_brackets(source.content)))
 
 
-def _read_file(path: Path) -> Iterator[GameRecord | Skipped]:
-    try:
-        data = _decompress(path)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as exc:
-        yield Skipped(path, f"the file cannot be read: {exc}")
-        return
-    number = 0
-    for number, (chunk, problem) in enumerate(split_games(data), start=1):
+def record_sources(path: Path) -> Iterator[Source | Skipped]:
+    """What there is to read in a file: itself, or an archive's members that are called like records."""
+    empty = True
+    for source in read_sources([path]):
+        inside = source.name[len(str(path)) :]
+        if inside and not is_record_name(inside):
+            continue
+        empty = False
+        if source.problem:
+            yield Skipped(Path(source.name), source.problem)
+        if b"(" in source.content:
+            yield source
+        elif not source.problem:
+            yield Skipped(Path(source.name), NO_GAME)
+    if empty:
+        yield Skipped(path, NO_GAME)
+
+
+def read_chunks(
+    path: Path, chunks: Iterable[tuple[bytes, str]], first: int = 1
+) -> Iterator[GameRecord | Skipped]:
+    """Games of `path` as `split_games` has found them, the first of which is its `first`."""
+    number = first - 1
+    for number, (chunk, problem) in enumerate(chunks, start=first):
         yield _read_chunk(chunk, problem, path, number)
     if number == 0:
-        yield Skipped(path, "no SGF game in it")
+        yield Skipped(path, NO_GAME)
 
 
 def _read_chunk(chunk: bytes, problem: str, path: Path, number: int) -> GameRecord | Skipped:
     if problem:
         return Skipped(path, problem, number)
+    name = path.name.rpartition(":")[2].split(".")[0]
     try:
-        record = parse_game(chunk)
+        return parse_game(chunk, path, name if number == 1 else f"{name}#{number}")
     except ValueError as exc:
         return Skipped(path, str(exc), number)
-    name = path.name.split(".")[0]
-    return replace(record, path=path, game_id=record.game_id or (name if number == 1 else f"{name}#{number}"))
-
-
-def _decompress(path: Path) -> bytes:
-    data = path.read_bytes()
-    if path.suffix.lower() == ".gz":
-        return gzip.decompress(data)
-    return lzma.decompress(data) if path.suffix.lower() == ".xz" else data

@@ -75,7 +75,7 @@ UNKNOWN = GameResult(Outcome.UNKNOWN)
 def win(colour: Colour, detail: str | float = "", note: str = "") -> GameResult:
     """A win of `colour`, with the points of its margin or one of the letters of `GameResult.detail`."""
     text = detail if isinstance(detail, str) else _format_margin(detail)
-    return GameResult(Outcome(colour), text, note)
+    return GameResult(Outcome.BLACK if colour == "b" else Outcome.WHITE, text, note)
 
 
 _WIN = re.compile(r"(b|w|black|white)\s*\+\s*(.*)", re.IGNORECASE | re.DOTALL)

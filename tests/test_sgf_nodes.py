@@ -1,0 +1,148 @@
+"""The fast reader against sgfmill: what it understands it reads alike, and the rest it leaves to sgfmill."""
+
+from __future__ import annotations
+
+import lzma
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sgfmill import sgf, sgf_grammar
+
+from tournaments import sgf_nodes, sgf_reader
+from tournaments.records import read_games
+from tournaments.results import GameRecord
+from tournaments.sgf_nodes import fast_main_line, known_moves, plain_game
+from tournaments.sgf_reader import parse_game, split_games
+
+SYNTAX = [b"(", b")", b"(;", b";", b";;", b"[", b"]", b"\\", b"\n", b"x", b"(;FF[4]", b"B[aa", b"W[a[]"]
+PROPERTIES = [
+    b"B",
+    b"W",
+    b"AB[ab][cc]",
+    b"C[x]",
+    b"C[a\\]b]",
+    b"C[(;]",
+    b"RE[B+R]",
+    b"RE[W+1]",
+    b"SZ[9]",
+    b"PB[y]",
+]
+MOVES = [
+    b";B[aa]",
+    b";W[bb]",
+    b";B[]",
+    b";W[tt]",
+    b"BL[1]",
+    b"SBKV[50]",
+    b"Bl[3]",
+    b"GameName[z]",
+    b"KM[6.5]",
+]
+PIECES = st.sampled_from([*SYNTAX, *PROPERTIES, *MOVES])
+BROKEN = st.lists(PIECES, max_size=14).map(b"".join)
+WHOLE = st.builds(
+    lambda root, moves: b"(;" + b"".join(root) + b"".join(moves) + b")",
+    st.lists(
+        st.sampled_from([b"SZ[9]", b"PB[x]", b"RE[B+R]", b"C[a\\]]", b" AB[aa][bb]", b"KM[7]"]), max_size=5
+    ),
+    st.lists(
+        st.sampled_from(
+            [
+                b";B[aa]",
+                b";W[bb]",
+                b"\n;W[]",
+                b";B[tt]",
+                b";B [cc]",
+                b"; B[dd] ",
+                b";W[a a]",
+                b";B[zz]",
+                b";",
+                b"C[x]",
+            ]
+        ),
+        max_size=8,
+    ),
+)
+
+
+def slowly(text: bytes) -> list[sgf_nodes.PropertyMap]:
+    return list(sgf_grammar.main_sequence_iter(sgf_grammar.parse_sgf_game(text)))
+
+
+@given(st.one_of(BROKEN, WHOLE))
+@example(b"(;B[aa](;W[bb])(;W[cc];B[dd]))")
+@example(b"(;B[aa]();W[bb])")
+@example(b"(;B[aa](;W[bb]);W[cc])")
+def test_the_nodes_are_sgfmills(text: bytes) -> None:
+    found = fast_main_line(text)
+    if found is None:
+        return
+    assert found == slowly(text)
+
+
+@given(WHOLE)
+def test_nothing_whole_is_left_to_sgfmill(text: bytes) -> None:
+    """Otherwise the fast path could be one that is never taken."""
+    assert fast_main_line(text) is not None
+
+
+def read(text: bytes) -> GameRecord | None:
+    try:
+        return parse_game(text)
+    except ValueError:
+        return None
+
+
+@given(st.one_of(BROKEN, WHOLE))
+def test_all_ways_make_the_same_record(text: bytes) -> None:
+    quickest = read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sgf_reader, "plain_game", lambda _: None)
+        assert read(text) == quickest
+        patch.setattr(sgf_reader, "annotated_game", lambda _: None)
+        assert read(text) == quickest
+        patch.setattr(sgf_nodes, "fast_main_line", lambda _: None)
+        assert read(text) == quickest
+
+
+def test_a_plain_game_takes_the_shortest_way() -> None:
+    found = plain_game(b"(;SZ[9]C[two\nlines]\n;B[aa]\n;W[bb];B[])\n")
+    assert found == ({"SZ": [b"9"], "C": [b"two\nlines"]}, [b"B[aa]", b"W[bb]", b"B[]"])
+    assert plain_game(b"(;SZ[9];B[a a])") is None
+    assert [known_moves(9)[move] for move in found[1]] == [("b", 72), ("w", 64), ("b", 81)]
+
+
+def test_real_records_are_read_as_sgfmill_reads_them(shared: Path) -> None:
+    with lzma.open(shared / "data" / "holdout.sgf.xz") as file:
+        texts = [text for text, _ in islice(split_games(file.read(1_500_000)), 500)]
+    texts += [path.read_bytes() for path in (shared / "references" / "lz-selfplay-sgf").glob("*.sgf")]
+    assert sum(plain_game(text) is not None for text in texts) > 450
+    for text in texts:
+        record, judge = parse_game(text), sgf.Sgf_game.from_bytes(text)
+        size = judge.get_size()
+        moves = [node.get_move() for node in judge.get_main_sequence() if node.get_move()[0]]
+        assert [(c, None if i == size * size else divmod(i, size)) for c, i in record.moves] == moves
+        assert (record.black, record.white) == (
+            judge.get_player_name("b") or "",
+            judge.get_player_name("w") or "",
+        )
+        assert record.komi is None or record.komi == judge.get_komi()
+        if not record.result.note:
+            assert record.result.winner == judge.get_winner()
+        assert record.handicap == (judge.get_handicap() or 0)
+        assert sorted(record.setup_black) == sorted(
+            row * size + column for row, column in judge.get_root().get_setup_stones()[0]
+        )
+
+
+def test_a_comment_of_a_megabyte(tmp_path: Path) -> None:
+    comment = b"a [b\\] (;c\\\\" * 80_000
+    path = tmp_path / "long.sgf"
+    path.write_bytes(b"(;SZ[9]PB[x]PW[y]RE[B+R]C[" + comment + b"];B[aa];W[bb]C[" + comment + b"])" * 1)
+    (game,) = read_games([path])
+    assert isinstance(game, GameRecord)
+    assert len(game.moves) == 2
+    assert len(game.end_comment) == len("a [b] (;c\\") * 80_000

@@ -1,0 +1,90 @@
+"""What was not counted, with file and reason: every case for JSON, the gist for the terminal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tournaments.intake.taking import Intake
+from tournaments.pairs import weigh
+from tournaments.report.facts import dispute
+from tournaments.results import GameRecord
+
+MOST_REASONS = 6
+MOST_FILES = 3
+"""Named on the terminal."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A game, or a file, that was not counted; or, if disputed, was counted as it was decided."""
+
+    kind: str
+    """`unreadable`, `void`, `unknown result`, `without two players` or `disputed`."""
+    path: str
+    game: str
+    """Id of the game, or which of the file it is."""
+    why: str
+
+
+def cases_of(intake: Intake) -> list[Case]:
+    """All of them, by kind."""
+    evidence = weigh(intake.games)
+    found = [Case("unreadable", str(one.path), str(one.number), one.why) for one in intake.skipped]
+    found += [_case("void", game, game.result.note or "no reason given") for game in evidence.void]
+    found += [_case("unknown result", game, game.result.note or "RE says '?'") for game in evidence.unknown]
+    found += [
+        _case(
+            "without two players", game, "a player against itself" if game.black else "a player has no name"
+        )
+        for game in evidence.nobody
+    ]
+    found += [_case("disputed", game, why) for game in intake.games if (why := dispute(game))]
+    return found
+
+
+def _case(kind: str, game: GameRecord, why: str) -> Case:
+    return Case(kind, str(game.path or ""), game.game_id, why)
+
+
+def as_dict(intake: Intake) -> dict[str, object]:
+    """Everything, as JSON has it."""
+    return {
+        "skipped": [asdict(case) for case in cases_of(intake)],
+        "duplicates": intake.duplicates,
+        "left_out": dict(intake.left_out),
+        "warnings": list(intake.warnings),
+    }
+
+
+def lines_of(intake: Intake) -> Iterator[str]:
+    """What has to be known of the intake, in a few lines."""
+    if intake.duplicates:
+        yield f"Dropped {intake.duplicates:,} games that another source told of as well."
+    if intake.left_out:
+        parts = ", ".join(f"{count:,} by {why}" for why, count in intake.left_out.items())
+        yield f"Not wanted: {parts}."
+    yield from _lines_of_cases(cases_of(intake))
+
+
+def _lines_of_cases(cases: Sequence[Case]) -> Iterator[str]:
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for case in cases:
+        groups[case.kind, case.why].append(_place(case))
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    for (kind, why), places in ordered[:MOST_REASONS]:
+        more = ", ..." if len(places) > MOST_FILES else ""
+        yield f"{kind.capitalize()}: {len(places):,} - {why} ({', '.join(places[:MOST_FILES])}{more})"
+    if len(ordered) > MOST_REASONS:
+        yield f"{len(ordered) - MOST_REASONS} further reasons; --json lists every game."
+
+
+def _place(case: Case) -> str:
+    name = Path(case.path).name
+    if case.kind == "unreadable":
+        return name if case.game == "1" else f"{name}#{case.game}"
+    if case.game.startswith(name):
+        return case.game
+    return name if name.startswith(f"{case.game}.") else f"{name} {case.game}".strip()

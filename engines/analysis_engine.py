@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
-from engines.analysis_query import Fields, Query, QueryError, Turn, parse_query
+from engines.analysis_fields import Fields, QueryError
+from engines.analysis_query import Query, Turn, parse_query
 from engines.positions import Analysis, Position, PositionSearch, Report, position_seed
 from engines.search.choice import RootMove
 from lzeval.core.board import BLACK
@@ -99,6 +100,7 @@ class AnalysisEngine:
                 turn.priority,
                 query.max_s,
                 query.report_every_s,
+                query.restrictions,
             )
             self._open[self._search.add(position)] = (query, turn)
 

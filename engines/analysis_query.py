@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeAlias
 
+from engines.analysis_fields import (
+    Fields,
+    QueryError,
+    either,
+    integer,
+    integers,
+    player,
+    plays,
+    real_number,
+    switch,
+    vertex,
+)
+from engines.gtp.rules import named
 from engines.positions import at_turn, play_recorded, set_up
+from engines.search.restrictions import Restriction
 from lzeval.core.board import BLACK, WHITE, Game
 from lzeval.core.errors import IllegalMoveError, UserError
-from lzeval.core.points import format_vertex, parse_vertex, pass_index
+from lzeval.core.points import format_vertex, pass_index
 from lzeval.core.sgf import LONGEST
-
-Fields: TypeAlias = Mapping[str, Any]
-"""A JSON object."""
 
 AREA_RULES = (
     "tromp-taylor",
@@ -54,20 +64,14 @@ SWITCHES = {
     "includePVVisits",
 }
 """All but the first ask for what these networks, or this search, do not say; they are accepted."""
-REFUSED_FIELDS = ("avoidMoves", "allowMoves")
+RESTRICTIONS = {"avoidMoves": False, "allowMoves": True}
+"""Whether the moves named are the only ones that are looked at."""
+LARGEST_DEPTH = 2**31 - 1
+SUICIDE_RULES = ("tromp-taylor", "new-zealand")
 USED_SETTINGS = {"reportAnalysisWinratesAs", "maxTime", "maxVisits", "analysisPVLen"}
 DEFAULT_KOMI = 7.5
 DEFAULT_LINE = 15
 """Moves of a principal variation after its first."""
-
-
-class QueryError(Exception):
-    """A query that cannot be answered: which field, and why."""
-
-    def __init__(self, name: str, message: str) -> None:
-        self.field = name
-        self.message = message
-        super().__init__(f"{name}: {message}")
 
 
 class View(str, Enum):
@@ -103,77 +107,37 @@ class Query:
     longest_line: int
     max_s: float | None
     report_every_s: float | None
+    restrictions: tuple[Restriction, ...] = ()
     warnings: list[tuple[str, str]] = field(default_factory=list)
     """Fields that are not followed to the letter, and how."""
 
 
 def parse_query(fields: Fields, board_size: int, default_visits: int) -> Query:
     """What the query `fields`, whose id is a string, asks of a network for one board size. Raises QueryError."""
-    for name in REFUSED_FIELDS:
-        if fields.get(name):
-            raise QueryError(name, "This engine cannot restrict the moves of a search")
     _check_board_size(fields, board_size)
     settings = fields.get("overrideSettings", {})
     if not isinstance(settings, dict):
         raise QueryError("overrideSettings", "Must be an object")
-    switches = {name: _switch(fields, name) for name in SWITCHES}
+    switches = {name: switch(fields, name) for name in SWITCHES}
     warnings = [*_rules_warnings(fields), *_unused_warnings(fields, settings)]
     return Query(
         id=fields["id"],
         turns=_turns(fields, board_size),
-        visits=_either(fields, settings, "maxVisits", 1, 2**50, default_visits),
+        visits=either(fields, settings, "maxVisits", 1, 2**50, default_visits),
         view=_view(settings),
         includes_policy=switches["includePolicy"],
-        longest_line=1 + _either(fields, settings, "analysisPVLen", 1, 1000, DEFAULT_LINE),
-        max_s=_number(settings, "maxTime", 0, 1e20, within="overrideSettings"),
-        report_every_s=_number(fields, "reportDuringSearchEvery", 0.001, 1e6),
+        longest_line=1 + either(fields, settings, "analysisPVLen", 1, 1000, DEFAULT_LINE),
+        max_s=real_number(settings, "maxTime", 0, 1e20, within="overrideSettings"),
+        report_every_s=real_number(fields, "reportDuringSearchEvery", 0.001, 1e6),
+        restrictions=_restrictions(fields, board_size),
         warnings=warnings,
     )
 
 
 def _check_board_size(fields: Fields, board_size: int) -> None:
     for name in ("boardXSize", "boardYSize"):
-        if _integer(fields, name, 2, 25) != board_size:
+        if integer(fields, name, 2, 25) != board_size:
             raise QueryError(name, f"This network plays on {board_size}x{board_size} alone")
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _integer(fields: Fields, name: str, low: int, high: int, within: str | None = None) -> int | None:
-    """A whole number, None where it is not given."""
-    if name not in fields:
-        return None
-    value = fields[name]
-    if not (_is_integer(value) and low <= value <= high):
-        raise QueryError(within or name, f"{name} must be an integer from {low} to {high}")
-    return int(value)
-
-
-def _either(fields: Fields, settings: Fields, name: str, low: int, high: int, default: int) -> int:
-    """A whole number that may stand in the query or among its settings."""
-    found = _integer(fields, name, low, high)
-    if found is None:
-        found = _integer(settings, name, low, high, within="overrideSettings")
-    return default if found is None else found
-
-
-def _number(fields: Fields, name: str, low: float, high: float, within: str | None = None) -> float | None:
-    """A number, None where it is not given."""
-    if name not in fields:
-        return None
-    value = fields[name]
-    if not (_is_integer(value) or isinstance(value, float)) or not low <= value <= high:
-        raise QueryError(within or name, f"{name} must be a number from {low:g} to {high:g}")
-    return float(value)
-
-
-def _switch(fields: Fields, name: str) -> bool:
-    value = fields.get(name, False)
-    if not isinstance(value, bool):
-        raise QueryError(name, "Must be a boolean")
-    return value
 
 
 def _view(settings: Fields) -> View:
@@ -192,9 +156,19 @@ def _rules_warnings(fields: Fields) -> list[tuple[str, str]]:
     return [("rules", "This network knows area scoring alone, which is used instead")]
 
 
+def _allows_suicide(rules: str | Fields) -> bool:
+    """Of rules that `_is_area_scoring` has read; not where they do not say."""
+    if isinstance(rules, str):
+        return named(rules) in SUICIDE_RULES
+    suicide = rules.get("suicide", rules.get("multiStoneSuicideLegal", False))
+    if not isinstance(suicide, bool):
+        raise QueryError("rules", f"Could not parse rules: suicide {suicide}")
+    return suicide
+
+
 def _is_area_scoring(rules: str | Fields) -> bool:
     if isinstance(rules, str):
-        name = rules.strip().lower().replace("_", "-").replace(" ", "-")
+        name = named(rules)
         if name not in AREA_RULES + OTHER_RULES:
             raise QueryError("rules", f"Could not parse rules: {rules}")
         return name in AREA_RULES
@@ -206,7 +180,7 @@ def _is_area_scoring(rules: str | Fields) -> bool:
 
 
 def _unused_warnings(fields: Fields, settings: Fields) -> list[tuple[str, str]]:
-    unknown = set(fields) - USED_FIELDS - SWITCHES - set(REFUSED_FIELDS)
+    unknown = set(fields) - USED_FIELDS - SWITCHES - set(RESTRICTIONS)
     warnings = [(name, "Not used by this engine") for name in sorted(unknown)]
     unused = sorted(set(settings) - USED_SETTINGS)
     if unused:
@@ -216,11 +190,12 @@ def _unused_warnings(fields: Fields, settings: Fields) -> list[tuple[str, str]]:
 
 def _turns(fields: Fields, size: int) -> list[Turn]:
     """The positions to be analysed, in the order of the game."""
-    moves = _plays(fields, "moves", size)
+    moves = plays(fields, "moves", size)
     if len(moves) > LONGEST:
         raise QueryError("moves", f"Must be at most {LONGEST} moves")
     priorities = _priorities(fields, len(moves))
     game = Game(size, _komi(fields))
+    game.suicide = _allows_suicide(fields["rules"])
     _place_stones(game, fields)
     first = _first_player(fields, moves, game)
     _play(game, moves)
@@ -231,13 +206,30 @@ def _turns(fields: Fields, size: int) -> list[Turn]:
     return turns
 
 
+def _restrictions(fields: Fields, size: int) -> tuple[Restriction, ...]:
+    """Which moves are looked at, however deep in the search."""
+    found = []
+    for name, allowed in RESTRICTIONS.items():
+        items = fields.get(name, [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise QueryError(name, "Must be an array of objects with player, moves and untilDepth")
+        for item in items:
+            colour, moves = player(name, item.get("player")), item.get("moves")
+            until = integer(item, "untilDepth", 1, LARGEST_DEPTH, within=name)
+            if not isinstance(moves, list) or until is None:
+                raise QueryError(name, "Must have an array of moves, and an untilDepth, for each player")
+            named_moves = frozenset(vertex(name, move, size) for move in moves)
+            found.append(Restriction(colour, named_moves, allowed, until))
+    return tuple(found)
+
+
 def _komi(fields: Fields) -> float:
-    komi = _number(fields, "komi", -150, 150)
+    komi = real_number(fields, "komi", -150, 150)
     return DEFAULT_KOMI if komi is None else komi
 
 
 def _place_stones(game: Game, fields: Fields) -> None:
-    stones = _plays(fields, "initialStones", game.size) if "initialStones" in fields else []
+    stones = plays(fields, "initialStones", game.size) if "initialStones" in fields else []
     if any(point == pass_index(game.size) for _, point in stones):
         raise QueryError("initialStones", "Could not parse board location: pass")
     try:
@@ -248,7 +240,7 @@ def _place_stones(game: Game, fields: Fields) -> None:
 
 def _first_player(fields: Fields, moves: Sequence[tuple[int, int]], game: Game) -> int:
     if "initialPlayer" in fields:
-        return _player("initialPlayer", fields["initialPlayer"])
+        return player("initialPlayer", fields["initialPlayer"])
     return moves[0][0] if moves else game.to_move
 
 
@@ -261,46 +253,15 @@ def _play(game: Game, moves: Sequence[tuple[int, int]]) -> None:
             raise QueryError("moves", f"Illegal move {number}: {vertex} ({error.reason})") from error
 
 
-def _plays(fields: Fields, name: str, size: int) -> list[tuple[int, int]]:
-    """Colours and points."""
-    pairs = fields.get(name)
-    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-        raise QueryError(name, 'Must be an array of pairs of the form: ["b" or "w", GTP vertex]')
-    return [(_player(name, player), _vertex(name, vertex, size)) for player, vertex in pairs]
-
-
-def _player(name: str, value: object) -> int:
-    colour = {"b": BLACK, "black": BLACK, "w": WHITE, "white": WHITE}.get(str(value).lower())
-    if colour is None:
-        raise QueryError(name, f'Could not parse player: {value} (must be "b" or "w")')
-    return colour
-
-
-def _vertex(name: str, value: object, size: int) -> int:
-    try:
-        return parse_vertex(str(value), size)
-    except ValueError as error:
-        raise QueryError(name, f"Could not parse board location: {value}") from error
-
-
 def _priorities(fields: Fields, last: int) -> dict[int, int]:
     """The priority of each turn that is to be analysed."""
-    turns = _integers(fields, "analyzeTurns", 0, last) if "analyzeTurns" in fields else [last]
+    turns = integers(fields, "analyzeTurns", 0, last) if "analyzeTurns" in fields else [last]
     if "priorities" not in fields:
-        priority = _integer(fields, "priority", -(2**62), 2**62)
+        priority = integer(fields, "priority", -(2**62), 2**62)
         return dict.fromkeys(turns, priority or 0)
     if "priority" in fields or "analyzeTurns" not in fields:
         raise QueryError("priorities", "Must come with analyzeTurns, and without priority")
-    priorities = _integers(fields, "priorities", -(2**62), 2**62)
+    priorities = integers(fields, "priorities", -(2**62), 2**62)
     if len(priorities) != len(turns):
         raise QueryError("priorities", "Must be as many as analyzeTurns")
     return dict(zip(turns, priorities, strict=True))
-
-
-def _integers(fields: Fields, name: str, low: int, high: int) -> list[int]:
-    values = fields[name]
-    if not isinstance(values, list) or not all(
-        _is_integer(value) and low <= value <= high for value in values
-    ):
-        raise QueryError(name, f"Must be an array of integers from {low} to {high}")
-    return values

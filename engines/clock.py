@@ -57,7 +57,8 @@ class Clock:
                 stones = settings.periods or settings.byo_yomi_stones
                 self._left[colour] = TimeLeft(settings.byo_yomi_s, stones)
             else:
-                self._left[colour] = TimeLeft(max(rest, 0.0) + settings.increment_s, 0)
+                most = max(settings.most_main_s, rest)
+                self._left[colour] = TimeLeft(min(max(rest, 0.0) + settings.increment_s, most), 0)
         elif settings.periods:
             lost = int(max(0.0, -rest) // settings.byo_yomi_s) + (rest < 0)
             self._left[colour] = TimeLeft(settings.byo_yomi_s, max(1, left.stones - lost))
@@ -81,4 +82,8 @@ class Clock:
             overtime = settings.byo_yomi_s / (1 if settings.periods else settings.byo_yomi_stones)
             wanted += max(0.0, overtime - self.lag_s)
             most += overtime
+        # what a move that takes no time would bring above the limit costs nothing
+        lost = left.seconds + settings.increment_s - settings.most_main_s
+        wanted = max(wanted, min(lost, settings.increment_s) - self.lag_s)
+        most = min(most, settings.most_a_move_s - self.lag_s)
         return max(min(wanted, most), LEAST_S)

@@ -30,6 +30,12 @@ IDLE_S = 0.0002
 Leaves = npt.NDArray[np.int32]
 
 
+def places_for(root_visits: int, batch_size: int) -> int:
+    """How many leaves of one tree to gather for a batch of `batch_size`: 1, or so many that it is half full."""
+    places = min(batch_size, 1 + root_visits // VISITS_A_PLACE)
+    return places if 2 * places >= batch_size else 1
+
+
 @dataclass
 class Lane:
     """What one thread asks: an evaluator of single positions, and perhaps one of larger batches."""
@@ -44,8 +50,7 @@ class Lane:
         """How many leaves to gather for the next batch."""
         if self.wide is None or (impatient and self._wide_s > LONGEST_WIDE_S):
             return 1
-        places = min(self.wide.batch_size, 1 + root_visits // VISITS_A_PLACE)
-        return places if 2 * places >= self.wide.batch_size else 1
+        return places_for(root_visits, self.wide.batch_size)
 
     def evaluator(self, leaves: int) -> tuple[Evaluator, Waiting]:
         evaluator = self.single if leaves == 1 or self.wide is None else self.wide

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from engines.gtp.engine import (
     never,
 )
 from engines.search import choice
+from engines.search import restrictions as looked_at
 from engines.search.forest import fill_planes
 from engines.search.searcher import Limits, Searcher, Waiting
 from engines.settle import dead_stones, owners
@@ -74,14 +75,23 @@ class NetworkPlayer:
     """An `engines.gtp.engine.Engine` that asks an evaluator."""
 
     def __init__(
-        self, evaluator: Evaluator, options: PlayerOptions, lanes: Sequence[Lane] | None = None
+        self,
+        evaluator: Evaluator,
+        options: PlayerOptions,
+        lanes: Sequence[Lane] | None = None,
+        growth: Growth | None = None,
     ) -> None:
-        """`evaluator` answers about single positions; `lanes`, one for each thread, are what searches ask instead."""
+        """`evaluator` answers about single positions; `lanes`, one for each thread, are what searches ask instead.
+
+        With `growth`, its tree 0 is the player's, and what grows it is up to that.
+        """
         self._evaluator = evaluator
         self._options = options
         self._size = evaluator.info.board_size
-        self._searcher = Searcher(1, self._size, 2048)
-        self._growth = Growth(self._searcher, TREE, lanes or [Lane(evaluator)], options.most_nodes)
+        self._growth = growth or Growth(
+            Searcher(1, self._size, 2048), TREE, lanes or [Lane(evaluator)], options.most_nodes
+        )
+        self._searcher = self._growth.searcher
         self._waiting = Waiting(evaluator.batch_size, self._size)
         self._game = Game(self._size)
         self._clock = Clock(options.lag_s)
@@ -105,6 +115,14 @@ class NetworkPlayer:
     @superko.setter
     def superko(self, in_force: bool) -> None:
         self._game.superko = in_force
+
+    @property
+    def suicide(self) -> bool:
+        return self._game.suicide
+
+    @suicide.setter
+    def suicide(self, in_force: bool) -> None:
+        self._game.suicide = in_force
 
     @property
     def board_size(self) -> int:
@@ -133,16 +151,25 @@ class NetworkPlayer:
     def undo(self) -> None:
         self._game.undo()
 
-    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:
+    def genmove(
+        self,
+        colour: Colour,
+        stop: Stop = never,
+        reports: Reports | None = None,
+        restrictions: Sequence[Restriction] = (),
+    ) -> Move:
         self._searched_for = None
         in_book = self._opening_move()
-        if in_book is not None:
+        if in_book is not None and not restrictions:
             self._explanation = "opening"
             return in_book
         started = time.monotonic()
-        self._think(colour, stop, reports)
+        self._think(colour, stop, reports, restrictions)
         moves, visits = self._searcher.root_moves(TREE), self._searcher.visits(TREE)
-        chosen = choice.choose(moves, visits, self._game, int(colour), self._options.habits)
+        habits = self._options.habits
+        if restrictions:  # a pass in place of the search's move may be a forbidden one
+            habits = replace(habits, dumb_pass=True)
+        chosen = choice.choose(moves, visits, self._game, int(colour), habits)
         if len(self._game.moves) < self._options.random_moves and chosen.move != choice.RESIGN:
             chosen = choice.drawn(
                 moves, chosen, self._game, int(colour), self._options.temperature, self._random
@@ -161,11 +188,18 @@ class NetworkPlayer:
             return opening[len(played)]
         return None
 
-    def _think(self, colour: Colour, stop: Stop, reports: Reports | None) -> None:
+    def _think(
+        self,
+        colour: Colour,
+        stop: Stop,
+        reports: Reports | None,
+        restrictions: Sequence[Restriction] = (),
+    ) -> None:
         """Search as long as limits and clock allow."""
         seconds = self._clock.seconds_for(colour, len(self._game.moves), self._size**2)
         limits = self._options.limits if seconds is None else self._options.clock_limits
-        self._follow(colour)
+        self._follow(colour, restrictions)
+        self._mix_noise()
         limit = limits.root_visits(self._searcher.visits(TREE))
         watch = self._watch(colour, stop, reports, limit, seconds)
         self._grow(limit, watch, impatient=seconds is not None or reports is not None)
@@ -183,9 +217,19 @@ class NetworkPlayer:
             )
         return Watch(self._searcher, TREE, stop, patience, report)
 
-    def _follow(self, colour: Colour) -> None:
-        """Make the game's position the root, and expand it."""
-        self._searcher.follow(TREE, self._game, int(colour), dumb_pass=self._options.habits.dumb_pass)
+    def _follow(self, colour: Colour, restrictions: Sequence[Restriction] = ()) -> None:
+        """Make the game's position the root."""
+        self._searcher.follow(
+            TREE,
+            self._game,
+            int(colour),
+            dumb_pass=self._options.habits.dumb_pass,
+            restrictions=[
+                looked_at.Restriction(int(r.colour), r.moves, r.allowed, r.until) for r in restrictions
+            ],
+        )
+
+    def _mix_noise(self) -> None:
         if self._options.noise:
             self._growth.expand_root()
             points = self._size**2 + 1
@@ -215,35 +259,26 @@ class NetworkPlayer:
     def analyse(
         self, colour: Colour, stop: Stop, reports: Reports, restrictions: Sequence[Restriction] = ()
     ) -> None:
-        own = [restriction for restriction in restrictions if restriction.colour == colour]
-        if own:
-            self._searcher.forget(TREE)
-        self._searcher.follow(TREE, self._game, int(colour), dumb_pass=self._options.habits.dumb_pass)
-        if own:
-            self._growth.expand_root()
-            self._searcher.restrict_root(TREE, self._permitted(own))
+        self._follow(colour, restrictions)
+        if restrictions:
+            self._check_moves()
         watch = self._watch(colour, stop, reports, self._options.analysis_visits, None)
-        try:
-            self._grow(self._options.analysis_visits, watch, impatient=True)
-            while not watch():
-                time.sleep(POLL_S)
-            if not watch.has_reported:
-                reports.send(self.analysis(colour, max(1, reports.fewest_moves)))
-        finally:
-            if own:
-                self._searcher.forget(TREE)
+        self._grow(self._options.analysis_visits, watch, impatient=True)
+        while not watch():
+            time.sleep(POLL_S)
+        if not watch.has_reported:
+            reports.send(self.analysis(colour, max(1, reports.fewest_moves)))
 
-    def _permitted(self, restrictions: Sequence[Restriction]) -> list[int]:
-        moves = {move.move for move in self._searcher.root_moves(TREE)}
-        for restriction in restrictions:
-            moves = moves & restriction.moves if restriction.allowed else moves - restriction.moves
-        if not moves:
-            raise UserError("no move is left to analyse")
-        return sorted(moves)
+    def _check_moves(self) -> None:
+        """Raise UserError where restrictions have left none."""
+        self._growth.expand_root()
+        if not self._searcher.root_moves(TREE):
+            raise UserError("no move is left to look at")
 
     def ponder(self, stop: Stop) -> None:
         colour = Colour(self._game.to_move)
         self._follow(colour)
+        self._mix_noise()
         self._grow(None, stop, impatient=True)
 
     def analysis(self, colour: Colour, fewest_moves: int = 0) -> Analysis:

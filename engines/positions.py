@@ -18,6 +18,7 @@ import numpy.typing as npt
 from engines.evaluator.base import Evaluator
 from engines.search.choice import RootMove, ranked
 from engines.search.forest import NODE, NONE
+from engines.search.restrictions import Restriction
 from engines.search.searcher import SPARE_NODES, Searcher, Waiting
 from lzeval.core.board import BLACK, EMPTY, Game, geometry, has_liberty, new_scratch
 from lzeval.core.errors import UserError
@@ -44,6 +45,7 @@ class Position:
     """End the search after so many seconds; what is found then depends on the machine."""
     report_every_s: float | None = None
     """Report what is found so far, again and again."""
+    restrictions: Sequence[Restriction] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Analysis:
     lines: Sequence[Sequence[int]]
     """The principal variation of each of `moves`, which begins with it."""
     priors: npt.NDArray[np.float32]
-    """`[size * size + 1]`: the network's policy over the moves of the search; -1 for others."""
+    """`[size * size + 1]`: the network's policy over the moves that the search may look at, or might without
+    restrictions; -1 for others."""
 
     def winrate_of(self, colour: int) -> float:
         return self.winrate if colour == self.to_move else 1 - self.winrate
@@ -161,7 +164,7 @@ class PositionSearch:
         self._positions[ticket] = position
         self._searcher.forget(tree)
         self._searcher.seed(tree, position.seed)
-        self._searcher.follow(tree, position.game, position.to_move)
+        self._searcher.follow(tree, position.game, position.to_move, restrictions=position.restrictions)
         self._limits[tree] = min(position.visits, self.most_visits)
         now = self._clock()
         self._ends[tree] = now + (np.inf if position.max_s is None else position.max_s)
@@ -234,11 +237,7 @@ class PositionSearch:
             return None
         is_black = int(root["to_move"]) == BLACK
         black, raw = float(root["black"]) / visits, float(root["value"])
-        known = self._searcher.root_moves(tree)
-        priors = np.full(self._searcher.points + 1, -1, np.float32)
-        for move in known:
-            priors[move.move] = move.prior
-        moves = ranked([move for move in known if move.visits])
+        moves = ranked([move for move in self._searcher.root_moves(tree, untried=False) if move.visits])
         lines = [self._searcher.principal_variation(tree, move.move, self._longest_line) for move in moves]
         return Analysis(
             to_move=int(root["to_move"]),
@@ -247,7 +246,7 @@ class PositionSearch:
             raw_winrate=raw if is_black else 1 - raw,
             moves=moves,
             lines=lines,
-            priors=priors,
+            priors=self._searcher.root_policy(tree),
         )
 
 

@@ -6,13 +6,14 @@ It knows the network through the same interface as the real one, and builds its 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student_t
 
+from engines.search.restrictions import Restriction
 from lzeval.core.board import BLACK, EMPTY, WHITE, Game
 
 Opinion = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], float]]
@@ -66,12 +67,21 @@ def sent_to(point: int, symmetry: int, size: int) -> int:
 class ReferenceSearch:
     """One tree that follows one game."""
 
-    def __init__(self, opinion: Opinion, seed: int, *, dumb_pass: bool = False) -> None:
+    def __init__(
+        self,
+        opinion: Opinion,
+        seed: int,
+        *,
+        dumb_pass: bool = False,
+        restrictions: Sequence[Restriction] = (),
+    ) -> None:
+        """With restrictions it searches one position; a new one wants a new search."""
         self.evaluations = 0
         self.superko_hits = 0
         self._opinion = opinion
         self._state = seed
         self._dumb_pass = dumb_pass
+        self._restrictions = restrictions
         self._root: Node | None = None
         self._followed: list[tuple[int, int]] = []
         self._known: dict[Key, tuple[npt.NDArray[np.float32], float]] = {}
@@ -126,7 +136,7 @@ class ReferenceSearch:
             node = node.children[move]
             path.append(node)
         if node.visits == 0:
-            self._enter(node, game)
+            self._enter(node, game, played)
         for _ in range(played):
             game.undo()
         for visited in path:
@@ -147,7 +157,7 @@ class ReferenceSearch:
 
         return max(node.children, key=score, default=None)
 
-    def _enter(self, node: Node, game: Game) -> None:
+    def _enter(self, node: Node, game: Game, depth: int) -> None:
         """Value a node that was reached for the first time."""
         if node.passes == 2:
             score = game.area_score()
@@ -158,7 +168,7 @@ class ReferenceSearch:
         if node.key not in self._known:
             self._known[node.key] = self._ask(node, game)
         node.policy, node.value = self._known[node.key]
-        self._expand(node, game)
+        self._expand(node, game, depth)
 
     def _ask(self, node: Node, game: Game) -> tuple[npt.NDArray[np.float32], float]:
         self.evaluations += 1
@@ -179,17 +189,26 @@ class ReferenceSearch:
         winrate = (1 + value) / 2
         return policy, winrate if node.to_move == BLACK else 1 - winrate
 
-    def _expand(self, node: Node, game: Game) -> None:
+    def _expand(self, node: Node, game: Game, depth: int) -> None:
         assert node.policy is not None
         points = range(game.pass_move)
         moves = [p for p in points if game.why_illegal(node.to_move, p) in (None, "superko")]
         if self._may_pass(node, game, len(moves)):
             moves.append(game.pass_move)
+        moves = [move for move in moves if self._is_looked_at(move, node.to_move, depth)]
         total = sum(float(node.policy[move]) for move in moves)
         other, passes = BLACK + WHITE - node.to_move, node.passes
         for move in sorted(moves, key=lambda m: -float(node.policy[m]) if node.policy is not None else 0.0):
             prior = float(node.policy[move]) / total if total > 1e-10 else 1 / len(moves)
             node.children[move] = Node(other, passes + 1 if move == game.pass_move else 0, prior)
+
+    def _is_looked_at(self, move: int, colour: int, depth: int) -> bool:
+        """In no list of avoided moves that holds so deep, and in one of those of allowed moves, if there is any."""
+        holding = [r for r in self._restrictions if r.colour == colour and depth < r.until]
+        lists = [restriction.moves for restriction in holding if restriction.allowed]
+        if any(move in restriction.moves for restriction in holding if not restriction.allowed):
+            return False
+        return not lists or any(move in allowed for allowed in lists)
 
     def _may_pass(self, node: Node, game: Game, others: int) -> bool:
         if self._dumb_pass or others <= max(5, game.size):

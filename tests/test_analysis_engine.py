@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from engines.analysis_engine import AnalysisEngine
 from engines.analysis_server import serve
 from engines.gtp.error_stream import ErrorStream
-from engines.positions import PositionSearch
+from engines.positions import PositionSearch, position_seed
+from engines.search.restrictions import Restriction
 from lzeval.core.board import BLACK, WHITE, Game
 from lzeval.core.points import format_vertex, parse_vertex
 from tests.fakes.evaluators import HashEvaluator
 from tests.fakes.weights_files import as_lines, tiny_weights, write_lines
+from tests.reference_search import ReferenceSearch
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 5
@@ -209,6 +211,129 @@ def test_scores_are_there_for_those_who_cannot_do_without() -> None:
     assert all(move["scoreLead"] == 0 for move in answer["moveInfos"])
 
 
+# Restricted moves, and suicide
+
+
+def restriction(player: str, moves: list[str], until: int) -> list[Answer]:
+    return [{"player": player, "moves": moves, "untilDepth": until}]
+
+
+def test_avoided_moves_are_not_looked_at_and_allowed_ones_alone() -> None:
+    best = [move["move"] for move in ask()["moveInfos"]]
+    avoided = ask(avoidMoves=restriction("B", best[:2], 1), includePolicy=True)
+    assert not {move["move"] for move in avoided["moveInfos"]} & set(best[:2])
+    assert avoided["policy"] == pytest.approx(ask(includePolicy=True)["policy"], abs=1e-5)
+    assert {move["move"] for move in ask(allowMoves=restriction("B", best[2:4], 1))["moveInfos"]} == set(
+        best[2:4]
+    )
+    assert ask(avoidMoves=restriction("W", best, 1)) == ask(), "it is Black's turn"
+    assert ask(avoidMoves=[], allowMoves=[]) == ask()
+    assert ask(allowMoves=restriction("B", [], 1))["moveInfos"] == []
+
+
+def test_restrictions_reach_as_deep_as_asked() -> None:
+    """Black's first move is free, White's answers and Black's second moves are not."""
+    corner = ["A1", "A2", "B1", "A4", "A5", "E1", "E2", "E5"]
+    restrictions = {"allowMoves": restriction("W", corner, 2), "avoidMoves": restriction("B", corner, 3)}
+    found = ask(maxVisits=300, **restrictions)["moveInfos"]
+    lines = [move["pv"] for move in found if len(move["pv"]) > 2]
+    assert lines
+    assert all(line[1] in corner and line[0] not in corner and line[2] not in corner for line in lines)
+    shallow = ask(maxVisits=300, allowMoves=restriction("W", corner, 1))
+    assert shallow == ask(maxVisits=300)
+
+
+def test_a_restricted_answer_is_the_reference_searchs() -> None:
+    game = Game(SIZE)
+    for _, vertex in MOVES:
+        game.play(game.to_move, parse_vertex(vertex, SIZE))
+    game.suicide = True
+    avoid = frozenset(parse_vertex(vertex, SIZE) for vertex in ("A1", "E5", "B4", "B3"))
+    judge = ReferenceSearch(
+        HashEvaluator(SIZE).opinion,
+        position_seed(1, game),
+        restrictions=[Restriction(BLACK, avoid, allowed=False, until=3)],
+    )
+    judge.think(game, BLACK, 80)
+    answer = ask(maxVisits=80, avoidMoves=restriction("B", ["A1", "E5", "B4", "B3"], 3))
+    visits = {parse_vertex(move["move"], SIZE): move["visits"] for move in answer["moveInfos"]}
+    assert visits == {move: child.visits for move, child in judge.root.children.items() if child.visits}
+
+
+SUICIDE_MOVES = [
+    ["B", "A5"],
+    ["W", "B5"],
+    ["B", "A4"],
+    ["W", "B4"],
+    ["B", "pass"],
+    ["W", "A2"],
+    ["B", "E1"],
+    ["W", "B3"],
+]
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [
+        ("tromp-taylor", True),
+        ("new_zealand", True),
+        ("chinese", False),
+        ({"scoring": "AREA"}, False),
+        ({"scoring": "AREA", "suicide": True}, True),
+        ({"multiStoneSuicideLegal": True}, True),
+    ],
+)
+def test_suicide_as_the_rules_have_it(rules: object, allowed: bool) -> None:
+    """Black at A3 takes three stones of its own off: as a move of the game, of the search and in the policy."""
+    query_of = {"rules": rules, "moves": SUICIDE_MOVES}
+    policy = ask(**query_of, includePolicy=True)["policy"]
+    assert (policy[2 * SIZE] >= 0) is allowed
+    [played] = talk(query(rules=rules, moves=[*SUICIDE_MOVES, ["B", "A3"]]))
+    assert ("error" in played) is not allowed
+    found = ask(**query_of, allowMoves=restriction("B", ["A3"], 1))["moveInfos"]
+    assert [move["move"] for move in found] == (["A3"] if allowed else [])
+
+
+# What KaTrain asks
+
+
+KATRAIN_QUERIES = ROOT / "tests" / "clients" / "katrain_queries.jsonl"
+"""Word for word what KaTrain 1.20.0 sent in the session of tests/clients/katrain_session.py."""
+
+
+def test_katrains_own_queries_are_answered_with_what_it_reads() -> None:
+    queries = [json.loads(line) for line in KATRAIN_QUERIES.read_text(encoding="utf-8").splitlines()]
+    assert {name for one in queries for name in one} >= {
+        "avoidMoves",
+        "analyzeTurns",
+        "reportDuringSearchEvery",
+    }
+    search = PositionSearch(HashEvaluator(19, 8), 8)
+    answers: list[Answer] = []
+    engine = AnalysisEngine(search, answers.append, with_scores=True)
+    for one in queries:
+        engine.handle(json.dumps(one | {"maxVisits": min(one["maxVisits"], 12)}).encode())
+    while engine.is_busy:
+        engine.work()
+    assert not [answer for answer in answers if "error" in answer]
+    assert {answer["field"] for answer in answers if "warning" in answer} == {"overrideSettings"}
+    finished = {answer["id"]: answer for answer in answers if answer.get("isDuringSearch") is False}
+    for one in queries:
+        answer = finished[one["id"]]
+        avoided = {
+            move
+            for item in one.get("avoidMoves", [])
+            if item["player"] == answer["rootInfo"]["currentPlayer"]
+            for move in item["moves"]
+        }
+        assert answer["rootInfo"].keys() >= {"winrate", "scoreLead", "visits"}
+        assert len(answer["policy"]) == 362
+        assert answer["moveInfos"]
+        for info in answer["moveInfos"]:
+            assert info.keys() >= {"move", "visits", "winrate", "scoreLead", "order", "prior", "pv", "lcb"}
+            assert info["move"] not in avoided
+
+
 # KataGo's rules, warnings and errors
 
 
@@ -225,7 +350,7 @@ def test_scores_are_there_for_those_who_cannot_do_without() -> None:
     ],
 )
 def test_rules_of_area_scoring(rules: object) -> None:
-    assert ask(rules=rules) == ask()
+    assert [set(answer) for answer in talk(query(rules=rules))] == [set(ask())]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +361,7 @@ def test_other_rules_are_warned_about(rules: object) -> None:
     warning, answer = talk(query(rules=rules))
     assert set(warning) == {"warning", "field", "id"}
     assert (warning["field"], warning["id"]) == ("rules", "q")
-    assert answer == ask()
+    assert answer == ask(rules="chinese")
 
 
 def test_what_is_not_used_is_said() -> None:
@@ -304,7 +429,17 @@ def test_more_visits_than_there_is_room_for() -> None:
         ({"priorities": [1], "analyzeTurns": [1], "priority": 1}, "priorities"),
         ({"reportDuringSearchEvery": 0}, "reportDuringSearchEvery"),
         ({"analysisPVLen": 0}, "analysisPVLen"),
-        ({"avoidMoves": [{"player": "B", "moves": ["A1"], "untilDepth": 1}]}, "avoidMoves"),
+        ({"avoidMoves": {"player": "B", "moves": ["A1"], "untilDepth": 1}}, "avoidMoves"),
+        ({"avoidMoves": ["A1"]}, "avoidMoves"),
+        ({"avoidMoves": [{"moves": ["A1"], "untilDepth": 1}]}, "avoidMoves"),
+        ({"avoidMoves": [{"player": "R", "moves": ["A1"], "untilDepth": 1}]}, "avoidMoves"),
+        ({"avoidMoves": [{"player": "B", "untilDepth": 1}]}, "avoidMoves"),
+        ({"avoidMoves": [{"player": "B", "moves": "A1", "untilDepth": 1}]}, "avoidMoves"),
+        ({"avoidMoves": [{"player": "B", "moves": ["A9"], "untilDepth": 1}]}, "avoidMoves"),
+        ({"avoidMoves": [{"player": "B", "moves": ["A1"]}]}, "avoidMoves"),
+        ({"avoidMoves": [{"player": "B", "moves": ["A1"], "untilDepth": 0}]}, "avoidMoves"),
+        ({"allowMoves": [{"player": "B", "moves": ["A1"], "untilDepth": 1.5}]}, "allowMoves"),
+        ({"rules": {"suicide": "perhaps"}}, "rules"),
         ({"action": "dance"}, "action"),
         ({"action": 3}, "action"),
         ({"action": "terminate"}, "terminateId"),

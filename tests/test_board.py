@@ -63,8 +63,13 @@ def chain_and_liberties(cells: list[int], point: int, size: int) -> tuple[set[in
     return chain, liberties
 
 
-def after_stone(cells: list[int], point: int, colour: int, size: int) -> list[int] | None:
-    """The position after the stone is put down and what has no liberty is taken off; None for a suicide."""
+def after_stone(
+    cells: list[int], point: int, colour: int, size: int, *, suicide: bool = False
+) -> list[int] | None:
+    """The position after the stone is put down and what has no liberty is taken off; None for a forbidden suicide.
+
+    With `suicide`, that is one of a single stone.
+    """
     result = list(cells)
     result[point] = colour
     for neighbour in neighbours(point, size):
@@ -72,15 +77,22 @@ def after_stone(cells: list[int], point: int, colour: int, size: int) -> list[in
             chain, liberties = chain_and_liberties(result, neighbour, size)
             if not liberties:
                 result = [EMPTY if at in chain else cell for at, cell in enumerate(result)]
-    return result if chain_and_liberties(result, point, size)[1] else None
+    chain, liberties = chain_and_liberties(result, point, size)
+    if liberties:
+        return result
+    if suicide and len(chain) > 1:
+        return [EMPTY if at in chain else cell for at, cell in enumerate(result)]
+    return None
 
 
-def legal_by_definition(history: list[list[int]], colour: int, size: int) -> set[int]:
-    """Where `colour` may play under positional superko without suicide, the pass apart."""
+def legal_by_definition(
+    history: list[list[int]], colour: int, size: int, *, suicide: bool = False
+) -> set[int]:
+    """Where `colour` may play under positional superko, the pass apart."""
     legal = set()
     for point in range(size * size):
         if history[-1][point] == EMPTY:
-            after = after_stone(history[-1], point, colour, size)
+            after = after_stone(history[-1], point, colour, size, suicide=suicide)
             if after is not None and after not in history:
                 legal.add(point)
     return legal
@@ -267,11 +279,14 @@ def test_real_games_go_as_sgfmill_has_them(shared: Path) -> None:
 # Superko, and taking back
 
 
-def random_superko_game(size: int, length: int, rng: Random) -> tuple[Game, list[list[int]]]:
+def random_superko_game(
+    size: int, length: int, rng: Random, *, suicide: bool = False
+) -> tuple[Game, list[list[int]]]:
     """A long random game, compared with the definition before every move; illegal moves are tried, too."""
     game, history, colour = Game(size), [[EMPTY] * size * size], BLACK
+    game.suicide = suicide
     for _ in range(length):
-        legal = legal_by_definition(history, colour, size)
+        legal = legal_by_definition(history, colour, size, suicide=suicide)
         assert set(game.legal_moves(colour)) == legal | {size * size}
         illegal = sorted(set(range(size * size)) - legal)
         if illegal:
@@ -279,7 +294,11 @@ def random_superko_game(size: int, length: int, rng: Random) -> tuple[Game, list
                 game.play(colour, rng.choice(illegal))
         move = rng.choice(sorted(legal)) if legal and rng.random() > 0.03 else game.pass_move
         game.play(colour, move)
-        after = history[-1] if move == game.pass_move else after_stone(history[-1], move, colour, size)
+        after = (
+            history[-1]
+            if move == game.pass_move
+            else after_stone(history[-1], move, colour, size, suicide=suicide)
+        )
         assert after is not None
         history.append(after)
         assert game.stones[:-1].tolist() == after
@@ -288,15 +307,61 @@ def random_superko_game(size: int, length: int, rng: Random) -> tuple[Game, list
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.integers(2, 4), st.integers(0, 60), st.integers(0, 2**32))
-def test_superko_by_definition_and_undo(size: int, length: int, seed: int) -> None:
-    game, history = random_superko_game(size, length, Random(seed))
+@given(st.integers(2, 4), st.integers(0, 60), st.integers(0, 2**32), st.booleans())
+def test_superko_by_definition_and_undo(size: int, length: int, seed: int, suicide: bool) -> None:
+    game, history = random_superko_game(size, length, Random(seed), suicide=suicide)
     for before in reversed(history[:-1]):
         game.undo()
         assert game.stones[:-1].tolist() == before
     assert (game.moves, game.hashes, game.kos, game.captures) == ([], [0], [NO_KO], [(0, 0)])
     with pytest.raises(IllegalMoveError, match="cannot undo"):
         game.undo()
+
+
+def test_suicide_is_tried_often_enough() -> None:
+    """That the games above have moves of that kind, and that sgfmill's board agrees on every one of them."""
+    found = 0
+    for seed in range(20):
+        game, history = random_superko_game(4, 60, Random(seed), suicide=True)
+        board = Board(4)
+        for (colour, move), after in zip(game.moves, history[1:], strict=True):
+            if move == game.pass_move:
+                continue
+            board.play(*divmod(move, 4), LETTERS[colour])
+            assert as_array(board).tolist() == after
+            found += after[move] == EMPTY
+        zobrist = geometry(4).zobrist
+        assert game.hashes == [int(hash_by_definition(zobrist, stones[:-1])) for stones in game.boards]
+    assert found > 20
+
+
+SURROUNDED = """
+# . o .
+# # o .
+o o o .
+. . . ."""
+
+
+def test_suicide_of_several_stones_where_it_is_allowed() -> None:
+    game = Game(4)
+    game.boards[-1] = stones_of(SURROUNDED)
+    point = parse_vertex("B4", 4)
+    assert game.why_illegal(BLACK, point) == "suicide"
+    assert game.why_illegal(WHITE, point) is None
+    game.suicide = True
+    assert game.play(BLACK, point) == 0
+    assert game.diagram() == ". . o .\n. . o .\no o o .\n. . . ."
+    assert (game.ko, game.to_move) == (NO_KO, WHITE)
+    assert game.why_illegal(BLACK, parse_vertex("A4", 4)) is None
+    game.undo()
+    assert game.diagram() == SURROUNDED.strip()
+
+
+def test_a_single_stone_may_never_vanish() -> None:
+    game = Game(3)
+    game.boards[-1] = stones_of(". o .\no . .\n. . .")
+    game.suicide, game.superko = True, False
+    assert game.why_illegal(BLACK, parse_vertex("A3", 3)) == "suicide"
 
 
 def test_reasons_that_forbid() -> None:

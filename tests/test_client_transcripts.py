@@ -36,6 +36,11 @@ class Recorded(CheckedEngine):
         self.lines.append(f"< {line}")
         return line
 
+    def receive_lines(self, timeout_s: float) -> list[str]:
+        lines = super().receive_lines(timeout_s)
+        self.lines += [f"< {line}" for line in lines]
+        return lines
+
 
 def shown(lines: list[str]) -> str:
     """The conversation with long lines cut, and of an analysis one report, but none that came after it was stopped."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,8 @@ POINTS = 361
 ABSOLUTE, CANADIAN = TimeSettings(600), TimeSettings(60, 30, byo_yomi_stones=10)
 BYO_YOMI, FISCHER = TimeSettings(60, 10, periods=3), TimeSettings(60, increment_s=5)
 FIXED = TimeSettings(0, 11, byo_yomi_stones=1)
-CLOCKS = [ABSOLUTE, CANADIAN, BYO_YOMI, FISCHER, FIXED]
+CAPPED = TimeSettings(60, increment_s=5, most_main_s=62, most_a_move_s=8)
+CLOCKS = [ABSOLUTE, CANADIAN, BYO_YOMI, FISCHER, FIXED, CAPPED]
 
 
 def seconds_for(
@@ -69,6 +71,37 @@ def test_main_time_lasts_for_a_whole_game() -> None:
 
 def test_an_increment_is_mostly_spent() -> None:
     assert FISCHER.increment_s * 0.8 < seconds_for(FISCHER) < FISCHER.increment_s * 1.2
+
+
+def test_what_would_go_beyond_the_limit_of_main_time_is_spent() -> None:
+    """At the limit a whole increment costs nothing, below it only what is above it."""
+    clock = TimeSettings(100, increment_s=30, most_main_s=100)
+    assert seconds_for(clock, TimeLeft(100, 0), lag_s=0) == pytest.approx(30)
+    assert seconds_for(clock, TimeLeft(100, 0), lag_s=1) == pytest.approx(29)
+    usual = seconds_for(replace(clock, most_main_s=math.inf), TimeLeft(60, 0))
+    assert seconds_for(clock, TimeLeft(60, 0)) == usual < 30
+    assert (
+        seconds_for(clock, TimeLeft(500, 0), lag_s=0) < 60
+    )  # of what was there from the start nothing is lost
+
+
+def test_no_move_takes_longer_than_one_may() -> None:
+    for left_s, played in ((3600, 0), (60, 240), (9, 240)):
+        assert seconds_for(CAPPED, TimeLeft(left_s, 0), played) <= CAPPED.most_a_move_s - 0.5
+    assert seconds_for(replace(CAPPED, increment_s=60), TimeLeft(62, 0)) == pytest.approx(7.5)
+
+
+@given(st.floats(0, 200), st.floats(0, 200), st.floats(0, 60), st.floats(1, 200))
+def test_an_increment_brings_main_time_up_to_its_limit(
+    main_s: float, spent_s: float, increment_s: float, most_s: float
+) -> None:
+    clock = Clock()
+    clock.set(TimeSettings(main_s, increment_s=increment_s, most_main_s=most_s))
+    clock.spend(Colour.BLACK, spent_s)
+    rest = max(0.0, main_s - spent_s)
+    left = clock.left(Colour.BLACK)
+    assert left.stones == 0
+    assert left.seconds == pytest.approx(rest if rest >= most_s else min(rest + increment_s, most_s))
 
 
 @given(

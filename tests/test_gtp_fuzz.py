@@ -54,6 +54,10 @@ WORDS += [
 ]
 WORDS += [
     '{"ko":"SIMPLE"}',
+    '{"suicide":true}',
+    "tromp-taylor",
+    "suicide",
+    "fischer-capped",
     "{",
     "chinese",
     "japanese",
@@ -95,6 +99,7 @@ def facts(server: GtpServer) -> object:
         list(engine.stones()),
         engine.komi,
         engine.superko,
+        engine.suicide,
         engine._clock.settings,
         dict(engine._clock._left),
     )

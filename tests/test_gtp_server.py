@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from engines.gtp.engine import (
     Heatmap,
     Move,
     Reports,
+    Restriction,
     Stop,
     Symmetry,
     TimeLeft,
@@ -195,7 +197,7 @@ def test_every_listed_command_is_known_explained_and_runs(
         ("lz-analyze allow b D44 1", "syntax error"),
         ("kata-analyze ownership", "syntax error"),
         ("kata-set-rules japanese", "no rules this engine can play by: japanese"),
-        ('kata-set-rules {"suicide": true}', "this engine cannot play with suicide True"),
+        ('kata-set-rules {"suicide": 1}', "this engine cannot play with suicide 1"),
         ('kata-set-rules {"ko": "SITUATIONAL"}', "this engine cannot play with ko SITUATIONAL"),
         ("kata-set-rules {", "syntax error"),
         ("kgs-rules japanese", "no rules this engine can play by: japanese"),
@@ -242,7 +244,13 @@ def test_genmove_plays_and_reg_genmove_does_not() -> None:
 
 
 class Resigner(RandomEngine):
-    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:  # noqa: ARG002
+    def genmove(
+        self,
+        colour: Colour,  # noqa: ARG002
+        stop: Stop = never,  # noqa: ARG002
+        reports: Reports | None = None,  # noqa: ARG002
+        restrictions: Sequence[Restriction] = (),  # noqa: ARG002
+    ) -> Move:
         return RESIGN
 
 
@@ -375,7 +383,13 @@ def test_a_position_with_white_stones_is_set_up(tmp_path: Path) -> None:
 
 
 class Broken(RandomEngine):
-    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:  # noqa: ARG002
+    def genmove(
+        self,
+        colour: Colour,  # noqa: ARG002
+        stop: Stop = never,  # noqa: ARG002
+        reports: Reports | None = None,  # noqa: ARG002
+        restrictions: Sequence[Restriction] = (),  # noqa: ARG002
+    ) -> Move:
         raise ZeroDivisionError("a defect\n\nof some kind")
 
     def heatmap(self, symmetry: Symmetry) -> Heatmap:  # noqa: ARG002
@@ -630,7 +644,12 @@ def test_it_ends_when_nobody_reads_its_answers() -> None:
         ("kgs-time_settings canadian 60 30 5", TimeSettings(60, 30, 5)),
         ("kgs-time_settings byoyomi 60 30 5", TimeSettings(60, 30, periods=5)),
         ("kata-time_settings fischer 60 5", TimeSettings(60, increment_s=5)),
-        ("kata-time_settings fischer-capped 60 5 100 30", TimeSettings(60, increment_s=5)),
+        (
+            "kata-time_settings fischer-capped 60 5 100 30",
+            TimeSettings(60, increment_s=5, most_main_s=100, most_a_move_s=30),
+        ),
+        ("kata-time_settings fischer-capped 60 5 100 -1", TimeSettings(60, increment_s=5, most_main_s=100)),
+        ("kata-time_settings fischer-capped 60 5 -1 -1", TimeSettings(60, increment_s=5)),
     ],
 )
 def test_every_kind_of_clock_is_understood(command: str, settings: TimeSettings) -> None:
@@ -650,6 +669,122 @@ def test_rules_are_set_and_told() -> None:
     )
     assert [json.loads(text)["ko"] for text in (said[1], said[3])] == ["SIMPLE", "POSITIONAL"]
     assert engine.superko
+
+
+@pytest.mark.parametrize(
+    ("command", "superko", "suicide"),
+    [
+        ("kata-set-rules tromp-taylor", True, True),
+        ("kata-set-rules New Zealand", True, True),
+        ("kata-set-rules chinese", False, False),
+        ('kata-set-rules {"ko": "SIMPLE", "suicide": true}', False, True),
+        ('kata-set-rules {"suicide": false}', True, False),
+        ("kata-set-rule suicide true", True, True),
+        ("kata-set-rule ko simple", False, False),
+        ("kata-set-rule scoring area", True, False),
+        ("kgs-rules new_zealand", True, True),
+    ],
+)
+def test_suicide_is_one_of_the_rules(command: str, superko: bool, suicide: bool) -> None:
+    engine = RandomEngine()
+    said = answers(command, "kata-get-rules", engine=engine)
+    assert said[0] == ""
+    assert (engine.superko, engine.suicide) == (superko, suicide)
+    told = json.loads(said[1])
+    assert (told["ko"], told["suicide"]) == ("POSITIONAL" if superko else "SIMPLE", suicide)
+    assert answers(f"kata-set-rules {said[1]}", "kata-get-rules", engine=RandomEngine())[1] == said[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "kata-set-rules japanese",
+        'kata-set-rules {"suicide": true, "tax": "ALL"}',
+        'kata-set-rules {"ko": "SITUATIONAL"}',
+        "kata-set-rule suicide perhaps",
+        "kata-set-rule scoring TERRITORY",
+        "kata-set-rule whiteHandicapBonus N",
+        "kgs-rules japanese",
+    ],
+)
+def test_refused_rules_change_nothing(command: str) -> None:
+    engine = RandomEngine()
+    engine.suicide = True
+    assert answers(command, engine=engine)[0].startswith("? ")
+    assert (engine.superko, engine.suicide) == (True, True)
+
+
+SUICIDE = "gogui-play_sequence b A9 b A8 w B9 w B8 w C9 w A6 w B7"
+"""After it, Black at A7 takes three black stones off."""
+
+
+def test_suicide_is_played_taken_back_and_kept_in_records(tmp_path: Path) -> None:
+    record = tmp_path / "suicide.sgf"
+    said = answers(
+        SUICIDE,
+        "play b A7",
+        "kata-set-rule suicide true",
+        "play b A7",
+        "gogui-rules_board",
+        f"printsgf {record}",
+        "undo",
+        "gogui-rules_board",
+        "kata-set-rule suicide false",
+        f"loadsgf {record}",
+        "kata-get-rules",
+        "gogui-rules_board",
+    )
+    assert said[1] == "? illegal move"
+    assert [text for text in said if text.startswith("?")] == ["? illegal move"]
+    assert (said[4].count("X"), said[7].count("X"), said[11].count("X")) == (0, 2, 0)
+    assert "RU[Tromp-Taylor]" in record.read_text()
+    assert json.loads(said[10])["suicide"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "before", "after"),
+    [
+        ("RU[NZ]", False, True),
+        ("RU[New Zealand]", False, True),
+        ("RU[GOE]", False, True),
+        ("RU[tromp-taylor]", False, True),
+        ("RU[koPOSITIONALscoreAREAtaxNONEsui1whbN]", False, True),
+        ("RU[koSIMPLEscoreAREAtaxNONEsui0whbN]", True, False),
+        ("RU[Japanese]", True, False),
+        ("RU[of the house]", True, True),
+        ("", True, True),
+        ("", False, False),
+    ],
+)
+def test_a_record_says_whether_suicide_is_allowed(
+    tmp_path: Path, rules: str, before: bool, after: bool
+) -> None:
+    engine = RandomEngine()
+    engine.suicide = before
+    record = tmp_path / "game.sgf"
+    record.write_text(f"(;GM[1]SZ[9]{rules};B[aa];W[bb])")
+    assert answers(f"loadsgf {record}", "move_history", engine=engine) == ["", "white B8\nblack A9"]
+    assert engine.suicide is after
+
+
+def test_a_failed_load_restores_a_game_that_todays_rules_forbid(tmp_path: Path) -> None:
+    record = tmp_path / "broken.sgf"
+    record.write_text("(;GM[1]SZ[9]RU[NZ];B[aa];W[aa])")
+    said = answers(
+        "kata-set-rule suicide true",
+        SUICIDE,
+        "play b A7",
+        "kata-set-rule suicide false",
+        "move_history",
+        f"loadsgf {record}",
+        "move_history",
+        "gogui-rules_board",
+        "kata-get-rules",
+    )
+    assert said[5] == "? cannot load file"
+    assert said[6] == said[4]
+    assert said[7].count("X") == 0
+    assert not json.loads(said[8])["suicide"]
 
 
 def test_a_position_is_set_up_and_a_failed_one_leaves_all_as_it_was() -> None:
@@ -705,6 +840,38 @@ def test_katas_analysis_has_floats_and_the_root() -> None:
     assert line.endswith("rootInfo visits 3240 winrate 0.5")
     assert line.count("info move") == 2
     assert "ownership" not in line
+
+
+class Restricted(RandomEngine):
+    """Keeps what a search was to be restricted to."""
+
+    def analyse(
+        self, colour: Colour, stop: Stop, reports: Reports, restrictions: Sequence[Restriction] = ()
+    ) -> None:
+        self.restrictions = restrictions
+        super().analyse(colour, stop, reports)
+
+    def genmove(
+        self,
+        colour: Colour,
+        stop: Stop = never,
+        reports: Reports | None = None,
+        restrictions: Sequence[Restriction] = (),
+    ) -> Move:
+        self.restrictions = restrictions
+        return super().genmove(colour, stop, reports)
+
+
+@pytest.mark.parametrize(
+    "command", ["lz-analyze", "kata-analyze", "lz-genmove_analyze", "kata-genmove_analyze"]
+)
+def test_restrictions_have_a_colour_moves_and_a_depth(command: str) -> None:
+    engine = Restricted(size=5)
+    answers(f"{command} w avoid b a1:b2 3 30 allow W C3,pass,resign 150 minmoves 2", engine=engine)
+    assert engine.restrictions == (
+        Restriction(Colour.BLACK, frozenset({0, 1, 5, 6}), allowed=False, until=3),
+        Restriction(Colour.WHITE, frozenset({12, 25}), allowed=True, until=150),
+    )
 
 
 def test_rectangles_and_lists_restrict_an_analysis() -> None:
@@ -765,10 +932,16 @@ def test_an_analysis_goes_on_until_input_comes(input_text: str) -> None:
 class Endless(RandomEngine):
     """Thinks about a move until it is told to stop."""
 
-    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:
+    def genmove(
+        self,
+        colour: Colour,
+        stop: Stop = never,
+        reports: Reports | None = None,
+        restrictions: Sequence[Restriction] = (),
+    ) -> Move:
         while not stop():
             time.sleep(0.001)
-        return super().genmove(colour, stop, reports)
+        return super().genmove(colour, stop, reports, restrictions)
 
 
 def test_only_an_interrupt_ends_a_search_for_a_move() -> None:

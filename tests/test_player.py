@@ -2,25 +2,34 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from engines.evaluator.base import Answer, Planes
+from engines.gtp.engine import Analysis, Colour, Reports, Restriction
 from engines.gtp.error_stream import ErrorStream
 from engines.gtp.heatmap import parse_heatmap
 from engines.gtp.server import GtpServer
 from engines.player import NetworkPlayer, PlayerOptions
+from engines.search import restrictions as looked_at
 from engines.search.choice import Habits
 from engines.search.searcher import Limits
-from lzeval.core.board import BLACK, EMPTY, Game
+from lzeval.core.board import BLACK, EMPTY, WHITE, Game
 from lzeval.core.points import format_vertex, parse_vertex
 from tests.fakes.evaluators import HashEvaluator, SteadyEvaluator
+from tests.fakes.weights_files import as_lines, tiny_weights, write_lines
 from tests.reference_search import ReferenceSearch, sent_to
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZE = 9
 OPTIONS = PlayerOptions(Limits(40), Habits(resign=0.0, dumb_pass=True), seed=5)
 
@@ -59,6 +68,30 @@ def test_the_same_seed_gives_the_same_game() -> None:
     assert talk(fresh(), *moves[0]) == talk(fresh(), *moves[1])
     other = PlayerOptions(OPTIONS.limits, OPTIONS.habits, seed=6)
     assert talk(fresh(), *moves[0]) != talk(fresh(other), *moves[0])
+
+
+def test_a_program_with_one_thread_says_the_same_twice(tmp_path: Path) -> None:
+    """Moves, and visits and winrates of every move that was looked at; large searches, in batches."""
+    network = write_lines(tmp_path / "tiny.txt", as_lines(tiny_weights()))
+    options = ["--threads", "1", "--visits", "300", "--batch", "8", "--precision", "fp32"]
+
+    def said(seed: int) -> tuple[bytes, bytes]:
+        command = [sys.executable, "-m", "lzeval", "gtp", str(network), *options, "--seed", str(seed)]
+        commands = b"genmove b\ngenmove w\nplay b pass\ngenmove w\nundo\ngenmove w\n"
+        outcome = subprocess.run(
+            command,
+            input=commands,
+            capture_output=True,
+            check=True,
+            timeout=100,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        return outcome.stdout, outcome.stderr
+
+    first = said(7)
+    assert b" visits" in first[1]
+    assert said(7) == first
+    assert said(8)[1] != first[1]
 
 
 def test_a_cleared_board_begins_anew() -> None:
@@ -220,6 +253,92 @@ def test_an_analysis_looks_at_the_allowed_moves_alone() -> None:
     assert moves <= {"C3", "G7"}
     assert moves
     assert said[2] not in {"C3", "G7"}, "the tree forgets the restriction"
+
+
+def analysed(player: NetworkPlayer, colour: Colour, *restrictions: Restriction) -> dict[str, int]:
+    """Moves and visits after 60 visits of the root."""
+    reports: list[Analysis] = []
+    enough = lambda: bool(reports) and reports[-1].visits >= 60  # noqa: E731
+    player.analyse(colour, enough, Reports(reports.append, 0.001), restrictions)
+    assert reports[-1].visits == 60
+    return {format_vertex(move.move, SIZE): move.visits for move in reports[-1].moves}
+
+
+def test_a_restricted_analysis_is_the_restricted_search() -> None:
+    """For both colours and below the root, in a position that has been searched before."""
+    player, game = fresh(replace(OPTIONS, analysis_visits=60)), Game(SIZE)
+    player.play(Colour.BLACK, parse_vertex("E5", SIZE))
+    game.play(BLACK, parse_vertex("E5", SIZE))
+    avoid = frozenset(parse_vertex(v, SIZE) for v in ("A1", "B1", "C1", "A2", "B2", "C2", "pass"))
+    allow = frozenset(parse_vertex(v, SIZE) for v in ("D4", "F7", "G7", "C6", "C7", "G3"))
+    restrictions = [
+        looked_at.Restriction(BLACK, avoid, allowed=False, until=4),
+        looked_at.Restriction(WHITE, allow, allowed=True, until=3),
+    ]
+    free = ReferenceSearch(HashEvaluator(SIZE).opinion, OPTIONS.seed, dumb_pass=True)
+    free.think(game, WHITE, 60)
+    assert analysed(player, Colour.WHITE) == visits_of(free)
+    judge = ReferenceSearch(
+        HashEvaluator(SIZE).opinion, free._state, dumb_pass=True, restrictions=restrictions
+    )
+    judge.think(game, WHITE, 60)
+    asked = [Restriction(Colour(r.colour), r.moves, r.allowed, r.until) for r in restrictions]
+    assert analysed(player, Colour.WHITE, *asked) == visits_of(judge)
+    assert set(analysed(player, Colour.WHITE)) - {"D4", "F7", "G7", "C6", "C7", "G3"}
+
+
+def visits_of(judge: ReferenceSearch) -> dict[str, int]:
+    return {format_vertex(m, SIZE): c.visits for m, c in judge.root.children.items() if c.visits}
+
+
+def test_a_restricted_move_is_played_from_a_tree_of_its_own() -> None:
+    player = fresh(replace(OPTIONS, habits=Habits(resign=0.0)))
+    said = talk(
+        player,
+        "genmove b",
+        "undo",
+        "lz-genmove_analyze b 100 allow b C3,G7 1",
+        "undo",
+        "genmove b",
+        "play w pass",
+        "lz-genmove_analyze b 100 avoid b pass 1",
+        "lz-genmove_analyze w 100 avoid w A1:J9,pass 1",
+    )
+    assert said[2].strip().split("\n")[-1] in {"play C3", "play G7"}
+    assert said[4] not in {"C3", "G7"}
+    assert said[6].strip().split("\n")[-1] != "play pass"
+    assert said[7].strip().split("\n")[-1] == "play pass", "where no move is left"
+
+
+def test_an_analysis_without_moves_is_told_on_the_error_stream() -> None:
+    said = talk(fresh(), "lz-analyze b 1 avoid b A1:J9,pass 1", "name")
+    assert said[1] == "x"
+    assert "no move is left" in said[-1]
+    assert "Traceback" not in said[-1]
+
+
+def test_suicide_is_played_and_searched_where_it_is_allowed() -> None:
+    """Black's corner: a move at A7 takes three of its own stones off."""
+    start = "gogui-play_sequence b A9 b A8 w B9 w B8 w C9 w A6 w B7"
+    analysis = "lz-genmove_analyze b 100 allow b A7 1"
+    said = talk(
+        fresh(),
+        start,
+        "final_score",
+        "play b A7",
+        "kata-set-rules tromp-taylor",
+        "final_score",
+        analysis,
+        "gogui-rules_board",
+        "undo",
+        "kata-set-rules aga",
+        analysis,
+    )
+    assert said[2] == "? illegal move"
+    assert said[4] == said[1], "the score of a position does not depend on it"
+    assert said[5].strip().split("\n")[-1] == "play A7"
+    assert said[6].count("X") == 0
+    assert said[9].strip() == "play pass", "A7 is no move, and others are not allowed"
 
 
 def test_draws_and_noise_come_from_the_seed() -> None:

@@ -21,6 +21,8 @@ CLIENTS = Path(__file__).parent / "clients"
 ENGINE = [sys.executable, "-m", "lzeval", "gtp", "small", "--visits", "20"]
 SABAKI_VARIABLE = "SABAKI_GTP"
 """Names the folder of @sabaki/gtp where npm does not have it among its global packages."""
+KATRAIN_VARIABLE = "KATRAIN_PYTHON"
+"""Names a Python that has KaTrain among its packages."""
 
 
 def run(command: Sequence[str]) -> dict[str, Any]:
@@ -80,3 +82,35 @@ def test_gomills_modules_play(ringmaster: list[str]) -> None:
     assert [colour for colour, _ in report["game"]["moves"]] == ["w", "b"] * 5
     assert "forfeit" not in report["game"]["result"]
     assert report["game"]["late_errors"] is None
+
+
+@pytest.fixture(scope="session")
+def katrain() -> str:
+    """A Python that can import KaTrain."""
+    python = os.environ.get(KATRAIN_VARIABLE)
+    if python is None:
+        pytest.skip(f"no Python with KaTrain (pip install katrain) is named in {KATRAIN_VARIABLE}")
+    return python
+
+
+@pytest.mark.engine
+def test_katrains_modules_analyse_and_play(
+    katrain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A game, other moves, a part of the board, thinking on and a move of the engine's."""
+    for variable in ("HOME", "USERPROFILE", "KIVY_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    engine = [sys.executable, "-m", "lzeval", "analysis-engine", "small", "--katrain", "--positions", "4"]
+    report = run([katrain, str(CLIENTS / "katrain_session.py"), *engine])
+    assert report["errors"] == []
+    assert len(report["winrates"]) == 7
+    assert all(0.3 < winrate < 0.7 for winrate in report["winrates"])
+    assert report["policies"] == [362] * 7
+    assert report["usual"]
+    assert report["alternatives"]
+    assert not set(report["usual"]) & set(report["alternatives"])
+    assert report["policy_after_alternatives"] == pytest.approx(report["policy"], abs=1e-5)
+    assert report["region"]
+    assert all(move[0] in "ABCDEFG" and int(move[1:]) <= 7 for move in report["region"])
+    assert report["pondered"] > 60
+    assert 0 <= parse_vertex(report["played"], 19) <= 361

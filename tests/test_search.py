@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from engines.evaluator.base import Evaluator
 from engines.search.choice import Habits, choose, lower_bound
 from engines.search.forest import EXPANDED, NONE, VIRTUAL_LOSS, WAITING
+from engines.search.restrictions import Restriction
 from engines.search.searcher import Limits, Searcher, Waiting
-from lzeval.core.board import BLACK, WHITE, Game
+from lzeval.core.board import BLACK, EMPTY, WHITE, Game
 from lzeval.core.points import parse_vertex
 from tests.fakes.evaluators import HashEvaluator, SteadyEvaluator
 from tests.reference_search import Node, ReferenceSearch
@@ -43,12 +44,16 @@ class Both:
     salt: int = 0
     dumb_pass: bool = False
     capacity: int = 16
+    restrictions: tuple[Restriction, ...] = ()
 
     def __post_init__(self) -> None:
         size = self.game.size
         self.evaluator = HashEvaluator(size, salt=self.salt)
         self.judge = ReferenceSearch(
-            HashEvaluator(size, salt=self.salt).opinion, SEED, dumb_pass=self.dumb_pass
+            HashEvaluator(size, salt=self.salt).opinion,
+            SEED,
+            dumb_pass=self.dumb_pass,
+            restrictions=self.restrictions,
         )
         self.searcher = Searcher(1, size, self.capacity)
         self.searcher.seed(0, SEED)
@@ -56,7 +61,7 @@ class Both:
     def think(self, visits: int, to_move: int | None = None) -> int:
         """Search on both sides, compare everything, and return the move that both choose."""
         colour = to_move or self.game.to_move
-        self.searcher.follow(0, self.game, colour, dumb_pass=self.dumb_pass)
+        self.searcher.follow(0, self.game, colour, dumb_pass=self.dumb_pass, restrictions=self.restrictions)
         search(self.searcher, 0, self.evaluator, visits)
         self.judge.think(self.game, colour, visits)
         self.compare(colour)
@@ -327,6 +332,143 @@ def test_the_pass_is_a_move_only_for_who_is_ahead() -> None:
         searcher.follow(0, game, WHITE, dumb_pass=dumb_pass)
         search(searcher, 0, SteadyEvaluator(7, black_value=value, pass_share=0.1), 2)
         assert (49 in {move.move for move in searcher.root_moves(0)}) is expected
+
+
+# Restricted moves, and suicide
+
+RESTRICTIONS = st.lists(
+    st.builds(
+        Restriction,
+        colour=st.sampled_from([BLACK, WHITE]),
+        moves=st.frozensets(st.integers(0, 16), max_size=12),
+        allowed=st.booleans(),
+        until=st.sampled_from([1, 1, 2, 3, 5, 2**31 - 1]),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    restrictions=RESTRICTIONS,
+    moves=st.integers(0, 20),
+    seed=st.integers(0, 10**6),
+    visits=st.integers(1, 120),
+    dumb_pass=st.booleans(),
+)
+def test_restrictions_hold_as_deep_as_they_are_to(
+    restrictions: list[Restriction], moves: int, seed: int, visits: int, dumb_pass: bool
+) -> None:
+    both = Both(random_game(4, moves, seed), seed % 1000, dumb_pass, restrictions=tuple(restrictions))
+    colour = both.game.to_move
+    both.searcher.follow(0, both.game, colour, dumb_pass=dumb_pass, restrictions=both.restrictions)
+    search(both.searcher, 0, both.evaluator, visits)
+    both.judge.think(both.game, colour, visits)
+    both.compare(colour)
+
+
+def lines(searcher: Searcher, depth: int) -> list[tuple[int, ...]]:
+    """All lines of so many moves that were tried from the root."""
+    nodes, found = searcher.forest.nodes[0], []
+    for node in nodes[1 : searcher.forest.size[0]]:
+        line = [int(node["move"])]
+        while node["parent"] > 0:
+            node = nodes[node["parent"]]
+            line.append(int(node["move"]))
+        if len(line) == depth:
+            found.append(tuple(reversed(line)))
+    return found
+
+
+@pytest.mark.parametrize("until", [0, 1, 2, 3, 4])
+def test_a_restriction_binds_its_colour_alone_and_ends(until: int) -> None:
+    """Black is to move: its moves are the first and the third."""
+    avoided = frozenset(range(20))
+    searcher = Searcher(1, 5, 2000)
+    restriction = Restriction(BLACK, avoided, allowed=False, until=until)
+    searcher.follow(0, Game(5), BLACK, dumb_pass=True, restrictions=[restriction])
+    search(searcher, 0, HashEvaluator(5), 1500)
+    for depth in (1, 2, 3):
+        last = {line[-1] for line in lines(searcher, depth)}
+        assert bool(last & avoided) is (depth == 2 or until < depth)
+
+
+def test_of_several_lists_of_allowed_moves_those_count_that_still_hold() -> None:
+    searcher = Searcher(1, 5, 4000)
+    first = Restriction(BLACK, frozenset({0, 1}), allowed=True, until=1)
+    longer = Restriction(BLACK, frozenset({2, 3, 4, 5}), allowed=True, until=5)
+    searcher.follow(0, Game(5), BLACK, restrictions=[first, longer])
+    search(searcher, 0, HashEvaluator(5), 3000)
+    assert {move.move for move in searcher.root_moves(0)} == {0, 1, 2, 3, 4, 5}
+    for depth in (3, 5):
+        assert set() < {line[-1] for line in lines(searcher, depth)} <= {2, 3, 4, 5}
+    assert len({line[1] for line in lines(searcher, 2)} | {line[3] for line in lines(searcher, 4)}) > 20
+
+
+def test_no_move_may_be_left() -> None:
+    both = Both(random_game(4, 6, 1), restrictions=(Restriction(BLACK, frozenset(), allowed=True),))
+    both.searcher.follow(0, both.game, BLACK, restrictions=both.restrictions)
+    search(both.searcher, 0, both.evaluator, 50)
+    assert both.searcher.visits(0) == 50
+    assert both.searcher.root_moves(0) == []
+    assert both.evaluator.calls == 1
+
+
+def test_a_restricted_tree_is_no_other_tree() -> None:
+    """Kept for the same position under the same restrictions, and for nothing else."""
+    game, evaluator, searcher = Game(5), HashEvaluator(5), Searcher(1, 5, 200)
+    avoid = [Restriction(BLACK, frozenset({12}), allowed=False, until=3)]
+    kept = []
+    for restrictions in ((), avoid, avoid, [], [], [replace(avoid[0], until=2)]):
+        searcher.follow(0, game, BLACK, restrictions=restrictions)
+        kept.append(searcher.visits(0) > 0)
+        search(searcher, 0, evaluator, 60)
+    assert kept == [False, False, True, False, True, False]
+    for restrictions, is_kept in ((avoid, False), ((), True)):
+        searcher.follow(0, game, BLACK, restrictions=restrictions)
+        search(searcher, 0, evaluator, 60)
+        best = max(searcher.root_moves(0), key=lambda move: move.visits).move
+        game.play(BLACK, best)
+        searcher.follow(0, game, WHITE, restrictions=restrictions)
+        assert (searcher.visits(0) > 0) is is_kept
+        game.undo()
+
+
+def test_trees_may_grow_while_they_are_restricted() -> None:
+    avoid, found = [Restriction(BLACK, frozenset(range(12)), allowed=False, until=3)], []
+    for capacity in (1, 500):
+        searcher = Searcher(1, 5, capacity)
+        searcher.seed(0, SEED)
+        searcher.follow(0, Game(5), BLACK, restrictions=avoid)
+        for visits in (50, 300):
+            search(searcher, 0, HashEvaluator(5), visits)
+        found.append(all_moves(searcher, 0))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("superko", [True, False])
+def test_suicide_where_it_is_allowed(superko: bool) -> None:
+    """On small full boards, where moves of that kind abound."""
+    found = 0
+    for seed in range(12):
+        game = random_game(4, 40, seed, passing=0)
+        game.suicide, game.superko = True, superko
+        both = Both(game, seed)
+        both.play(120, 2)
+        nodes = both.searcher.forest.nodes[0, 1 : both.searcher.forest.size[0]]
+        stones = both.searcher.forest.stones[0, 1 : both.searcher.forest.size[0]]
+        for node, board in zip(nodes, stones, strict=True):
+            found += node["move"] < 16 and board[node["move"]] == EMPTY
+    assert found > 20
+
+
+def test_other_rules_want_another_tree() -> None:
+    both = Both(random_game(4, 12, 3))
+    both.think(40)
+    both.game.suicide = True
+    both.searcher.follow(0, both.game, both.game.to_move)
+    assert not both.searcher.visits(0)
 
 
 # Many trees

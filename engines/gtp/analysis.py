@@ -81,8 +81,8 @@ def _interval(text: str) -> float:
 
 
 def _restriction(word: str, who: str, vertices: str, until: str, size: int) -> Restriction:
-    """`D4,Q16:R17` are vertices and rectangles; `until` is a number of moves, of which only the next is looked at."""
-    read(whole_number, until)
+    """`D4,Q16:R17` are vertices and rectangles; `until` is the number of coming moves that it holds for."""
+    depth = read(whole_number, until)
     moves: set[int] = set()
     for part in vertices.split(","):
         first, _, last = part.partition(":")
@@ -90,7 +90,7 @@ def _restriction(word: str, who: str, vertices: str, until: str, size: int) -> R
             continue
         corners = vertex(first, size), vertex(last or first, size)
         moves |= set(corners) if size * size in corners else _rectangle(*corners, size)
-    return Restriction(colour(who), frozenset(moves), word == "allow")
+    return Restriction(colour(who), frozenset(moves), word == "allow", depth)
 
 
 def _rectangle(one: int, other: int, size: int) -> set[int]:

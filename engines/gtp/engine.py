@@ -5,6 +5,7 @@ A move is an index of `lzeval.core.points`: `row * size + column`, the pass `siz
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
@@ -70,6 +71,10 @@ class TimeSettings:
     """Japanese byo-yomi: how many periods of one move each may be used up."""
     increment_s: float = 0.0
     """Fischer: seconds added after each move."""
+    most_main_s: float = math.inf
+    """What an increment may bring main time up to."""
+    most_a_move_s: float = math.inf
+    """Of main time, for one move."""
 
     @property
     def unlimited(self) -> bool:
@@ -139,12 +144,14 @@ class Reports:
 
 @dataclass(frozen=True)
 class Restriction:
-    """Which moves an analysis looks at."""
+    """Which moves of one colour a search looks at. Of several lists of allowed moves, one must hold a move."""
 
     colour: Colour
     moves: frozenset[int]
     allowed: bool
     """Whether these moves alone are looked at, or all others."""
+    until: int
+    """It holds in the search's first moves, so many of both colours together: 1 is the next move alone."""
 
 
 class Engine(Protocol):
@@ -154,6 +161,8 @@ class Engine(Protocol):
     """Points for White; kept when the board is cleared."""
     superko: bool
     """Whether no earlier position may come about again; else simple ko alone forbids a move."""
+    suicide: bool
+    """Whether a move may take its own stones off, if those are several. Both rules are kept as komi is."""
 
     @property
     def board_size(self) -> int:
@@ -174,8 +183,17 @@ class Engine(Protocol):
     def play(self, colour: Colour, move: int) -> None:
         """Either colour at any time. Raises IllegalMoveError, and then nothing has changed."""
 
-    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:
-        """Choose, but do not play; who asks plays it if it is wanted. Stopped, it answers with the best so far."""
+    def genmove(
+        self,
+        colour: Colour,
+        stop: Stop = never,
+        reports: Reports | None = None,
+        restrictions: Sequence[Restriction] = (),
+    ) -> Move:
+        """Choose, but do not play; who asks plays it if it is wanted. Stopped, it answers with the best so far.
+
+        Where restrictions leave no move, that is a pass.
+        """
 
     def last_analysis(self) -> Analysis | None:
         """What the search behind the last `genmove` found; None where there was none."""
@@ -186,10 +204,7 @@ class Engine(Protocol):
     def analyse(
         self, colour: Colour, stop: Stop, reports: Reports, restrictions: Sequence[Restriction] = ()
     ) -> None:
-        """Search and report until stopped. Restrictions hold for the position itself, not for what follows.
-
-        Raises UserError where the position cannot be analysed.
-        """
+        """Search and report until stopped. Raises UserError where restrictions leave no move."""
 
     def ponder(self, stop: Stop) -> None:
         """Think ahead on the opponent's time."""

@@ -6,12 +6,16 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engines.gtp.engine import RESIGN, Analysis, Colour, Engine, Move, Reports, Stop, never
+from engines.gtp.engine import RESIGN, Analysis, Colour, Engine, Move, Reports, Restriction, Stop, never
 from engines.gtp.error_stream import ErrorStream
 from engines.gtp.handicap import FEWEST, fixed_handicap_points, most_fixed_stones
+from engines.gtp.rules import Rules
 from engines.gtp.sgf import Play, Position, read_sgf
 from lzeval.core.errors import IllegalMoveError, LzevalError
 from lzeval.core.points import pass_index
+
+LAX = Rules(superko=False, suicide=True)
+"""No game of ours can have been played by laxer ones."""
 
 
 class Failure(LzevalError):  # noqa: N818  (GTP's own word for an answer that begins with `?`)
@@ -51,7 +55,15 @@ class Session:
 
     @property
     def position(self) -> Position:
-        return Position(self.size, self.engine.komi, list(self.setup), list(self.moves))
+        return Position(self.size, self.engine.komi, list(self.setup), list(self.moves), self.rules)
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.engine.superko, self.engine.suicide)
+
+    @rules.setter
+    def rules(self, rules: Rules) -> None:
+        self.engine.superko, self.engine.suicide = rules.superko, rules.suicide
 
     def set_size(self, size: int) -> None:
         self.engine.set_board_size(size)
@@ -96,9 +108,11 @@ class Session:
                 self.undo()
             raise
 
-    def genmove(self, colour: Colour, reports: Reports | None = None) -> Move:
+    def genmove(
+        self, colour: Colour, reports: Reports | None = None, restrictions: Sequence[Restriction] = ()
+    ) -> Move:
         """The engine's move, played."""
-        return self.chosen(colour, self.engine.genmove(colour, self.interrupted, reports))
+        return self.chosen(colour, self.engine.genmove(colour, self.interrupted, reports, restrictions))
 
     def chosen(self, colour: Colour, move: Move) -> Move:
         """Play what the engine chose."""
@@ -120,7 +134,7 @@ class Session:
         points = [point for _, point in stones]
         if len(set(points)) < len(points) or pass_index(self.size) in points:
             raise IllegalMoveError("occupied")
-        self._start_from(Position(self.size, None, list(stones)))
+        self._start_from(Position(self.size, None, list(stones), rules=self.rules))
 
     def undo(self) -> None:
         if not self.moves:
@@ -162,16 +176,22 @@ class Session:
         return points
 
     def load(self, path: Path, before_move: int | None) -> None:
-        """The position of a record, before its move `before_move`; on any failure everything is as it was."""
-        self._start_from(read_sgf(path, before_move))
+        """The position of a record, before its move `before_move`; on any failure everything is as it was.
+
+        Suicide is then allowed or not as the record's rules have it, if they are known.
+        """
+        self._start_from(read_sgf(path, before_move, self.rules))
 
     def _start_from(self, position: Position) -> None:
         """A new game from there; on any failure everything is as it was."""
         before = self.position
         try:
+            self.rules = position.rules
             self._replay(position)
         except LzevalError:
+            self.rules = LAX  # the game may have been played by others than those now in force
             self._replay(before)
+            self.rules = before.rules
             raise
         self.engine.restart_clocks()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engines.gtp.engine import Colour
+from engines.gtp.rules import DEFAULT_RULES, Rules, as_recorded, recorded_suicide
 from lzeval.core.errors import RecordError
 from lzeval.core.points import LARGEST, SMALLEST, pass_index
 
@@ -25,6 +26,7 @@ class Position:
     setup: list[Play] = field(default_factory=list)
     """Stones of the starting position, handicap stones among them."""
     moves: list[Play] = field(default_factory=list)
+    rules: Rules = DEFAULT_RULES
 
     @property
     def handicap(self) -> list[int]:
@@ -33,8 +35,10 @@ class Position:
         return points if len(points) == len(self.setup) else []
 
 
-def read_sgf(path: Path, before_move: int | None = None) -> Position:
+def read_sgf(path: Path, before_move: int | None = None, rules: Rules = DEFAULT_RULES) -> Position:
     """The main line of the record at `path`, up to and without move `before_move` (1 is the first).
+
+    Its rules are `rules`, but for suicide where the record's own say something of that.
 
     Raises RecordError if it cannot be read. Whether the moves are legal is for the engine to say.
     """
@@ -46,6 +50,7 @@ def read_sgf(path: Path, before_move: int | None = None) -> Position:
             raise ValueError(f"a {game.get_size()}x{game.get_size()} board cannot be played")
         board, plays = sgf_moves.get_setup_and_moves(game)
         komi = float(game.get_komi()) if game.get_root().has_property("KM") else None
+        suicide = recorded_suicide(game.get_root().get("RU")) if game.get_root().has_property("RU") else None
     except OSError as error:
         raise RecordError(path, error.strerror or "cannot be opened") from error
     except (ValueError, LookupError) as error:
@@ -54,7 +59,13 @@ def read_sgf(path: Path, before_move: int | None = None) -> Position:
     setup = [(_colour(colour), row * size + column) for colour, (row, column) in board.list_occupied_points()]
     moves = [(_colour(colour), _index(point, size)) for colour, point in plays]
     kept = moves if before_move is None else moves[: before_move - 1]
-    return Position(size, komi if komi is not None and math.isfinite(komi) else None, setup, kept)
+    return Position(
+        size,
+        komi if komi is not None and math.isfinite(komi) else None,
+        setup,
+        kept,
+        rules if suicide is None else replace(rules, suicide=suicide),
+    )
 
 
 def write_sgf(position: Position, application: str) -> str:
@@ -66,6 +77,9 @@ def write_sgf(position: Position, application: str) -> str:
     root.set("AP", tuple(application.rsplit(":", 1)))
     if position.komi is not None:
         root.set("KM", position.komi)
+    played_by = as_recorded(position.rules)
+    if played_by is not None:
+        root.set("RU", played_by)
     if position.handicap:
         root.set("HA", len(position.setup))
     if position.setup:

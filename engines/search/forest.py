@@ -19,13 +19,16 @@ import numpy.typing as npt
 from lzeval.core.board import (
     BLACK,
     EMPTY,
+    ILLEGAL,
     NO_KO,
     WHITE,
     Geometry,
     Scratch,
     area_score,
     is_legal,
+    may_take_own,
     play_stone,
+    play_suicide,
 )
 from lzeval.core.jit import jit
 
@@ -41,6 +44,9 @@ INITIAL_SQUARES = 1e-4
 CLEVER_PASS_WINRATE = 0.8
 """Above this the side to move may pass where it is also ahead on the board."""
 HISTORY = 8
+DUMB_PASS, SUPERKO, SUICIDE = 1, 2, 4
+"""Rules of a tree: the pass is always among the moves; no earlier position may come about again (else simple ko alone
+forbids); a move may take several own stones off."""
 NONE = -1
 
 NODE = np.dtype(
@@ -93,10 +99,12 @@ class Forest(NamedTuple):
     """`[T]`."""
     random: npt.NDArray[np.uint64]
     """`[T]`: state of the tree's own random numbers."""
-    dumb_pass: npt.NDArray[np.bool_]
-    """`[T]`: whether the pass is always among the moves."""
-    superko: npt.NDArray[np.bool_]
-    """`[T]`: whether earlier positions may not come about again; else simple ko alone forbids."""
+    rules: npt.NDArray[np.uint8]
+    """`[T]`: the sum of those of DUMB_PASS, SUPERKO and SUICIDE that are in force."""
+    depths: npt.NDArray[np.int32]
+    """`[T, 2, 2, P + 2]`: of Black's moves and White's, above which depth each is to be avoided and, second, is on a
+    list of those that alone are looked at; the root's depth is 0. The last column says where that ends for all moves.
+    """
     cache_keys: npt.NDArray[np.uint64]
     """`[T, M]`: positions of expanded nodes, 0 for an empty place; M is a power of two."""
     cache_nodes: npt.NDArray[np.int32]
@@ -117,8 +125,8 @@ def new_forest(trees: int, capacity: int, points: int, longest_game: int = 1024)
         np.zeros(trees, np.int32),
         np.zeros(trees, np.float32),
         np.zeros(trees, np.uint64),
-        np.zeros(trees, np.bool_),
-        np.ones(trees, np.bool_),
+        np.full(trees, SUPERKO, np.uint8),
+        np.zeros((trees, 2, 2, points + 2), np.int32),
         np.zeros((trees, slots), np.uint64),
         np.zeros((trees, slots), np.int32),
     )
@@ -195,7 +203,10 @@ def new_node(forest: Forest, tree: int, parent: int, move: int, to_move: int) ->
 
 @jit
 def _hidden(prior: np.float32) -> np.float32:
-    """What stands in `policy` for a move that superko forbids on this way to the position, but not on every way."""
+    """What stands in `policy` for a move that is not looked at on this way to the position, but may be on others.
+
+    Superko forbids it here, or a restriction.
+    """
     return np.float32(-2.0) - prior
 
 
@@ -239,9 +250,11 @@ def _try_move(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, parent
     if move == stones.shape[0] - 1:
         passes = min(2, above.passes + 1)
     else:
-        _, change, ko = play_stone(geo, scratch, stones, move, above.to_move)
+        captured, change, ko = play_stone(geo, scratch, stones, move, above.to_move)
+        if captured == ILLEGAL:
+            _, change = play_suicide(geo, scratch, stones, move, above.to_move)
         hash_after ^= change
-        if forest.superko[tree] and _repeats(forest, tree, parent, hash_after):
+        if forest.rules[tree] & SUPERKO and _repeats(forest, tree, parent, hash_after):
             forest.policy[tree, parent, move] = _hidden(prior)
             return NONE
     new_node(forest, tree, parent, move, BLACK + WHITE - above.to_move)
@@ -326,6 +339,7 @@ def _keep_legal(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, inde
                 or stones[neighbours[move, 2]] == EMPTY
                 or stones[neighbours[move, 3]] == EMPTY
                 or is_legal(geo, scratch, stones, node.ko, move, node.to_move)
+                or (forest.rules[tree] & SUICIDE and may_take_own(geo, stones, move, node.to_move))
             )
         ):
             legal += 1
@@ -337,6 +351,9 @@ def _keep_legal(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, inde
         total += policy[points]
     else:
         policy[points] = -1.0
+    depths = forest.depths[tree, node.to_move - BLACK]
+    if depths[0, points + 1] or depths[1, points + 1]:
+        legal, total = _restrict(forest, tree, index, depths)
     scale = np.float32(1.0 / total if total > 1e-10 else 0.0)
     even = np.float32(0.0 if total > 1e-10 else 1.0 / max(1, legal))
     best, highest = NONE, np.float32(-0.5)
@@ -351,10 +368,37 @@ def _keep_legal(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, inde
 
 
 @jit
+def _restrict(forest: Forest, tree: int, index: int, depths: npt.NDArray[np.int32]) -> tuple[int, float]:
+    """Hide moves that the side to move, whose `depths` `[2, P + 2]` are, is not to look at.
+
+    Returns how many are left, and the sum of their priors, to which those of the hidden ones are relative then.
+    """
+    policy, end = forest.policy[tree, index], forest.policy.shape[2]
+    depth, above = 0, index
+    while above > 0 and depth < max(depths[0, end], depths[1, end]):
+        above = forest.nodes[tree, above].parent
+        depth += 1
+    has_list = depth < depths[1, end]
+    left, total = 0, 0.0
+    for move in range(end):
+        if policy[move] >= 0.0:
+            if depth < depths[0, move] or (has_list and depth >= depths[1, move]):
+                policy[move] = _hidden(policy[move])
+            else:
+                left += 1
+                total += policy[move]
+    scale = np.float32(1.0 / max(total, 1e-10))
+    for move in range(end):
+        if policy[move] <= -2.0:
+            policy[move] = _hidden(_hidden(policy[move]) * scale)
+    return left, total
+
+
+@jit
 def _may_pass(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, index: int, legal: int) -> bool:
     node = forest.nodes[tree, index]
     side = math.sqrt(forest.stones.shape[2] - 1)
-    if forest.dumb_pass[tree] or legal <= max(5, side):
+    if forest.rules[tree] & DUMB_PASS or legal <= max(5, side):
         return True
     winrate = node.value if node.to_move == BLACK else 1.0 - node.value
     if winrate <= CLEVER_PASS_WINRATE:

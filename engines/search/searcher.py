@@ -11,8 +11,11 @@ import numpy.typing as npt
 
 from engines.search.choice import RootMove, lower_bound
 from engines.search.forest import (
+    DUMB_PASS,
     EXPANDED,
     NONE,
+    SUICIDE,
+    SUPERKO,
     Forest,
     advance,
     apply,
@@ -22,6 +25,7 @@ from engines.search.forest import (
     set_root,
     write_planes,
 )
+from engines.search.restrictions import Restriction, as_depths
 from lzeval.core.board import BLACK, WHITE, Game, geometry, new_scratch
 from lzeval.core.points import symmetry_tables
 
@@ -65,6 +69,7 @@ class Searcher:
         self._tables = symmetry_tables(size)
         self._followed: list[list[tuple[int, int]] | None] = [None] * trees
         """The moves that led to each root; None for a tree without one."""
+        self._restrictions: list[tuple[Restriction, ...]] = [()] * trees
 
     def forget(self, tree: int) -> None:
         """Drop what the tree knows; the next `follow` starts it anew."""
@@ -74,22 +79,45 @@ class Searcher:
         """Start the tree's random numbers, which choose the symmetries, from `seed`."""
         self.forest.random[tree] = np.uint64(seed & (2**64 - 1))
 
-    def follow(self, tree: int, game: Game, to_move: int, *, dumb_pass: bool = False) -> None:
-        """Make `game`'s position the root, with `to_move` next, and keep what is known of it."""
+    def follow(
+        self,
+        tree: int,
+        game: Game,
+        to_move: int,
+        *,
+        dumb_pass: bool = False,
+        restrictions: Sequence[Restriction] = (),
+    ) -> None:
+        """Make `game`'s position the root, with `to_move` next, and keep what is known of it.
+
+        A tree with restrictions is kept only for the same position under the same restrictions.
+        """
         followed, moves = self._followed[tree], game.moves
-        forest = self.forest
-        before = forest.komi[tree], forest.dumb_pass[tree], forest.superko[tree]
-        changed = before != (np.float32(game.komi), dumb_pass, game.superko)
-        forest.komi[tree], forest.dumb_pass[tree], forest.superko[tree] = game.komi, dumb_pass, game.superko
+        changed = self._set_rules(tree, game, dumb_pass, tuple(restrictions))
         keep = followed is not None and not changed and moves[: len(followed)] == followed
         if keep and followed is not None:
-            keep = self._advance_all(tree, moves[len(followed) :])
+            new_moves = moves[len(followed) :]
+            keep = not (restrictions and new_moves) and self._advance_all(tree, new_moves)
         if not keep or self.forest.nodes[tree, 0]["to_move"] != to_move:
             boards = np.stack(game.boards[-8:])
             hashes = np.array(game.hashes, np.uint64)
             ko = game.ko if to_move == game.to_move else -1
             set_root(self.forest, tree, boards, hashes, to_move, ko, min(game.passes, 1))
         self._followed[tree] = list(moves)
+
+    def _set_rules(
+        self, tree: int, game: Game, dumb_pass: bool, restrictions: tuple[Restriction, ...]
+    ) -> bool:
+        """Let the tree be searched by these rules; whether that makes it another tree."""
+        forest = self.forest
+        rules = DUMB_PASS * dumb_pass + SUPERKO * game.superko + SUICIDE * game.suicide
+        changed = (forest.komi[tree], forest.rules[tree]) != (np.float32(game.komi), rules)
+        forest.komi[tree], forest.rules[tree] = game.komi, rules
+        if restrictions != self._restrictions[tree]:
+            self._restrictions[tree] = restrictions
+            forest.depths[tree] = as_depths(restrictions, self.points + 1)
+            changed = True
+        return changed
 
     def _advance_all(self, tree: int, moves: Sequence[tuple[int, int]]) -> bool:
         renumbered = np.empty(self.forest.nodes.shape[1], np.int32)
@@ -122,13 +150,16 @@ class Searcher:
         second, first = sorted(visits)[-2:]
         return first, second
 
-    def restrict_root(self, tree: int, moves: Sequence[int]) -> None:
-        """Let the root, expanded and never searched below, have no other moves; its priors are renormalised."""
-        policy = self.forest.policy[tree, 0]
-        keep = np.zeros(len(policy), np.bool_)
-        keep[list(moves)] = True
-        policy[~keep] = -1.0
-        self._renew_root(tree, policy / max(float(policy[policy >= 0].sum()), 1e-9))
+    def root_policy(self, tree: int) -> npt.NDArray[np.float32]:
+        """`[P + 1]`: what the network gives the root's moves, whether they are looked at or not; -1 for no moves."""
+        policy: npt.NDArray[np.float32] = self.forest.policy[tree, 0].copy()
+        hidden = policy <= -2.0
+        policy[hidden] = -2.0 - policy[hidden]
+        for move in self.root_moves(tree, untried=False):
+            policy[move.move] = move.prior
+        if self._restrictions[tree]:
+            policy[policy >= 0] /= max(1e-10, float(policy[policy >= 0].sum()))
+        return policy
 
     def mix_root(self, tree: int, others: npt.NDArray[np.float64], share: float) -> None:
         """Let `share` of each root move's prior come from `others` `[P + 1]`, of which there are as many as moves."""
@@ -169,8 +200,8 @@ class Searcher:
             "hash_count",
             "komi",
             "random",
-            "dumb_pass",
-            "superko",
+            "rules",
+            "depths",
         ):
             getattr(new, name)[:] = getattr(old, name)
         for tree in range(old.nodes.shape[0]):

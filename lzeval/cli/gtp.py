@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 NETWORK, HABITS, TIME, CLIENT = "Network", "Habits", "Time", "What clients are told"
-USUAL_VISITS = 1600
 
 if TYPE_CHECKING:
     from engines.gtp.engine import Engine
@@ -102,48 +101,23 @@ def gtp(
     import os
 
     from engines.gtp.server import serve_stdio
-    from lzeval.core.bundled import network_name, resolve_network
-    from lzeval.core.errors import UserError
-    from lzeval.version import __version__
+    from tournaments.own_engine import EngineArguments
 
-    if not 0 <= resign < 50:
-        raise UserError(f"--resign {resign:g}: must be a percentage from 0 (never) to below 50")
-    if visits == 0 and playouts is None:
-        raise UserError("--visits 0 wants a limit besides: --playouts, or a clock and no --visits")
-    called = name or f"lzeval {network_name(resolve_network(network))}"
+    asked = EngineArguments(
+        network, visits, playouts, analysis_visits, precision, device, threads, batch, resign, dumb_pass, random_moves,
+        temperature, noise, seed, ponder, lag, full_time, quiet, openings, name, version_string,
+    )  # fmt: skip
+    asked.check()
+    called = asked.title
 
     def make_engine() -> Engine:
-        from engines.evaluator.load import plan_evaluator
         from engines.growth import Lane
-        from engines.player import NetworkPlayer, PlayerOptions
-        from engines.search.choice import Habits
-        from engines.search.searcher import Limits
-        from tournaments.openings import game_of, game_seed, load_book
+        from engines.player import NetworkPlayer
 
-        plan = plan_evaluator(network, precision=precision, device=device, batch_size=1)
-        book = load_book(openings, plan.info.board_size) if openings is not None else None
-        game = game_of(os.environ.get("GOMILL_GAME_ID", ""))
-        options = PlayerOptions(
-            limits=Limits(USUAL_VISITS if visits is None and playouts is None else visits or None, playouts),
-            habits=Habits(resign / 100, dumb_pass),
-            seed=seed if game is None else game_seed(seed, game),
-            opening=book.chosen(game // 2 + 1, seed)[game // 2].moves if book and game is not None else (),
-            clock_limits=Limits(visits or None, playouts),
-            analysis_visits=analysis_visits,
-            random_moves=random_moves,
-            temperature=temperature,
-            noise=noise,
-            stop_when_decided=not full_time,
-            lag_s=lag,
-        )
+        plan = asked.plan()
+        options = asked.player_options(plan.info.board_size, os.environ.get("GOMILL_GAME_ID", ""))
         wide = plan.with_batch(batch) if batch > 1 else None
         lanes = [Lane(plan.build(), wide.build() if wide is not None else None) for _ in range(threads)]
         return NetworkPlayer(lanes[0].single, options, lanes)
 
-    serve_stdio(
-        make_engine,
-        name=called,
-        version=version_string or __version__,
-        ponder=ponder,
-        tell_searches=not quiet,
-    )
+    serve_stdio(make_engine, name=called, version=asked.version, ponder=ponder, tell_searches=not quiet)

@@ -214,6 +214,32 @@ def play_stone(
 
 
 @jit
+def may_take_own(geo: Geometry, stones: Stones, point: int, colour: int) -> bool:
+    """Whether a stone of `colour` at `point`, which `is_legal` finds to be a suicide, takes others off with itself.
+
+    That alone is what rules with suicide allow: a single stone that vanishes at once would be a pass.
+    """
+    around = geo.neighbours[point]
+    return bool(
+        stones[around[0]] == colour
+        or stones[around[1]] == colour
+        or stones[around[2]] == colour
+        or stones[around[3]] == colour
+    )
+
+
+@jit
+def play_suicide(geo: Geometry, scratch: Scratch, stones: Stones, point: int, colour: int) -> tuple[int, int]:
+    """Put a stone of `colour` on `point`, where `play_stone` says ILLEGAL, and take it off with its group.
+
+    Returns the number of stones that came off and the change of the Zobrist hash.
+    """
+    stones[point] = colour
+    count, removed = remove_group(geo, scratch, stones, point)
+    return count, geo.zobrist[colour, point] ^ removed
+
+
+@jit
 def area_score(geo: Geometry, scratch: Scratch, stones: Stones) -> int:
     """Tromp-Taylor area, Black's minus White's, every stone alive, komi not counted."""
     scratch.floods[0] += 1
@@ -262,7 +288,7 @@ def fills_own_eye(geo: Geometry, stones: Stones, point: int, colour: int) -> boo
 
 
 class Game:
-    """One game under positional superko or simple ko, with its whole history: play, take back, ask.
+    """One game under positional superko or simple ko, with or without suicide, and its whole history.
 
     Colours are BLACK and WHITE, moves are indices with `size * size` for the pass. Either colour may play at any
     time, as GTP allows. Passes are always legal.
@@ -273,12 +299,14 @@ class Game:
         self.komi = komi
         self.superko = True
         """Whether a move may not bring about an earlier position again; simple ko holds in any case."""
+        self.suicide = False
+        """Whether a move may take its own stones off, if those are several."""
         self._geometry = geometry(size)
         self._scratch = new_scratch(size)
         self.clear()
 
     def clear(self) -> None:
-        """Back to the empty board; size, komi and ko rule stay."""
+        """Back to the empty board; size, komi and rules stay."""
         self.moves: list[tuple[int, int]] = []
         """(colour, index), in the order played."""
         self.boards: list[Stones] = [empty_board(self.size)]
@@ -356,8 +384,13 @@ class Game:
         return [move for move in range(self.pass_move + 1) if self.is_legal(colour, move)]
 
     def _after(self, colour: int, move: int) -> tuple[Stones, tuple[int, int, int]]:
+        """The position after a stone, and what `play_stone` says of it; a suicide that is allowed captures nothing."""
         stones = self.stones.copy()
-        return stones, play_stone(self._geometry, self._scratch, stones, move, colour)
+        played = play_stone(self._geometry, self._scratch, stones, move, colour)
+        if played[0] == ILLEGAL and self.suicide and may_take_own(self._geometry, stones, move, colour):
+            _, change = play_suicide(self._geometry, self._scratch, stones, move, colour)
+            played = 0, int(change), NO_KO
+        return stones, played
 
     def play(self, colour: int, move: int) -> int:
         """Play and return the number of captured stones. Raises IllegalMoveError, and then nothing has changed."""

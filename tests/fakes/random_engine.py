@@ -35,11 +35,12 @@ Placement = tuple[tuple[str | None, ...], ...]
 
 
 class RandomEngine:
-    """Positional superko, no suicide; never fills a point all of whose neighbours are its own stones."""
+    """Positional superko, suicide if allowed; never fills a point all of whose neighbours are its own stones."""
 
     def __init__(self, seed: int = 0, size: int = 9, komi: float = 7.5) -> None:
         self.komi = komi
         self.superko = True
+        self.suicide = False
         self.closed = False
         self.pondered = 0
         self.time_settings: TimeSettings | None = None
@@ -80,13 +81,21 @@ class RandomEngine:
             board.play(row, column, colour.letter)
         except ValueError:
             raise IllegalMoveError("occupied") from None
-        if board.get(row, column) is None:
+        if board.get(row, column) is None and not (
+            self.suicide and _placement(board) != _placement(self._boards[-1])
+        ):
             raise IllegalMoveError("suicide")
         if _placement(board) in map(_placement, self._boards):
             raise IllegalMoveError("superko")
         return board
 
-    def genmove(self, colour: Colour, stop: Stop = never, reports: Reports | None = None) -> Move:  # noqa: ARG002
+    def genmove(
+        self,
+        colour: Colour,
+        stop: Stop = never,  # noqa: ARG002
+        reports: Reports | None = None,
+        restrictions: Sequence[Restriction] = (),  # noqa: ARG002
+    ) -> Move:
         if reports is not None:
             reports.send(self._analysis(colour))
         return self._draw(colour)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from engines.gtp.commands.reading import colour, duration, read, whole_number
@@ -60,7 +61,8 @@ def _kata_list_time_settings(_session: Session, _args: Arguments) -> str:
 @CLOCK(
     "kata-time_settings",
     "KIND [SECONDS...]",
-    "As `kgs-time_settings`; also `fischer MAIN INCREMENT` and `fischer-capped MAIN INCREMENT MOST_MAIN MOST_A_MOVE`.",
+    "As `kgs-time_settings`; also `fischer MAIN INCREMENT` and `fischer-capped MAIN INCREMENT MOST_MAIN MOST_A_MOVE`: "
+    "what an increment may bring main time up to, and what a move may take; `-1` is no limit.",
 )
 def _kata_time_settings(session: Session, args: Arguments) -> str:
     session.engine.set_time_settings(_settings(args[0], args[1:]))
@@ -73,12 +75,24 @@ def _settings(kind: str, numbers: Arguments) -> TimeSettings:
         raise Failure("syntax error")
     if kind == "none":
         return UNLIMITED
+    if kind == "fischer-capped":
+        return TimeSettings(
+            read(duration, numbers[0]),
+            increment_s=read(duration, numbers[1]),
+            most_main_s=_limit(numbers[2]),
+            most_a_move_s=_limit(numbers[3]),
+        )
     main_s, *others = (read(duration, number) for number in numbers)
     if kind == "absolute":
         return TimeSettings(main_s)
-    if kind.startswith("fischer"):
+    if kind == "fischer":
         return TimeSettings(main_s, increment_s=others[0])
     count = read(whole_number, numbers[2])
     if kind == "canadian":
         return TimeSettings(main_s, others[0], byo_yomi_stones=count)
     return TimeSettings(main_s, others[0], periods=count)
+
+
+def _limit(text: str) -> float:
+    """Seconds; what is not above 0 is no limit."""
+    return read(duration, text) or math.inf

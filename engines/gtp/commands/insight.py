@@ -47,7 +47,8 @@ def _explain_last_move(session: Session, _args: Arguments) -> str:
     "lz-analyze",
     ANALYSIS,
     "Search and report until input comes. A colour, the interval in hundredths of a second, `minmoves N`, "
-    "and `allow` or `avoid COLOUR VERTEX,VERTEX... UNTIL`, in any order.",
+    "and `allow` or `avoid COLOUR VERTEX,VERTEX... UNTIL`, in any order. UNTIL is in how many of the next moves, "
+    "of both colours, the named colour is bound: 1 is the next move alone.",
 )
 def _lz_analyze(session: Session, args: Arguments) -> Streaming:
     return _analyse(session, args, leela_line)
@@ -90,7 +91,8 @@ def _genmove_analyse(session: Session, args: Arguments, line: Format) -> Streami
     request = parse_request(args, session.to_move, session.size)
 
     def run(say: Say) -> None:
-        move = session.genmove(request.colour, _reports(request, line, session.size, say))
+        reports = _reports(request, line, session.size, say)
+        move = session.genmove(request.colour, reports, request.restrictions)
         say(f"play {move_text(move, session.size)}")
 
     return Streaming(run)

@@ -52,7 +52,8 @@ def _move_history(session: Session, _args: Arguments) -> str:
 @RECORD(
     "loadsgf",
     "FILE... [MOVE]",
-    "Set up the main line of a record, up to and without that move; a failure leaves the game as it was.",
+    "Set up the main line of a record, up to and without that move; a failure leaves the game as it was. "
+    "Suicide is allowed or not as the record's rules (RU) say, if they are known.",
 )
 def _loadsgf(session: Session, args: Arguments) -> str:
     name, before_move = args, None

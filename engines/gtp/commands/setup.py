@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Callable
 
 from engines.gtp.commands.reading import colour, read, vertex, vertices, whole_number
 from engines.gtp.commands.registry import SETUP
+from engines.gtp.rules import KGS, NoSuchRulesError, Rules, changed, named, parse_rules
 from engines.gtp.session import Failure, Session
 from engines.gtp.table import Arguments
 from lzeval.core.errors import UserError
 from lzeval.core.points import parse_vertex
-
-RULES = {
-    "chinese": False,
-    "chinese-ogs": True,
-    "chinese-kgs": True,
-    "aga": True,
-    "bga": True,
-    "french": True,
-    "tromp-taylor-no-suicide": True,
-    "cgos": True,
-}
-"""Names of rules with area scoring and without suicide: whether no earlier position may come about again."""
-SPELT: dict[str, Any] = {"scoring": "AREA", "tax": "NONE", "suicide": False, "hasButton": False}
-"""What cannot be changed, in KataGo's words."""
 
 
 @SETUP(
@@ -113,42 +99,40 @@ def _gogui_setup_player(_session: Session, args: Arguments) -> str:
 
 @SETUP("kata-get-rules", "", "The rules in force, as JSON with KataGo's keys.")
 def _kata_get_rules(session: Session, _args: Arguments) -> str:
-    return json.dumps({"ko": "POSITIONAL" if session.engine.superko else "SIMPLE", **SPELT})
+    return session.rules.as_json()
 
 
 @SETUP(
     "kata-set-rules",
     "RULES...",
-    "Rules by name (`chinese`, `aga`, ...) or as JSON. Area scoring without suicide only; simple or positional ko.",
+    "Rules by name (`chinese`, `tromp-taylor`, ...) or as JSON. Area scoring only; simple or positional ko; "
+    "suicide of several stones or none.",
 )
 def _kata_set_rules(session: Session, args: Arguments) -> str:
-    session.engine.superko = _superko_of(" ".join(args))
+    session.rules = _read(parse_rules, " ".join(args))
     return ""
 
 
-def _superko_of(text: str) -> bool:
-    """Whether rules forbid earlier positions. Raises Failure for those that the engine cannot play by."""
-    if not text.startswith("{"):
-        if text.lower() not in RULES:
-            raise Failure(f"no rules this engine can play by: {text}; known are {', '.join(RULES)}")
-        return RULES[text.lower()]
-    try:
-        rules = json.loads(text)
-    except ValueError as error:
-        raise Failure("syntax error") from error
-    for key, value in SPELT.items():
-        if str(rules.get(key, value)).lower() != str(value).lower():
-            raise Failure(f"this engine cannot play with {key} {rules[key]}")
-    ko = str(rules.get("ko", "POSITIONAL")).upper()
-    if ko not in ("SIMPLE", "POSITIONAL"):
-        raise Failure(f"this engine cannot play with ko {ko}")
-    return ko == "POSITIONAL"
+@SETUP(
+    "kata-set-rule",
+    "KEY VALUE",
+    "One of the rules: `ko SIMPLE` or `ko POSITIONAL`, `suicide true` or `false`.",
+)
+def _kata_set_rule(session: Session, args: Arguments) -> str:
+    session.rules = _read(lambda value: changed(session.rules, args[0], value), args[1])
+    return ""
 
 
-@SETUP("kgs-rules", "RULES", "`chinese` or `aga`; others are refused.")
+@SETUP("kgs-rules", "RULES", "`chinese`, `aga` or `new_zealand`, which allows suicide; others are refused.")
 def _kgs_rules(session: Session, args: Arguments) -> str:
-    known = {"chinese": True, "aga": True}
-    if args[0].lower() not in known:
+    if named(args[0]) not in KGS:
         raise Failure(f"no rules this engine can play by: {args[0]}")
-    session.engine.superko = known[args[0].lower()]
+    session.rules = KGS[named(args[0])]
     return ""
+
+
+def _read(parse: Callable[[str], Rules], text: str) -> Rules:
+    try:
+        return read(parse, text)
+    except NoSuchRulesError as error:
+        raise Failure(str(error)) from error

@@ -24,8 +24,8 @@ from tournaments.game_records import serialise_played
 from tournaments.guard import Guard
 from tournaments.judge import Judge
 from tournaments.openings import Opening
-from tournaments.referee import STRICT
 from tournaments.results import describe_result, format_result
+from tournaments.rules import STRICT
 
 ROOT = Path(__file__).resolve().parents[1]
 B, W = Colour.BLACK, Colour.WHITE
@@ -286,6 +286,7 @@ def test_every_fault_has_a_name_and_a_consequence(
 TOLERATED = [
     ("--flood-stderr",),
     ("--banner", "50"),
+    ("--complete", "--answer", "genmove=pass", "--chatter", "thinking of something else"),
     ("--wrong-ids",),
     ("--crlf",),
     ("--move", "PASS"),
@@ -293,6 +294,8 @@ TOLERATED = [
     ("--ignore-quit",),
     ("--deaf", "--ignore-quit"),
 ]
+if sys.platform != "win32":
+    TOLERATED.append(("--flee",))
 
 
 @pytest.mark.parametrize("flags", TOLERATED, ids=" ".join)

@@ -12,7 +12,8 @@ import pytest
 from engines.gtp.client import Deadlines, GtpClient
 from engines.gtp.engine import RESIGN, Colour
 from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, MalformedMove, NotGtp
-from engines.gtp.transport import PeerClosedError, StderrLog, SubprocessPeer
+from engines.gtp.pipes import StderrLog
+from engines.gtp.transport import PeerClosedError, SubprocessPeer
 from lzeval.core.errors import EngineError, UserError
 from lzeval.core.points import parse_vertex
 
@@ -37,13 +38,16 @@ class ScriptedPeer:
         assert line == expected
         self._said.extend(answer.splitlines())
 
-    def receive(self, timeout_s: float) -> str:  # noqa: ARG002
+    def receive_lines(self, timeout_s: float) -> list[str]:  # noqa: ARG002
         if not self._said:
             raise TimeoutError
         line = self._said.popleft()
         if line == "EOF":
             raise PeerClosedError
-        return line
+        return [line]
+
+    def has_said(self) -> bool:
+        return bool(self._said)
 
     def stderr_text(self, since: int = 0) -> str:  # noqa: ARG002
         return ""

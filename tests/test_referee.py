@@ -6,10 +6,11 @@ import pytest
 from sgfmill.boards import Board
 
 from engines.gtp.errors import EngineTimeout
-from lzeval.core.board import BLACK, WHITE
+from lzeval.core.board import BLACK, WHITE, Game
 from lzeval.core.points import parse_vertex
-from tournaments.referee import AREA, GOMILL, STRICT, RefereedGame, Rules, compensation, decide
+from tournaments.referee import AREA, compensation, decide
 from tournaments.results import format_result
+from tournaments.rules import GOMILL, STRICT, RefereedGame, Rules
 
 B, W = BLACK, WHITE
 
@@ -116,6 +117,28 @@ def test_random_games_agree_with_sgfmill(rules: Rules) -> None:
         assert game.area_score() == board.area_score() - 0.5
     assert {None, "occupied", "ko" if rules is GOMILL else "superko"} <= objections
     assert ("suicide" in objections) == (not rules.suicide)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_strict_rules_are_the_compiled_ones(seed: int) -> None:
+    """Every point is asked for before every move, in games that fill the board again and again."""
+    rng = random.Random(seed)
+    size = (5, 6, 9, 19)[seed]
+    game, compiled = RefereedGame(size, 6.5, STRICT), Game(size, 6.5)
+    for number in range(150):
+        colour = 1 + number % 2 if number % 7 else rng.choice((B, W))
+        points = [*range(size * size), size * size, -1]
+        objections = [game.why_illegal(colour, point) for point in points]
+        assert objections == [compiled.why_illegal(colour, point) for point in points]
+        move = rng.choice([point for point, why in zip(points, objections, strict=True) if why is None])
+        assert game.play(colour, move) == compiled.play(colour, move)
+        assert game.stones == list(compiled.stones)
+        assert game.area_score() == compiled.area_score()
+        assert (game.to_move, game.passes) == (compiled.to_move, compiled.passes)
+        if number % 11 == 0:
+            game.undo()
+            compiled.undo()
+    assert game.diagram() == compiled.diagram()
 
 
 def judged(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -253,6 +254,91 @@ def test_lost_records_are_written_again(tmp_path: Path) -> None:
     assert (tmp_path / "cup.report").exists()
 
 
+def test_a_record_that_a_power_failure_has_spoilt_is_written_again(tmp_path: Path) -> None:
+    """Empty, cut off, or zeros where its end should be; what somebody has added to one is his."""
+    path = two_players(tmp_path)
+    play(path)
+    folder = tmp_path / "cup.games"
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    whole = files["0_1.sgf"]
+    (folder / "0_0.sgf").write_bytes(b"")
+    (folder / "0_1.sgf").write_bytes(whole[: len(whole) // 2])
+    (folder / "0_2.sgf").write_bytes(files["0_2.sgf"][:40] + bytes(100))
+    (folder / ".0_4.sgf.abc.tmp").write_bytes(whole)
+    annotated = files["0_3.sgf"].rstrip().removesuffix(b")") + b"C[well played])"
+    (folder / "0_3.sgf").write_bytes(annotated)
+    assert play(path).played_now == 0
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {**files, "0_3.sgf": annotated}
+
+
+def test_a_torn_end_costs_what_was_not_reported(tmp_path: Path) -> None:
+    """A power failure may tear the last lines, all of games that nobody has heard of."""
+    path = two_players(tmp_path)
+    play(path)
+    expected = results(path)
+    log = tmp_path / "cup.played"
+    lines = log.read_bytes().splitlines(keepends=True)
+    assert b'"kind":"game"' in lines[-1]
+    log.write_bytes(
+        b"".join([*lines[:-3], bytes(len(lines[-3]) - 1), b"\n", lines[-2][:50], b"\n", lines[-1][:-9]])
+    )
+    listener = Listener()
+    assert play(path, listener).played_now == 2
+    assert listener.of("warning") == []
+    assert results(path) == expected
+
+
+def test_a_game_is_on_disk_before_anybody_hears_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow, so that several games are put on it at once."""
+    path = two_players(tmp_path, games=12)
+    on_disk = b""
+    flushes = 0
+
+    def slow_flush(descriptor: int) -> None:
+        nonlocal on_disk, flushes
+        if os.fstat(descriptor).st_ino == (tmp_path / "cup.played").stat().st_ino:
+            data = (tmp_path / "cup.played").read_bytes()
+            time.sleep(0.1)
+            on_disk, flushes = data, flushes + 1
+
+    def check(event: Event) -> None:
+        if event["event"] == "game":
+            assert f'"game_id":"{event["game"]}"'.encode() in on_disk
+            reported.append(event["game"])
+
+    reported: list[str] = []
+    monkeypatch.setattr(os, "fsync", slow_flush)
+    play(path, check, parallel=3)
+    assert sorted(reported) == sorted(results(path))
+    assert len(reported) == 12
+    assert flushes < 12, "one flush serves several games"
+
+
+def test_a_disk_that_keeps_nothing_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = two_players(tmp_path, games=50)
+    listener = Listener()
+    flushed = 0
+
+    def failing(_: int) -> None:
+        nonlocal flushed
+        flushed += 1
+        if flushed > 5:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(UserError, match=r"cup\.played: cannot be written \(Input/output error\)"):
+        play(path, listener)
+    monkeypatch.undo()
+    reported = {event["game"] for event in listener.of("game")}
+    assert reported <= set(results(path))
+    assert len(reported) < 50
+    assert not engines_left(tmp_path)
+    assert play(path).is_clean
+    assert len(results(path)) == 50
+
+
 # Engines that fail
 
 
@@ -486,7 +572,7 @@ def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
 
 @POSIX_ONLY
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
     kill_at_random_moments(tmp_path, kills=200, games=2500, seed=2)
 

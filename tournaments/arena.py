@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 from engines.gtp.engine import Colour, TimeSettings
 from engines.gtp.errors import EngineRefused, EngineTimeout
 from engines.gtp.handicap import fixed_handicap_points
-from lzeval.core.errors import EngineError
+from lzeval.core.errors import EngineError, IllegalMoveError
 from lzeval.core.points import format_vertex, parse_vertex
 from tournaments.competition import MatchupSpec, PlayerSpec
 from tournaments.contestant import Circumstances, Contestant
@@ -20,10 +20,12 @@ from tournaments.faults import GENTLE, Fault, Incident, Policy, fault_of
 from tournaments.game_clock import LAG_S, ClockTalk, GameClock, clock_talk, sgf_left, sgf_settings
 from tournaments.judge import Judge
 from tournaments.openings import Opening
-from tournaments.referee import GOMILL, RefereedGame, Rules, Verdict, compensation, decide
+from tournaments.referee import Verdict, compensation, decide
 from tournaments.results import VOID, GameRecord, GameResult, win
+from tournaments.rules import GOMILL, RefereedGame, Rules
 
 T = TypeVar("T")
+_LETTERS = {colour.value: colour.letter for colour in Colour}
 FLAG_GRACE_S = 1.0
 """An engine whose flag has fallen may finish its sentence for so long, and is killed then."""
 
@@ -243,18 +245,20 @@ class _Play:
     def _play(self) -> GameResult:
         board = self._board
         limit = self._task.matchup.move_limit
+        mover = Colour(board.to_move)
+        other = mover.opponent
         while True:
-            colour = Colour(board.to_move)
-            ended = self._move(colour)
+            ended = self._move(mover)
             if ended is not None:
                 return ended
-            if board.passes >= 2:
-                self._tell(colour.opponent, colour, board.moves[-1][1], is_last=True)
+            is_over = board.passes >= 2
+            is_last = is_over or len(board.moves) >= limit
+            self._tell(other, mover, board.moves[-1][1], is_last=is_last)
+            if is_over:
                 return self._score()
-            is_last = len(board.moves) >= limit
-            self._tell(colour.opponent, colour, board.moves[-1][1], is_last=is_last)
             if is_last:
                 return GameResult(VOID.outcome, note="hit move limit")
+            mover, other = other, mover
 
     def _move(self, colour: Colour) -> GameResult | None:
         """One move of `colour`; the result where it gives the game up or claims it."""
@@ -268,11 +272,12 @@ class _Play:
             move = parse_vertex(text, self._size)
         except ValueError:
             raise _SpoiltError(colour, Fault.ILLEGAL, f"{text[:60]!r} is no move") from None
-        objection = self._board.why_illegal(colour, move)
-        if objection is not None:
+        try:
+            self._enter(colour, move)
+        except IllegalMoveError as objection:
             vertex = format_vertex(move, self._size)
-            raise _SpoiltError(colour, Fault.ILLEGAL, f"{vertex} at move {self._next}: {objection}")
-        self._enter(colour, move)
+            message = f"{vertex} at move {self._next}: {objection}"
+            raise _SpoiltError(colour, Fault.ILLEGAL, message) from None
         self._explain(colour)
         return None
 
@@ -409,7 +414,7 @@ class _Play:
             black=task.black.code,
             white=task.white.code,
             result=result,
-            moves=tuple((Colour(colour).letter, move) for colour, move in self._board.moves),
+            moves=tuple((_LETTERS[colour], move) for colour, move in self._board.moves),
             size=matchup.board_size,
             komi=matchup.komi,
             handicap=len(self._handicap),

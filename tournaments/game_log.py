@@ -1,8 +1,8 @@
 """What has been played, in one file that only ever grows: the state of a tournament.
 
-A line is a checksum and a record in JSON; each is on disk before anybody is told of it. A kill or a full disk can
-spoil the last line at most, which is cut off when the file is next opened for writing. A line that is damaged in
-another way costs that record alone, and is reported.
+A line is a checksum and a record in JSON; a game is on disk before anybody is told of it. A kill or a full disk can
+spoil the end at most, and what is torn there is cut off when the file is next opened for writing. A line that is
+damaged in another way costs that record alone, and is reported.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_log(path: Path) -> LogContent:
     read = [_entry(line) for line in lines]
     if lines and not any(read):
         raise UserError(f"{path}: is no log of a tournament; move it away")
-    if read and read[-1] is None:
+    while read and read[-1] is None:
         lines, read = lines[:-1], read[:-1]
     entries = [entry for entry in read if entry is not None]
     if entries and entries[0].get("kind") == "log" and entries[0] != FORMAT:
@@ -111,6 +111,14 @@ class GameLog:
             self._take_back()
             raise self._refusal(exc) from exc
         self._length += len(line)
+
+    def flush(self) -> None:
+        """When this returns, everything added before is on disk; others may go on adding. Raises UserError."""
+        assert self._file is not None, "the log is closed"
+        try:
+            os.fsync(self._file)
+        except OSError as exc:
+            raise self._refusal(exc) from exc
 
     def _take_back(self) -> None:
         assert self._file is not None

@@ -1,25 +1,21 @@
 """No engine outlives the tournament, even where that is killed without a word.
 
-On Linux and macOS a small process of its own holds the end of a pipe and a list of process groups; when the pipe
-breaks it kills what is on the list, and on Linux whatever else carries the tournament's mark in its environment. On
-Windows a job object does the same. This file is that process's program, too, and imports nothing of the project.
+On Linux and macOS a small process of its own (`guard_process`) holds the end of a pipe and a list of process groups;
+when the pipe breaks it kills what is on the list, and on Linux whatever else carries the tournament's mark in its
+environment. On Windows a job object does the same.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-MARK = "LZEVAL_TOURNAMENT"
-"""Environment variable by which engines and what they start are known."""
-SWEEPS = 20
+PROGRAM = Path(__file__).with_name("guard_process.py")
 
 
 class Guard:
@@ -34,7 +30,7 @@ class Guard:
             _join_job()
         else:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", __file__, self._token],
+                [sys.executable, "-I", "-S", str(PROGRAM), self._token],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -71,43 +67,6 @@ class Guard:
         self._process.wait()
 
 
-def keep_watch(token: str) -> None:
-    """The guard's whole life: until its input ends, which nothing but the tournament's end can cause."""
-    if sys.platform == "win32":
-        return
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    groups: set[int] = set()
-    for line in sys.stdin.buffer:
-        change = groups.add if line[:1] == b"+" else groups.discard
-        change(int(line[1:]))
-    for group in groups:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
-    end_marked(f"{token}-")
-
-
-def end_marked(mark: str) -> None:
-    """Kill every process whose mark begins with `mark`, wherever it has hidden; only Linux can tell them."""
-    for _ in range(SWEEPS):  # one that is just starting another is caught with the next sweep
-        if not _sweep(f"{MARK}={mark}".encode("ascii")):
-            return
-
-
-def _sweep(mark: bytes) -> bool:
-    """Kill those that are there now; returns whether there were any."""
-    found = False
-    if sys.platform == "win32":
-        return found
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            variables = (folder / "environ").read_bytes().split(b"\0")
-            if any(variable.startswith(mark) for variable in variables):
-                os.kill(int(folder.name), signal.SIGKILL)
-                found = True
-    return found
-
-
 if sys.platform == "win32":
     import ctypes
     from ctypes import wintypes
@@ -140,7 +99,3 @@ if sys.platform == "win32":
         job = kernel.CreateJobObjectW(None, None)
         kernel.SetInformationJobObject(job, extended_limits, ctypes.byref(limits), ctypes.sizeof(limits))
         kernel.AssignProcessToJobObject(job, kernel.GetCurrentProcess())
-
-
-if __name__ == "__main__":
-    keep_watch(sys.argv[1])

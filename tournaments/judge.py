@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 
 from engines.gtp.errors import EngineRefused
-from lzeval.core.board import EMPTY, Game
 from lzeval.core.errors import EngineError
 from lzeval.core.points import format_vertex, parse_vertex
 from tournaments.contestant import Circumstances, Contestant
+from tournaments.rules import EMPTY, RefereedGame
 
 
 class Judge:
@@ -22,7 +22,7 @@ class Judge:
         self._engine: Contestant | None = None
         self._lock = threading.Lock()
 
-    def dead_stones(self, game: Game) -> set[int]:
+    def dead_stones(self, game: RefereedGame) -> set[int]:
         """The points of dead stones. Raises EngineError if the judge cannot say."""
         with self._lock:
             engine = self._running()
@@ -38,7 +38,7 @@ class Judge:
             self._engine = self._start()
         return self._engine
 
-    def _read(self, text: str, game: Game) -> set[int]:
+    def _read(self, text: str, game: RefereedGame) -> set[int]:
         try:
             points = {parse_vertex(vertex, game.size) for vertex in text.split()}
         except ValueError as error:

@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from lzeval.core.board import Game
 from lzeval.core.bundled import BUNDLED_FOLDER
 from lzeval.core.errors import IllegalMoveError, UserError
 from lzeval.core.points import format_vertex, parse_vertex
+from tournaments.rules import STRICT, RefereedGame
 
 BUNDLED_BOOK = BUNDLED_FOLDER / "openings-19.txt"
 DEFAULT, EMPTY_BOARD = "default", "none"
@@ -37,6 +35,8 @@ class Book:
 
     def chosen(self, pairs: int, seed: int) -> list[Opening]:
         """One opening for each of `pairs` pairs: distinct while the book lasts, in an order of `seed`'s."""
+        import numpy as np
+
         order: list[int] = []
         for round_number in range(-(-pairs // len(self.openings))):
             order += list(np.random.default_rng((seed, round_number)).permutation(len(self.openings)))
@@ -82,7 +82,7 @@ def read_book(text: str, size: int, source: str) -> list[Opening]:
 
 
 def _legal(vertices: Sequence[str], size: int) -> tuple[int, ...]:
-    game = Game(size)
+    game = RefereedGame(size, 0.0, STRICT)
     for vertex in vertices:
         game.play(game.to_move, parse_vertex(vertex, size))
     if game.passes >= 2:

@@ -1,74 +1,20 @@
-"""What the rules say, and who has won: decided here, not by the players, whose opinions are kept beside it."""
+"""Who has won: decided here, not by the players, whose opinions are kept beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from lzeval.core.board import (
-    EMPTY,
-    ILLEGAL,
-    NO_KO,
-    Game,
-    Stones,
-    area_score,
-    geometry,
-    new_scratch,
-    remove_group,
-)
 from lzeval.core.errors import EngineError
 from tournaments.competition import HandicapCompensation, Scorer
 from tournaments.results import JIGO, UNKNOWN, GameResult, format_result, parse_result, win
+from tournaments.rules import EMPTY, RefereedGame, Stones, area
 
 AREA = "area count"
 """Who an opinion is of where nobody but the board was asked."""
-Ko: TypeAlias = Literal["simple", "superko"]
 DeadStones: TypeAlias = Callable[[], Collection[int]]
 """Asks a judge which stones of the final position are dead. Raises EngineError if it cannot tell."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What makes a move illegal; the defaults are gomill's."""
-
-    ko: Ko = "simple"
-    """`simple`: no immediate retake. `superko`: besides, no earlier position may come about again."""
-    suicide: bool = True
-    """Whether a player may take off its own stones."""
-
-
-GOMILL = Rules()
-STRICT = Rules("superko", suicide=False)
-"""The rules of most of today's engines: what these forbid, an opponent may reject."""
-
-
-class RefereedGame(Game):
-    """A game in which the rules in force are those of the tournament."""
-
-    def __init__(self, size: int, komi: float, rules: Rules) -> None:
-        self._rules = rules
-        super().__init__(size, komi)
-        self.superko = rules.ko == "superko"
-
-    def _after(self, colour: int, move: int) -> tuple[Stones, tuple[int, int, int]]:
-        """As in any game, but a group without liberties comes off, if it may, whosever it is."""
-        stones, played = super()._after(colour, move)
-        if played[0] != ILLEGAL or not self._rules.suicide:
-            return stones, played
-        geo = geometry(self.size)
-        stones[move] = colour
-        _, removed = remove_group(geo, new_scratch(self.size), stones, move)
-        return stones, (0, int(geo.zobrist[colour, move]) ^ int(removed), NO_KO)
-
-    def strict_objection(self, colour: int, move: int) -> str | None:
-        """What STRICT has against the move, whatever the rules in force."""
-        in_force = self._rules, self.superko
-        self._rules, self.superko = STRICT, True
-        try:
-            return self.why_illegal(colour, move)
-        finally:
-            self._rules, self.superko = in_force
 
 
 @dataclass(frozen=True)
@@ -105,7 +51,7 @@ class Verdict:
 
 
 def decide(
-    game: Game,
+    game: RefereedGame,
     scorer: Scorer,
     white_bonus: int,
     answers: Mapping[str, str],
@@ -118,13 +64,13 @@ def decide(
     and a judge's dead stones where they do not or say nothing; with `internal` it is the area count, every stone
     alive. `white_bonus` is the handicap compensation of both counts. All are kept as opinions.
     """
-    area = _counted(game, game.stones, white_bonus)
+    counted = _counted(game, game.stones, white_bonus)
     opinions = [Opinion(who, text, _meaning(text)) for who, text in answers.items()]
     of_players = _agreed([opinion.result for opinion in opinions])
-    opinions.append(Opinion(AREA, format_result(area), area))
+    opinions.append(Opinion(AREA, format_result(counted), counted))
     disputed = of_players.note == _DISAGREED
     if scorer == "internal":
-        return Verdict(area, tuple(opinions), disputed)
+        return Verdict(counted, tuple(opinions), disputed)
     if of_players.is_decided or judge is None or dead_stones is None:
         return Verdict(of_players, tuple(opinions), disputed)
     try:
@@ -168,14 +114,11 @@ def compensation(kind: HandicapCompensation, stones: int) -> int:
 
 def without(stones: Stones, dead: Collection[int]) -> Stones:
     """The position with the dead stones taken off."""
-    left = stones.copy()
-    left[list(dead)] = EMPTY
-    return left
+    return [EMPTY if point in dead else stone for point, stone in enumerate(stones)]
 
 
-def _counted(game: Game, stones: Stones, white_bonus: int) -> GameResult:
-    area = int(area_score(geometry(game.size), new_scratch(game.size), stones))
-    lead = area - game.komi - white_bonus
+def _counted(game: RefereedGame, stones: Stones, white_bonus: int) -> GameResult:
+    lead = area(stones, game.size) - game.komi - white_bonus
     if lead == 0:
         return JIGO
     return win("b" if lead > 0 else "w", abs(lead))

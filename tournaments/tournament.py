@@ -6,18 +6,17 @@ where it is missing.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lzeval.core.errors import UserError
-from lzeval.core.files import remove_leftovers, write_bytes_atomically
 from tournaments.arena import Conditions, GameTask, PlayedGame
 from tournaments.competition import Competition, MatchupSpec
 from tournaments.contestant import Circumstances, launch
@@ -31,21 +30,17 @@ from tournaments.game_log import (
     history_of,
     open_log,
 )
-from tournaments.game_records import serialise_played
-from tournaments.gomill_files import (
-    STOP,
-    open_event_log,
-    serialise_void_game,
-    write_history,
-    write_report,
-)
+from tournaments.gomill_files import STOP, open_event_log, write_history, write_report
 from tournaments.guard import Guard
 from tournaments.judge import Judge
+from tournaments.networks import Networks
 from tournaments.openings import Book, Opening, game_seed, load_book
 from tournaments.progress import Listener, LiveGame, Progress
-from tournaments.referee import GOMILL, STRICT, RefereedGame
+from tournaments.record_files import RecordFiles
 from tournaments.results import describe_result
+from tournaments.rules import GOMILL, STRICT, RefereedGame
 from tournaments.schedule import Place, Schedule
+from tournaments.scribe import Scribe
 from tournaments.tournament_files import counted_games, create_folder, gomills_games, held, history
 from tournaments.tournament_settings import check_unchanged, settings_of
 
@@ -158,8 +153,10 @@ class Run:
             open_log(files.played) as log,
             open_event_log(self._competition) as events,
         ):
-            self._files, self._log, self._events = files, log, events
+            self._files, self._events = files, events
+            self._records = RecordFiles(self._competition, files)
             self._take_up(log)
+            self._scribe = Scribe(log, self.fail)
             guard = Guard()
             try:
                 self._play(guard)
@@ -169,6 +166,7 @@ class Run:
                 raise
             finally:
                 guard.close()
+                self._scribe.close()
                 self._write_tables()
         return self.progress
 
@@ -190,8 +188,7 @@ class Run:
         for line in log.content.damaged:
             self._say("warning", message=f"{log.path}: line {line} is damaged; what it held is played again")
         log.append({"kind": "run", "settings": self._settings, "time": time.time()})
-        if self._competition.record_games:
-            self._restore_records(games)
+        self._records.restore(games)
 
     def _take_over(self, log: GameLog) -> dict[Place, FinishedGame]:
         """Go on with what gomill's own ringmaster has played; a kill in the midst of it does no harm."""
@@ -201,15 +198,6 @@ class Run:
         if games:
             self._say("warning", message=f"went on from {len(games)} games that gomill has played")
         return games
-
-    def _restore_records(self, games: Collection[FinishedGame]) -> None:
-        """Write the records that a kill kept from being written."""
-        create_folder(self._files.games)
-        remove_leftovers(self._files.games)
-        there = {path.name for path in self._files.games.iterdir()}
-        for game in games:
-            if f"{game.record.game_id}.sgf" not in there:
-                self._write_record(self._files.games, game)
 
     def _say(self, event: str, **facts: object) -> None:
         if self._listen is not None:
@@ -227,6 +215,7 @@ class Run:
         )
         parallel = self._options.parallel or self._room(guard)
         self.progress.parallel = parallel
+        self.networks = Networks(self._competition, parallel)
         self._say("run", games=len(self.progress.games), wanted=self.progress.wanted, parallel=parallel)
         self._began_s = self._tables_s = time.monotonic()
         self._events.run_started(self._options.most_games, parallel)
@@ -245,8 +234,10 @@ class Run:
             end_s = time.monotonic() + FAREWELL_S
             for thread in threads:
                 thread.join(max(0.0, end_s - time.monotonic()))
+            self.networks.close()
             if judge is not None:
                 judge.close()
+        self._scribe.close()
         if self._problem is not None:
             raise self._problem
 
@@ -358,7 +349,7 @@ class Run:
             game = LiveGame(task.game_id, task.black.code, task.white.code, time.monotonic())
             self.progress.slots[slot] = game
             facts = {"game": task.game_id, "black": game.black, "white": game.white, "attempt": task.attempt}
-            self._log.append({"kind": "start", **facts, "slot": slot, "time": time.time()}, lasting=False)
+            self._scribe.note({"kind": "start", **facts, "slot": slot, "time": time.time()})
             self._events.game_started(task.game_id, game.black, game.white)
             self._say("start", **facts)
 
@@ -366,16 +357,17 @@ class Run:
         self.progress.slots[slot].moves = len(board.moves)
 
     def ended(self, slot: int, played: PlayedGame) -> None:
-        """Keep the game, or have it played again."""
+        """Keep the game, or have it played again; whoever listens is told once it is on disk."""
         with self._lock:
             try:
                 if self._is_aborted(played):
                     return
                 if played.is_void:
-                    self._keep_void(played)
+                    self._set_aside(played)
                 else:
-                    self._keep(played)
-                self._note_incidents(played)
+                    game = _finished(played)
+                    self._scribe.write(encode_game(game), partial(self._report_game, game, played))
+                self._count_failures(played)
             finally:
                 self._in_flight -= 1
                 self.progress.slots.pop(slot, None)
@@ -386,60 +378,19 @@ class Run:
         struck = any(crew.is_struck for crew in self._crews)
         return struck and any(incident.fault.is_technical for incident in played.incidents)
 
-    def _keep(self, played: PlayedGame) -> None:
-        task = played.task
-        game = FinishedGame(
-            task.matchup.id, task.number, played.record, played.seconds, played.incidents, played.clocks
-        )
-        self._log.append(encode_game(game))
-        if self._competition.record_games:
-            self._write_record(self._files.games, game)
-        self._write_stderr(played)
-        self._events.game_ended(game.record)
-        self.progress.games.append(game)
-        self.progress.played_now += 1
-        self.progress.seconds = time.monotonic() - self._began_s
-        self._say(
-            "game",
-            game=task.game_id,
-            black=game.record.black,
-            white=game.record.white,
-            result=describe_result(game.record),
-            moves=len(game.record.moves),
-            seconds=round(game.seconds, 3),
-        )
-
-    def _keep_void(self, played: PlayedGame) -> None:
+    def _set_aside(self, played: PlayedGame) -> None:
+        """The game is void: it goes back to those that are to be played, unless it was too often."""
         task = played.task
         incidents = [encode_incident(incident) for incident in played.incidents]
-        self._log.append(
-            {"kind": "void", "game": task.game_id, "incidents": incidents, "attempt": task.attempt}
-        )
-        if played.record.moves and self._competition.record_games:
-            create_folder(self._files.void)
-            path = self._files.void / f"{task.game_id}.sgf"
-            write_bytes_atomically(path, serialise_void_game(played.record, played.record.result.note))
-        self._write_stderr(played)
-        self._events.game_aborted(task.game_id, played.record.result.note)
-        self._say("void", game=task.game_id, why=played.record.result.note)
+        entry = {"kind": "void", "game": task.game_id, "incidents": incidents, "attempt": task.attempt}
+        is_last = task.attempt >= self._policy.attempts
+        self._scribe.write(entry, partial(self._report_void, played, is_last))
         self._attempts[task.game_id] = task.attempt
         self._issued -= 1
-        if task.attempt < self._policy.attempts:
+        if not is_last:
             self._schedule.give_back(task.matchup, task.number)
-        else:
-            self.progress.abandoned.append(task.game_id)
-            self._say("abandoned", game=task.game_id, attempts=task.attempt)
 
-    def _note_incidents(self, played: PlayedGame) -> None:
-        for incident in played.incidents:
-            self.progress.incidents.append(incident)
-            self._say(
-                "fault",
-                game=played.task.game_id,
-                player=incident.player,
-                fault=incident.fault.value,
-                message=incident.sentence(),
-            )
+    def _count_failures(self, played: PlayedGame) -> None:
         blamed = {incident.player for incident in played.incidents if incident.fault.is_technical}
         for code in (played.task.black.code, played.task.white.code):
             if code in blamed:
@@ -453,8 +404,8 @@ class Run:
         last = [incident for incident in played.incidents if incident.player == code][-1]
         why = f"{self._failures[code]} faults in a row, the last one a {last.fault.value}: {last.message}"
         self.progress.suspended[code] = why
-        self._log.append({"kind": "suspended", "player": code, "why": why})
-        self._say("suspended", player=code, why=why)
+        entry = {"kind": "suspended", "player": code, "why": why}
+        self._scribe.write(entry, partial(self._say, "suspended", player=code, why=why))
 
     def fail(self, problem: BaseException) -> None:
         """A crew cannot go on: the run ends."""
@@ -462,19 +413,51 @@ class Run:
             self._problem = self._problem or problem
             self._lock.notify_all()
 
-    # Files
+    # What is on disk, told by the scribe
 
-    def _write_record(self, folder: Path, game: FinishedGame) -> None:
-        write_bytes_atomically(folder / f"{game.record.game_id}.sgf", serialise_played(game))
+    def _report_game(self, game: FinishedGame, played: PlayedGame) -> None:
+        self._records.write(game)
+        self._records.write_stderr(played)
+        with self._lock:
+            self._events.game_ended(game.record)
+            self.progress.games.append(game)
+            self.progress.played_now += 1
+            self.progress.seconds = time.monotonic() - self._began_s
+            self._say(
+                "game",
+                game=game.record.game_id,
+                black=game.record.black,
+                white=game.record.white,
+                result=describe_result(game.record),
+                moves=len(game.record.moves),
+                seconds=round(game.seconds, 3),
+            )
+            self._report_incidents(played)
 
-    def _write_stderr(self, played: PlayedGame) -> None:
-        if not self._competition.stderr_to_log:
-            sys.stderr.writelines(played.stderr.values())
-            return
-        for code, text in played.stderr.items():
-            create_folder(self._files.stderr)
-            name = f"{played.task.game_id}.{_file_name(code)}.txt"
-            write_bytes_atomically(self._files.stderr / name, text.encode("utf-8", "replace"))
+    def _report_void(self, played: PlayedGame, is_last: bool) -> None:
+        self._records.write_void(played)
+        self._records.write_stderr(played)
+        task, why = played.task, played.record.result.note
+        with self._lock:
+            self._events.game_aborted(task.game_id, why)
+            self._say("void", game=task.game_id, why=why)
+            if is_last:
+                self.progress.abandoned.append(task.game_id)
+                self._say("abandoned", game=task.game_id, attempts=task.attempt)
+            self._report_incidents(played)
+
+    def _report_incidents(self, played: PlayedGame) -> None:
+        for incident in played.incidents:
+            self.progress.incidents.append(incident)
+            self._say(
+                "fault",
+                game=played.task.game_id,
+                player=incident.player,
+                fault=incident.fault.value,
+                message=incident.sentence(),
+            )
+
+    # For the crews
 
     @property
     def competition(self) -> Competition:
@@ -490,6 +473,8 @@ class Run:
         return self._files.gtp_logs
 
 
-def _file_name(code: str) -> str:
-    """A player's code without what some systems cannot have in a file's name."""
-    return "".join(letter if letter.isalnum() or letter in "-.+_#" else "_" for letter in code)
+def _finished(played: PlayedGame) -> FinishedGame:
+    task = played.task
+    return FinishedGame(
+        task.matchup.id, task.number, played.record, played.seconds, played.incidents, played.clocks
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from lzeval.core.errors import UserError
 from tournaments.competition import Competition, MatchupSpec, PlayerSpec
 from tournaments.openings import Book
-from tournaments.referee import Rules
+from tournaments.rules import Rules
 
 Settings = Mapping[str, Any]
 

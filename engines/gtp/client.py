@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,16 @@ class Deadlines:
         return self.new_game_s if name in ("boardsize", "clear_board", "loadsgf") else self.command_s
 
 
+def _name_in(line: str) -> str:
+    """The name of the command in `line`. Raises ValueError if that is not one command."""
+    if line.isascii() and line.isprintable() and line[:1].isalpha():
+        return line.partition(" ")[0]
+    command = parse_command(line)
+    if command is None or "\n" in line or "\r" in line:
+        raise ValueError(f"{line!r} is not one GTP command")
+    return command.name
+
+
 class GtpClient:
     """One engine and the conversation with it; as a context manager it ends the engine.
 
@@ -61,6 +72,8 @@ class GtpClient:
         self._started = False
         self._closed = False
         self._known: dict[str, bool] = {}
+        self._unread: deque[str] = deque()
+        """Lines that have come and that nobody has looked at yet."""
         self._size = 19
 
     @classmethod
@@ -96,33 +109,19 @@ class GtpClient:
 
     def attempt(self, line: str, timeout_s: float | None = None) -> Answer:
         """The answer, `?` or not; `timeout_s` overrides the deadline that the command's name has."""
-        command = parse_command(line)
-        if command is None or "\n" in line or "\r" in line:
-            raise ValueError(f"{line!r} is not one GTP command")
+        name = _name_in(line)
         if self._closed:
             raise EngineGone(self.name, line, None)
-        deadline_s = self._deadlines.of(command.name) if self._started else self._deadlines.start_s
+        deadline_s = self._deadlines.of(name) if self._started else self._deadlines.start_s
         return self._converse(line, timeout_s or deadline_s)
 
-    def _check_silence(self, line: str, noise: list[str]) -> None:
-        """Between two commands nothing may look like an answer: it would be taken for the next one."""
-        try:
-            while len(noise) < _MOST_NOISE:
-                said = self._peer.receive(0)
-                if starts_answer(said):
-                    self._fail(NotGtp(self.name, line, said))
-                noise.append(said)
-        except TimeoutError:
-            return
-        self._fail(NotGtp(self.name, line, noise[0]))
-
     def _converse(self, line: str, timeout_s: float) -> Answer:
-        end = time.monotonic() + timeout_s
         noise: list[str] = []
         try:
-            self._check_silence(line, noise)
+            if self._unread or self._peer.has_said():
+                self._check_silence(line, noise)
             self._peer.send(line)
-            lines = self._receive_answer(line, end, noise)
+            lines = self._receive_answer(line, timeout_s, noise)
         except TimeoutError:
             self._fail(EngineTimeout(self.name, line, timeout_s))
         except PeerClosedError:
@@ -130,16 +129,37 @@ class GtpClient:
         self._started = True
         return parse_answer(lines)
 
-    def _receive_answer(self, line: str, end: float, noise: list[str]) -> list[str]:
+    def _check_silence(self, line: str, noise: list[str]) -> None:
+        """Between two commands nothing may look like an answer: it would be taken for the next one."""
+        while self._unread or self._peer.has_said():
+            said = self._next_line(0)
+            if starts_answer(said):
+                self._fail(NotGtp(self.name, line, said))
+            noise.append(said)
+            if len(noise) >= _MOST_NOISE:
+                self._fail(NotGtp(self.name, line, noise[0]))
+
+    def _next_line(self, timeout_s: float) -> str:
+        if not self._unread:
+            self._unread.extend(self._peer.receive_lines(timeout_s))
+        return self._unread.popleft()
+
+    def _receive_answer(self, line: str, timeout_s: float, noise: list[str]) -> list[str]:
         """The lines of the next answer without the empty one; what comes before is added to `noise`."""
+        end = time.monotonic() + timeout_s
+        arrived = self._peer.receive_lines(timeout_s)
+        if len(arrived) == 2 and arrived[1] == "" and starts_answer(arrived[0]):
+            return arrived[:1]  # as nearly always
+        self._unread.extend(arrived)
         lines: list[str] = []
         while True:
-            said = self._peer.receive(end - time.monotonic())
-            if lines and not said.strip():
+            said = self._next_line(end - time.monotonic())
+            is_empty = not said or said.isspace()
+            if lines and is_empty:
                 return lines
             if lines or starts_answer(said):
                 lines.append(said)
-            elif said.strip():
+            elif not is_empty:
                 noise.append(said)
             if len(noise) > _MOST_NOISE or len(lines) > _MOST_ANSWER_LINES:
                 self._fail(NotGtp(self.name, line, said))

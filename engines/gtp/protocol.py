@@ -14,6 +14,7 @@ from engines.gtp.engine import Colour
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 """All but the tab, and whatever some reader could take for the end of a line."""
+_DIGITS = "0123456789"
 _COLOURS = {"b": Colour.BLACK, "black": Colour.BLACK, "w": Colour.WHITE, "white": Colour.WHITE}
 
 
@@ -84,11 +85,13 @@ def parse_answer(lines: list[str]) -> Answer:
     """The answer in `lines`, the closing empty line left out. Raises ValueError if they do not begin one."""
     if not lines or not starts_answer(lines[0]):
         raise ValueError(f"{lines[:1]} begins no GTP answer")
-    first = lines[0][1:]
-    head = re.match(r"[0-9]*", first)
-    identity = head.group() if head else ""
-    text = "\n".join([first[len(identity) :].strip(), *lines[1:]])
-    return Answer(lines[0][0] == "=", text, identity or None)
+    first, identity = lines[0], ""
+    if first[1:2].isdigit():
+        identity = first[1 : len(first) - len(first[1:].lstrip(_DIGITS))]
+    text = first[1 + len(identity) :].strip()
+    if len(lines) > 1:
+        text = "\n".join([text, *lines[1:]])
+    return Answer(first[0] == "=", text, identity or None)
 
 
 def parse_colour(text: str) -> Colour:

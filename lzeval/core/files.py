@@ -13,11 +13,12 @@ from lzeval.core.errors import UserError
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends, on disk and complete.
 
-    It grows under a temporary name in the same folder. If the block raises, `path` stays as it was and the
-    temporary file is removed. Raises UserError where the folder does not exist or cannot be written to.
+    It grows under a temporary name in the same folder. If the block raises, `path` stays as it was and the temporary
+    file is removed. Not `lasting`, the file is complete for every reader, but a power failure may leave it empty or cut
+    off. Raises UserError where the folder does not exist or cannot be written to.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
@@ -29,7 +30,8 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         with file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         _rename(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -48,10 +50,10 @@ def _rename(temporary: Path, target: Path) -> None:
         raise UserError(f"cannot write {target}: {exc.strerror}") from exc
 
 
-def write_bytes_atomically(path: str | Path, content: bytes) -> None:
+def write_bytes_atomically(path: str | Path, content: bytes, *, lasting: bool = True) -> None:
     """Make `content` the whole of `path`, or leave `path` as it was; raises UserError, on a full disk too."""
     try:
-        with replacing(path) as file:
+        with replacing(path, lasting=lasting) as file:
             file.write(content)
     except OSError as exc:
         raise UserError(f"cannot write {path}: {exc.strerror}") from exc

@@ -7,9 +7,11 @@ An index is `row * size + column`; column 0 is A, row 0 is the bottom line, so A
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 COLUMNS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"
 """GTP's letters, without I."""
@@ -70,6 +72,8 @@ def symmetry_tables(size: int) -> npt.NDArray[np.int16]:
     Symmetry 0 is the identity; bit 4 swaps column and row first, then bit 2 mirrors columns, then bit 1
     mirrors rows. The pass stays where it is.
     """
+    import numpy as np  # the other spellings of a point can do without
+
     rows, columns = np.divmod(np.arange(size * size), size)
     tables = np.empty((SYMMETRIES, size * size + 1), np.int16)
     for symmetry in range(SYMMETRIES):

@@ -73,6 +73,7 @@ def options() -> argparse.Namespace:
     add("--kill-on", help="die of SIGKILL at this command")
     add("--deaf", action="store_true", help="ignore SIGTERM")
     add("--child-in-session", action="store_true", help="the started program leaves the process group")
+    add("--flee", action="store_true", help="leave the playing to a child, and end")
     add("--slow", type=float, default=0.0, help="seconds before each answer to genmove")
     add("--write-to", help="append every command to this file, after the process's number")
     return parser.parse_args()
@@ -236,6 +237,8 @@ def start(flags: argparse.Namespace) -> None:
         sleep = [sys.executable, "-c", f"import time; time.sleep({LONG_S})"]
         child = subprocess.Popen(sleep, start_new_session=flags.child_in_session)
         Path(flags.child_pid_to).write_text(str(child.pid))
+    if flags.flee and os.fork():
+        os._exit(0)
     say("".join(f"Tuning the kernel, step {number}\n" for number in range(flags.banner)))
 
 

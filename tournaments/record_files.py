@@ -1,0 +1,72 @@
+"""What a tournament writes beside its log about single games: records, and what engines said on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from lzeval.core.files import remove_leftovers, write_bytes_atomically
+from tournaments.arena import PlayedGame
+from tournaments.competition import Competition
+from tournaments.game_log import FinishedGame
+from tournaments.game_records import serialise_played
+from tournaments.gomill_files import serialise_void_game
+from tournaments.tournament_files import Files, create_folder
+
+
+class RecordFiles:
+    """The files of single games, where the control file wants them. Methods raise UserError on a full disk."""
+
+    def __init__(self, competition: Competition, files: Files) -> None:
+        self._files = files
+        self._wants_records = competition.record_games
+        self._wants_stderr = competition.stderr_to_log
+
+    def restore(self, games: Collection[FinishedGame]) -> None:
+        """Write the records that are missing, or that a power failure has spoilt."""
+        if not self._wants_records:
+            return
+        create_folder(self._files.games)
+        remove_leftovers(self._files.games)
+        there = {path.name for path in self._files.games.iterdir()}
+        for game in games:
+            path = self._path(game)
+            if path.name not in there or not _is_whole(path):
+                self.write(game)
+
+    def write(self, game: FinishedGame) -> None:
+        """Write the record of a game that counts; the log has it, so that this need not be on disk at once."""
+        if self._wants_records:
+            write_bytes_atomically(self._path(game), serialise_played(game), lasting=False)
+
+    def _path(self, game: FinishedGame) -> Path:
+        return self._files.games / f"{game.record.game_id}.sgf"
+
+    def write_void(self, played: PlayedGame) -> None:
+        """Write the record of a game that was broken off after a move."""
+        if played.record.moves and self._wants_records:
+            create_folder(self._files.void)
+            path = self._files.void / f"{played.task.game_id}.sgf"
+            write_bytes_atomically(path, serialise_void_game(played.record, played.record.result.note))
+
+    def write_stderr(self, played: PlayedGame) -> None:
+        """Keep what the engines said, or pass it on where gomill would."""
+        if not self._wants_stderr:
+            sys.stderr.writelines(played.stderr.values())
+            return
+        for code, text in played.stderr.items():
+            create_folder(self._files.stderr)
+            name = f"{played.task.game_id}.{_file_name(code)}.txt"
+            write_bytes_atomically(self._files.stderr / name, text.encode("utf-8", "replace"))
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file was written to its end; whoever has added to it since has done so with a whole record."""
+    data = path.read_bytes()
+    return data.rstrip().endswith(b")") and b"\0" not in data
+
+
+def _file_name(code: str) -> str:
+    """A player's code without what some systems cannot have in a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "-.+_#" else "_" for letter in code)

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 
 from lzeval.core.errors import UserError
 from lzeval.core.points import symmetry_tables
-from tournaments.bradley_terry import Cell, cells_of, fit_pool
+from tournaments import likelihood
+from tournaments.bradley_terry import cells_of, fit_pool
+from tournaments.likelihood import Cell
 from tournaments.pairs import find_pairs, game_counts, pair_counts, weigh
 from tournaments.ratings import (
+    EloEstimate,
     elo_from_score,
     estimate,
     game_statistics,
@@ -52,6 +56,60 @@ def test_published_statistics_are_reproduced(shared: Path) -> None:
         assert found.elo == pytest.approx(vector["elo"], abs=1e-6)
         assert found.elo95 == pytest.approx(vector["elo95"], abs=1e-6)
         assert found.los == pytest.approx(vector["los"], abs=1e-6)
+
+
+def fastchess(shared: Path, part: str) -> list[dict[str, Any]]:
+    """Cases of one part of the figures that other programs' own tests expect."""
+    cases: list[dict[str, Any]] = json.loads((shared / "references" / "elo_sprt_vectors.json").read_text())[
+        part
+    ]["cases"]
+    return cases
+
+
+def check_published(found: EloEstimate, case: dict[str, Any]) -> None:
+    """Within 1 %, or the last printed digit."""
+    assert found.score == pytest.approx(case["score"], abs=0.0006)
+    assert 100 * found.los == pytest.approx(case.get("los_pct", 100 * found.los), rel=0.01, abs=0.01)
+    assert found.elo == pytest.approx(case.get("elo", found.elo), rel=0.01)
+    assert found.elo95 == pytest.approx(case.get("elo_err", found.elo95), rel=0.01)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_elo_trinomial_vectors_of_fastchess(shared: Path, number: int) -> None:
+    case = fastchess(shared, "elo_trinomial")[number]
+    check_published(game_statistics(case["l"], case["d"], case["w"]), case)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_elo_pentanomial_vectors_of_fastchess(shared: Path, number: int) -> None:
+    case = fastchess(shared, "elo_pentanomial")[number]
+    worst, half, even, drawn, more, best = case["pairs"]
+    check_published(pair_statistics([worst, half, even + drawn, more, best]), case)
+
+
+def test_win_probability_vectors_of_whole_history_rating(shared: Path) -> None:
+    cases = fastchess(shared, "win_probability")
+    assert len(cases) == 2
+    for case in cases:
+        assert score_from_elo(case["elo_white"] - case["elo_black"]) == pytest.approx(
+            case["white_win"], abs=1e-4
+        )
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_bradley_terry_vectors_of_katago(shared: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its prior, virtual games against a player of Elo 0, is played here, in the place of our own."""
+    monkeypatch.setattr(likelihood, "RATING_PRIOR", 1e7)
+    case = fastchess(shared, "bradley_terry_with_prior_katago")[number]
+    players = [str(k) for k in range(len(case["elo"]))]
+    cells: list[Cell] = [("zero", name, case["prior_wl"], 2 * case["prior_wl"]) for name in players]
+    for a, row in enumerate(case["matrix"]):
+        for b, (won, lost) in enumerate(row):
+            if won + lost:
+                cells.append((players[a], players[b], float(won), float(won + lost)))
+    pool = fit_pool(cells, with_advantage=False)
+    for name, elo in zip(players, case["elo"], strict=True):
+        assert pool.difference(name, "zero")[0] == pytest.approx(elo, abs=0.01)
 
 
 @given(FIVE)
@@ -226,7 +284,8 @@ def test_a_clean_sweep_has_a_bound_instead_of_a_number() -> None:
 # Everybody
 
 
-def test_published_ratings_are_reproduced(shared: Path) -> None:
+def goairatings(shared: Path) -> tuple[dict[str, float], list[Cell]]:
+    """The published Elo of every player, and the games it was made from."""
     folder = shared / "references" / "goairatings"
     with (folder / "published_ratings.csv").open(encoding="utf-8", newline="") as file:
         published = {row["player"]: float(row["elo"]) for row in csv.DictReader(file)}
@@ -238,11 +297,29 @@ def test_published_ratings_are_reproduced(shared: Path) -> None:
             white_wins, white_losses = int(row["a_white_wins"]), int(row["a_white_losses"])
             cells.append((a, b, black_wins, black_wins + black_losses))
             cells.append((b, a, white_losses, white_wins + white_losses))
-    pool = fit_pool([cell for cell in cells if cell[3]], with_advantage=False)
+    return published, [cell for cell in cells if cell[3]]
+
+
+def test_goairatings_published_ratings_are_reproduced(shared: Path) -> None:
+    """319 players, rounded to whole Elo, one of which was the list's fixed point."""
+    published, cells = goairatings(shared)
+    assert sum(games for *_, games in cells) == 124_724
+    pool = fit_pool(cells, with_advantage=False)
     elo = np.array([pool.ratings[player].elo for player in published])
     difference = elo - np.array(list(published.values()))
     assert len(difference) == 319
     assert (difference - difference.mean()).std() < 0.5
+    assert np.abs(difference - np.median(difference)).max() < 1.5
+
+
+def test_goairatings_from_an_anchor(shared: Path) -> None:
+    """Measured from the strongest player as published, everybody stands where the list has it."""
+    published, cells = goairatings(shared)
+    first = max(published, key=lambda name: published[name])
+    pool = fit_pool(cells, with_advantage=False, anchors={first: published[first]})
+    found = np.array([pool.ratings[player].elo for player in published])
+    assert np.abs(found - np.array(list(published.values()))).max() < 2
+    assert (pool.ratings[first].low, pool.ratings[first].high) == (published[first], published[first])
 
 
 def test_two_players_agree_with_the_formula() -> None:

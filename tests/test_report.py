@@ -268,13 +268,49 @@ def decoded_moves(letters: str, size: int) -> Moves:
     )
 
 
+def test_differences_and_what_goes_beyond_the_ratings_are_told() -> None:
+    winners = {("p", "q"): "p", ("q", "r"): "q", ("p", "r"): "r"}
+    games = [
+        game(
+            100 * number + turn,
+            *(sides if turn % 2 else sides[::-1]),
+            win("b" if (turn % 5 > 0) == (turn % 2 > 0) else "w"),
+        )
+        for number, (sides, winner) in enumerate(
+            ((pair if winner == pair[0] else pair[::-1]), winner) for pair, winner in winners.items()
+        )
+        for turn in range(100)
+    ]
+    text = Parsed(page(gather(games))).text
+    assert "Rock, paper, scissors: p beats q, q beats r, r beats p" in text
+    assert "80 of 100 points" in text.replace("\xa0", " ")
+
+
+def test_an_anchor_moves_ratings_and_axis() -> None:
+    facts = gather(league(rounds=8), {"q": 1800})
+    text = Parsed(page(facts)).text
+    assert "Elo is measured from q = 1800" in text
+    assert "anchor" in text
+    assert ">0</span>" not in str(rating_chart([row.rating for row in facts.table.rows], with_zero=False))
+
+
 def test_the_page_is_well_formed_and_has_every_section() -> None:
     for facts in (gather(duel("aababbaj")), gather(league(rounds=8))):
         parsed = Parsed(page(facts))
         ids = {attributes.get("id") for _, attributes in parsed.elements}
         linked = {str(attributes["href"])[1:] for name, attributes in parsed.elements if name == "a"}
+        of_many = () if facts.is_duel else ("differences",)
         assert linked == {
-            *("ratings", "cross-table", "course", "breakdowns", "counted-apart", "settings", "games")
+            *(
+                "ratings",
+                "cross-table",
+                "course",
+                "breakdowns",
+                "counted-apart",
+                "settings",
+                "games",
+                *of_many,
+            )
         }
         assert linked <= ids
         assert judge(facts).sentence in parsed.text.replace("\xa0", " ")

@@ -1,46 +1,47 @@
-"""Ratings of many players at once: Bradley and Terry's model, fitted by maximum likelihood.
+"""Everybody's rating by Bradley and Terry's model, bounds for who cannot be rated, and what Elo 0 means.
 
-The chance of Black's win is 1 / (1 + 10^(-(black - white + advantage) / 400)) with one rating a player and
-one advantage of playing Black, all in Elo; a jigo is half a win. The prior is weak: each rating is normal
-about the mean of its group with a standard deviation of RATING_PRIOR Elo, too wide to move any rating that
-games speak of; the advantage is normal about 0 with ADVANTAGE_PRIOR, which matters only where colours and
-players cannot be told apart.
-
-A rating exists only among players each of whom can be reached from each other along games that were not lost.
-`fit_pool` therefore splits the players into such groups, rates each group about its own mean, and leaves a
-player without a rating, but with a bound, where wins only or losses only join it to the rest.
+Within a group Elo 0 is the mean of its members, unless anchors say otherwise. One anchor gets the Elo it was given,
+exactly, and the intervals of the others are those of their distances from it. Several anchors are not forced to their
+values, which would bend the games: all ratings are moved by one number, so that the anchors are right on average
+(least squares), and intervals are those of distances from the anchors' mean.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.core.errors import UserError
+from tournaments.ledger import Floats, Ints, Ledger
+from tournaments.likelihood import (
+    PER_ELO,
+    Cell,
+    Encounters,
+    Group,
+    encounters_of_cells,
+    encounters_of_ledger,
+    fit_group,
+    groups_of,
+    scattered,
+)
 from tournaments.results import GameRecord
 
-RATING_PRIOR = 50_000.0
-ADVANTAGE_PRIOR = 200.0
-NO_ADVANTAGE_PRIOR = 1e-3
-"""So narrow that the advantage stays 0."""
-PER_ELO = math.log(10) / 400
-"""Natural logarithm of the odds that one point of Elo is worth."""
-CONVERGED = 1e-10
-"""Largest last step, in natural log odds."""
-SURE = 1.96
-"""Standard deviations to either side of a 95 % interval."""
-
-Floats = npt.NDArray[np.float64]
-Cell = tuple[str, str, float, float]
-"""Black, White, Black's points, games."""
+Anchors = Mapping[str, float]
+"""Elo by player."""
+NO_ANCHORS: Anchors = MappingProxyType({})
+BOUND_CHANCE = 0.025
+FURTHEST = 8000.0
+"""Elo from the opponents at which the search for a bound begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """One player's place in its group; Elo, with the group's mean as 0."""
+    """One player's place in its group, in Elo."""
 
     player: str
     group: int
@@ -52,89 +53,71 @@ class Rating:
     high: float | None
     note: str = ""
 
-    def widened(self, factor: float) -> Rating:
-        """With an interval `factor` times as wide; a bound without a rating stays."""
-        if self.elo is None or self.low is None or self.high is None:
-            return self
-        return replace(
-            self,
-            low=self.elo - factor * (self.elo - self.low),
-            high=self.elo + factor * (self.high - self.elo),
-        )
-
 
 @dataclass(frozen=True)
 class Pool:
-    """Everybody's rating."""
+    """Everybody's rating, and how sure it is."""
 
     ratings: dict[str, Rating]
-    advantage: float | None
-    """What playing Black is worth, in Elo, by the games of group 1; None if that group is one player."""
-    advantage_95: float | None
-    """Half the width of its 95 % interval."""
-    covariance: Floats
-    """`[players of group 1, the same]`, Elo squared, of ratings about the mean, in the order of `members`."""
-    members: tuple[str, ...]
-    """The players of group 1."""
+    """In the order of `players`."""
+    groups: tuple[Group, ...]
+    """Of two players and more; the one with the most games first. `Rating.group` counts them from 1."""
+    anchors: Anchors = field(default_factory=dict)
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return tuple(self.ratings)
+
+    @property
+    def main(self) -> Group | None:
+        """Group 1; None where the games connect no players both ways."""
+        return self.groups[0] if self.groups else None
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The players of group 1."""
+        return () if self.main is None else self.names_of(self.main)
+
+    @property
+    def advantage(self) -> float | None:
+        """What playing Black is worth, in Elo, by the games of group 1."""
+        return None if self.main is None else self.main.advantage
+
+    @property
+    def advantage_95(self) -> float | None:
+        """Half the width of its 95 % interval."""
+        return None if self.main is None else self.main.advantage_95
+
+    @property
+    def covariance(self) -> Floats:
+        """`[members, members]`, Elo squared, of the ratings of group 1 about their mean."""
+        return np.zeros((0, 0)) if self.main is None else self.main.covariance
+
+    def names_of(self, group: Group) -> tuple[str, ...]:
+        players = self.players
+        return tuple(players[place] for place in group.members)
 
     def difference(self, player: str, opponent: str) -> tuple[float, float]:
         """Elo of `player` over `opponent`, both of group 1, and the standard error of that difference."""
+        assert self.main is not None
         a, b = self.members.index(player), self.members.index(opponent)
-        elo_a, elo_b = self.ratings[player].elo, self.ratings[opponent].elo
-        assert elo_a is not None
-        assert elo_b is not None
-        variance = self.covariance[a, a] + self.covariance[b, b] - 2 * self.covariance[a, b]
-        return elo_a - elo_b, math.sqrt(max(variance, 0.0))
+        covariance = self.main.covariance
+        variance = covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]
+        return float(self.main.elo[a] - self.main.elo[b]), math.sqrt(max(variance, 0.0))
 
-    def expected(self, game: GameRecord) -> float:
-        """Black's expected score between two players of group 1."""
-        black, white = self.ratings[game.black].elo, self.ratings[game.white].elo
-        assert black is not None
-        assert white is not None
-        assert self.advantage is not None
-        return 1 / (1 + math.exp(-PER_ELO * (black - white + self.advantage)))
 
-    def scattered(self, units: Iterable[Sequence[GameRecord]]) -> Pool:
-        """The same ratings, with intervals by how much results scatter about the model.
+def fit_pool(cells: Sequence[Cell], *, with_advantage: bool = True, anchors: Anchors = NO_ANCHORS) -> Pool:
+    """Rate everybody in `cells` by the model alone: games independent, jigos half a win in the mean only.
 
-        `units` are independent of each other: pairs, and games that belong to no pair. The model takes games for
-        independent and without jigos; what the units' results vary, in parts of what that makes it, multiplies all
-        variances (Wedderburn's quasi-likelihood, Biometrika 61, 1974). For ratings the result of a unit is its first
-        player's, for the advantage it is Black's, which an opening moves the same way twice. The quantile is Student's.
-        """
-        from scipy.special import stdtrit
-
-        inside = [unit for unit in units if {unit[0].black, unit[0].white} <= set(self.members)]
-        free = len(inside) - len(self.members)
-        if not self.members or free < 1:
-            return self
-        assert self.advantage_95 is not None
-        of_players, of_colours = self._scatter(inside, free)
-        student = float(stdtrit(free, 0.975)) / SURE
-        return replace(
-            self,
-            ratings={name: r.widened(math.sqrt(of_players) * student) for name, r in self.ratings.items()},
-            advantage_95=self.advantage_95 * math.sqrt(of_colours) * student,
-            covariance=self.covariance * of_players,
-        )
-
-    def _scatter(self, units: Sequence[Sequence[GameRecord]], free: int) -> tuple[float, float]:
-        """Variance of the players' results, and of Black's, in parts of what the model makes it.
-
-        One imagined unit that varies as the model says is added. `free` is the number of degrees of freedom.
-        """
-        players = colours = modelled = 0.0
-        for unit in units:
-            expected = [self.expected(game) for game in unit]
-            misses = [game.result.score("b") - chance for game, chance in zip(unit, expected, strict=True)]
-            first = unit[0].black
-            signed = [miss if game.black == first else -miss for game, miss in zip(unit, misses, strict=True)]
-            players += sum(signed) ** 2
-            colours += sum(misses) ** 2
-            modelled += sum(chance * (1 - chance) for chance in expected)
-        imagined = modelled / len(units)
-        scale = modelled * free / len(units) + imagined
-        return (players + imagined) / scale, (colours + imagined) / scale
+    Raises ValueError if there are no cells, UserError if `anchors` cannot be kept.
+    """
+    if not cells:
+        raise ValueError("no games to rate")
+    players = sorted({name for cell in cells for name in cell[:2]})
+    met = encounters_of_cells(cells, players)
+    parts = groups_of(met)
+    groups = [fit_group(met, members, with_advantage=with_advantage) for members in parts if len(members) > 1]
+    return _pool(players, met, parts, groups, anchors)
 
 
 def cells_of(games: Iterable[GameRecord]) -> list[Cell]:
@@ -142,200 +125,124 @@ def cells_of(games: Iterable[GameRecord]) -> list[Cell]:
     return [(game.black, game.white, game.result.score("b"), 1.0) for game in games]
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Results by index: `black[i]` met `white[i]` in `games[i]` games and made `points[i]`."""
+def rate_ledger(ledger: Ledger, anchors: Anchors = NO_ANCHORS) -> Pool:
+    """Rate everybody in `ledger`, with intervals by how much the results of its units scatter.
 
-    black: npt.NDArray[np.intp]
-    white: npt.NDArray[np.intp]
-    points: Floats
-    games: Floats
-    players: int
-
-    def among(self, members: npt.NDArray[np.intp]) -> _Table:
-        """The games between `members`, who are sorted; they are renumbered from 0."""
-        inside = np.isin(self.black, members) & np.isin(self.white, members)
-        black = np.searchsorted(members, self.black[inside])
-        white = np.searchsorted(members, self.white[inside])
-        return _Table(black, white, self.points[inside], self.games[inside], len(members))
-
-
-def fit_pool(cells: Sequence[Cell], *, with_advantage: bool = True) -> Pool:
-    """Rate everybody who appears in `cells`. Raises ValueError if there is none.
-
-    Without `with_advantage` colours are taken to be worth the same.
+    Raises ValueError if it is empty, UserError if `anchors` cannot be kept.
     """
-    if not cells:
+    if not len(ledger):
         raise ValueError("no games to rate")
-    names = sorted({name for cell in cells for name in cell[:2]})
-    table = _tabulate(cells, names)
-    groups = _groups(table)
+    met = encounters_of_ledger(ledger)
+    parts = groups_of(met)
+    groups = scattered([fit_group(met, members) for members in parts if len(members) > 1], ledger)
+    return _pool(ledger.players, met, parts, groups, anchors)
+
+
+def _pool(
+    players: Sequence[str],
+    met: Encounters,
+    parts: Sequence[Ints],
+    groups: Sequence[Group],
+    anchors: Anchors,
+) -> Pool:
     ratings: dict[str, Rating] = {}
-    advantage_prior = ADVANTAGE_PRIOR if with_advantage else NO_ADVANTAGE_PRIOR
-    main = _fit(table, groups[0], advantage_prior)
-    for number, members in enumerate(groups, start=1):
-        if len(members) > 1:
-            fit = main if number == 1 else _fit(table, members, advantage_prior)
-            ratings |= _rate_group(fit, [names[i] for i in members], number)
-    for number, members in enumerate(groups, start=1):
-        if len(members) == 1:
-            ratings[names[members[0]]] = _bound(table, members[0], names, ratings, number)
-    rated = len(groups[0]) > 1
-    return Pool(
-        ratings={name: ratings[name] for name in names},
-        advantage=main.advantage if rated else None,
-        advantage_95=main.advantage_95 if rated else None,
-        covariance=main.covariance if rated else np.zeros((0, 0)),
-        members=tuple(names[i] for i in groups[0]) if rated else (),
+    for number, group in enumerate(groups, start=1):
+        names = [players[place] for place in group.members]
+        ratings |= _rate_group(group, names, number, {n: e for n, e in anchors.items() if n in names})
+    singles = np.array([part[0] for part in parts if len(part) == 1], np.intp)
+    theirs = np.isin(met.black, singles) | np.isin(met.white, singles)
+    some = Encounters(
+        met.black[theirs], met.white[theirs], met.points[theirs], met.games[theirs], met.players
     )
+    strengths = np.array([_comparable(ratings.get(name)) for name in players])
+    for number, single in enumerate(singles, start=len(groups) + 1):
+        ratings[players[single]] = _bound(some, int(single), players[single], strengths, number)
+    _check_anchors(anchors, ratings)
+    return Pool({name: ratings[name] for name in players}, tuple(groups), dict(anchors))
 
 
-def _tabulate(cells: Sequence[Cell], names: list[str]) -> _Table:
-    place = {name: index for index, name in enumerate(names)}
-    totals: dict[tuple[int, int], list[float]] = {}
-    for black, white, points, games in cells:
-        total = totals.setdefault((place[black], place[white]), [0.0, 0.0])
-        total[0] += points
-        total[1] += games
-    sides = np.array(list(totals), np.intp).reshape(-1, 2)
-    sums = np.array(list(totals.values()))
-    return _Table(sides[:, 0], sides[:, 1], sums[:, 0], sums[:, 1], len(names))
+def check_names(anchors: Anchors, players: Iterable[str]) -> None:
+    """Raises UserError for an anchor that is no player."""
+    known = set(players)
+    for name in anchors:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UserError(f"--anchor {name}: there is no such player among the rated games{hint}")
 
 
-def _groups(table: _Table) -> list[npt.NDArray[np.intp]]:
-    """Largest sets of players who are joined in both directions by games not lost; most games first."""
-    reaches = np.eye(table.players, dtype=bool)
-    reaches[table.black[table.points > 0], table.white[table.points > 0]] = True
-    lost = table.points < table.games
-    reaches[table.white[lost], table.black[lost]] = True
-    while True:
-        further = (reaches.astype(np.float32) @ reaches.astype(np.float32)) > 0
-        if np.array_equal(further, reaches):
-            break
-        reaches = further
-    label = np.argmax(reaches & reaches.T, axis=1)
-    groups = [np.flatnonzero(label == first) for first in np.unique(label)]
-    played = np.bincount(table.black, table.games, table.players)
-    played += np.bincount(table.white, table.games, table.players)
-    return sorted(groups, key=lambda members: (len(members) == 1, -played[members].sum()))
+def _check_anchors(anchors: Anchors, ratings: Mapping[str, Rating]) -> None:
+    check_names(anchors, ratings)
+    for name in anchors:
+        if ratings[name].elo is None:
+            why = ratings[name].note.split(":")[0]
+            raise UserError(f"--anchor {name}: it has no finite rating to measure others by ({why})")
 
 
-@dataclass(frozen=True)
-class _Posterior:
-    """Likelihood times prior of `theta`: `[n + 1]`, ratings and then the advantage, in natural log odds."""
-
-    table: _Table
-    precision: Floats
-    """`[n + 1]`: of the prior of each parameter, about 0."""
-
-    def _black_edge(self, theta: Floats) -> Floats:
-        edge: Floats = theta[self.table.black] - theta[self.table.white] + theta[-1]
-        return edge
-
-    def log(self, theta: Floats) -> float:
-        """Logarithm, up to a constant."""
-        edge, points, games = self._black_edge(theta), self.table.points, self.table.games
-        likelihood = -points * np.logaddexp(0, -edge) - (games - points) * np.logaddexp(0, edge)
-        return float(likelihood.sum() - self.precision @ theta**2 / 2)
-
-    def gradient_and_information(self, theta: Floats) -> tuple[Floats, Floats]:
-        """`[n + 1]`, `[n + 1, n + 1]`: first derivatives of `log`; second derivatives, negated."""
-        table, n = self.table, self.table.players
-        chance = 1 / (1 + np.exp(-self._black_edge(theta)))
-        residual = table.points - table.games * chance
-        weight = table.games * chance * (1 - chance)
-        gradient = np.append(self._black_less_white(residual), residual.sum()) - self.precision * theta
-        mutual = np.bincount(table.black * n + table.white, weight, n * n).reshape(n, n)
-        mutual += mutual.T
-        information = np.diag(self.precision)
-        information[:n, :n] += np.diag(mutual.sum(axis=0)) - mutual
-        information[n, :n] = information[:n, n] = self._black_less_white(weight)
-        information[n, n] += weight.sum()
-        return gradient, information
-
-    def _black_less_white(self, values: Floats) -> Floats:
-        """`[n]`: each player's sum of `values` over its cells as Black, less that over its cells as White."""
-        n = self.table.players
-        as_black = np.bincount(self.table.black, values, n).astype(np.float64)
-        return as_black - np.bincount(self.table.white, values, n).astype(np.float64)
-
-    def maximum(self) -> Floats:
-        """The best `theta`, by Newton's method with steps halved until they lead upwards."""
-        theta = np.zeros(self.table.players + 1)
-        for _ in range(100):
-            gradient, information = self.gradient_and_information(theta)
-            step = np.linalg.solve(information, gradient)
-            while self.log(theta + step) < self.log(theta) and np.abs(step).max() > CONVERGED:
-                step /= 2
-            theta = theta + step
-            if np.abs(step).max() <= CONVERGED:
-                break
-        return theta
+def _comparable(rating: Rating | None) -> float:
+    """The Elo of a player of group 1, NaN of others."""
+    return math.nan if rating is None or rating.group != 1 or rating.elo is None else rating.elo
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """Elo of one group, about its mean."""
-
-    elo: Floats
-    covariance: Floats
-    advantage: float
-    advantage_95: float
-
-
-def _fit(table: _Table, members: npt.NDArray[np.intp], advantage_prior: float) -> _Fit:
-    """Rate one group by the games within it."""
-    n = len(members)
-    deviations = np.append(np.full(n, RATING_PRIOR), advantage_prior) * PER_ELO
-    posterior = _Posterior(table.among(members), deviations**-2)
-    theta = posterior.maximum()
-    covariance = np.linalg.inv(posterior.gradient_and_information(theta)[1]) / PER_ELO**2
-    centring = np.eye(n) - 1 / n
-    return _Fit(
-        elo=centring @ theta[:n] / PER_ELO,
-        covariance=centring @ covariance[:n, :n] @ centring,
-        advantage=float(theta[n] / PER_ELO),
-        advantage_95=SURE * math.sqrt(covariance[n, n]),
+def _rate_group(group: Group, names: Sequence[str], number: int, anchors: Anchors) -> dict[str, Rating]:
+    reference = np.array([names.index(name) for name in anchors], np.intp) if anchors else None
+    shift = 0.0
+    if reference is not None:
+        shift = float(np.mean([*anchors.values()]) - group.elo[reference].mean())
+    note = (
+        ""
+        if number == 1
+        else f"group {number}: not comparable with group 1; "
+        + (f"its Elo is by its own anchor {', '.join(anchors)}" if anchors else "its own mean is 0")
     )
-
-
-def _rate_group(fit: _Fit, names: list[str], number: int) -> dict[str, Rating]:
-    reach = SURE * np.sqrt(np.maximum(np.diag(fit.covariance), 0))
-    note = "" if number == 1 else f"group {number}: not comparable with group 1; its own mean is 0"
+    margins = group.margins_about(reference)
     return {
-        name: Rating(name, number, float(elo), float(elo - r), float(elo + r), note)
-        for name, elo, r in zip(names, fit.elo, reach, strict=True)
+        name: Rating(name, number, float(elo), float(elo - margin), float(elo + margin), note)
+        for name, elo, margin in zip(names, group.elo + shift, margins, strict=True)
     }
 
 
-def _bound(table: _Table, player: int, names: list[str], ratings: dict[str, Rating], number: int) -> Rating:
+def anchors_disagree(pool: Pool) -> float | None:
+    """The chance of anchors that differ as much from the games, were they right; None without two in group 1.
+
+    Hotelling's test of their differences.
+    """
+    from scipy.special import chdtrc, fdtrc
+
+    if pool.main is None:
+        return None
+    names = [name for name in pool.anchors if name in pool.members]
+    if len(names) < 2:
+        return None
+    places = np.array([pool.members.index(name) for name in names])
+    off = pool.main.elo[places] - np.array([pool.anchors[name] for name in names])
+    contrasts = np.eye(len(names))[1:] - np.eye(len(names))[:1]
+    covariance = contrasts @ pool.main.covariance[np.ix_(places, places)] @ contrasts.T
+    distance = float(contrasts @ off @ np.linalg.solve(covariance, contrasts @ off))
+    free = len(names) - 1
+    if math.isinf(pool.main.freedom):
+        return float(chdtrc(free, distance))
+    return float(fdtrc(free, pool.main.freedom, distance / free))
+
+
+def _bound(met: Encounters, player: int, name: str, strengths: Floats, number: int) -> Rating:
     """A player whom wins only, or losses only, or nothing joins to the others."""
-    name = names[player]
-    as_black, as_white = table.black == player, table.white == player
-    opponents = np.concatenate([table.white[as_black], table.black[as_white]])
-    games = np.concatenate([table.games[as_black], table.games[as_white]])
-    points = np.concatenate([table.points[as_black], (table.games - table.points)[as_white]])
+    as_black, as_white = met.black == player, met.white == player
+    opponents = np.concatenate([met.white[as_black], met.black[as_white]])
+    games = np.concatenate([met.games[as_black], met.games[as_white]])
+    points = np.concatenate([met.points[as_black], (met.games - met.points)[as_white]])
     total = int(games.sum())
     if 0 < points.sum() < total:
         return Rating(
             name, number, None, None, None, "won against some and lost to others, never both: no rating"
         )
     won = points.sum() > 0
-    words = (
-        f"{'won' if won else 'lost'} all {total} games"
-        if total > 1
-        else f"{'won' if won else 'lost'} its only game"
-    )
-    known = [
-        (ratings[names[opponent]], count)
-        for opponent, count in zip(opponents, games, strict=True)
-        if names[opponent] in ratings and ratings[names[opponent]].group == 1
-    ]
-    strengths = np.array([rating.elo for rating, _ in known if rating.elo is not None])
-    if len(strengths) == 0:
+    words = f"{'won' if won else 'lost'} {f'all {total} games' if total > 1 else 'its only game'}"
+    known = ~np.isnan(strengths[opponents])
+    if not known.any():
         return Rating(name, number, None, None, None, f"{words}: no finite rating")
-    counts = np.array([count for rating, count in known if rating.elo is not None])
-    edge = _edge(strengths, counts) if won else -_edge(-strengths, counts)
+    rated, counts = strengths[opponents[known]], games[known]
+    edge = _edge(rated, counts) if won else -_edge(-rated, counts)
     side = "at least" if won else "at most"
     note = f"{words}: no finite rating, {side} {edge:+.0f} (97.5 %)"
     return Rating(name, number, None, edge if won else None, None if won else edge, note)
@@ -343,9 +250,9 @@ def _bound(table: _Table, player: int, names: list[str], ratings: dict[str, Rati
 
 def _edge(opponents: Floats, games: Floats) -> float:
     """Rating below which winning all these games has a chance of less than 2.5 %, opponents as rated."""
-    low, high = float(opponents.min()) - 8000, float(opponents.max()) + 8000
+    low, high = float(opponents.min()) - FURTHEST, float(opponents.max()) + FURTHEST
     while high - low > 0.01:
         middle = (low + high) / 2
         log_chance = -(games * np.logaddexp(0, -PER_ELO * (middle - opponents))).sum()
-        low, high = (middle, high) if log_chance < math.log(0.025) else (low, middle)
+        low, high = (middle, high) if log_chance < math.log(BOUND_CHANCE) else (low, middle)
     return (low + high) / 2

@@ -80,4 +80,4 @@ def _draw(axes: object, steps: Sequence[Step], player: str, opponent: str) -> No
         f"{player} over {opponent}: {last.elo:+.0f} Elo ({last.low:+.0f} to {last.high:+.0f})", loc="left"
     )
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, -0.14), ncols=2, borderaxespad=0)

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_text_atomically
-from tournaments.bradley_terry import Pool, Rating, cells_of, fit_pool
+from tournaments.bradley_terry import (
+    NO_ANCHORS,
+    Anchors,
+    Pool,
+    Rating,
+    check_names,
+    rate_ledger,
+)
+from tournaments.comparisons import Comparisons, compare_all, compare_two
 from tournaments.distinct import distinct_counts
-from tournaments.pairs import Evidence, PairedGames, find_pairs, game_counts, weigh
-from tournaments.ratings import EloEstimate, HeadToHead, head_to_head
+from tournaments.duels import duel_of, ratings_of_two
+from tournaments.ledger import Ledger, ledger_of_games
+from tournaments.pairs import Evidence, PairedGames, find_pairs, weigh
+from tournaments.ratings import HeadToHead, head_to_head
 from tournaments.records import Skipped
+from tournaments.rendering import render as render
+from tournaments.residuals import Residuals, residuals_of
 from tournaments.results import GameRecord, format_result
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 STAGES: tuple[int | None, ...] = (10, 30, 60, None)
 """After how many moves games are compared; None: at the end."""
@@ -76,6 +85,12 @@ class RatingTable:
     distinct: dict[int | None, int]
     """Different games among the decided ones after each of STAGES."""
     skipped: list[Skipped]
+    anchors: Anchors
+    """What fixes Elo 0; without anchors it is the mean of the group."""
+    comparisons: Comparisons | None
+    """Everybody of group 1 against everybody; of two players as their headline says."""
+    residuals: Residuals | None
+    """Of three players and more: who beats whom more than the ratings say."""
 
     def as_dict(self) -> dict[str, object]:
         """Everything, as JSON has it; scores are 0 to 1."""
@@ -84,6 +99,10 @@ class RatingTable:
             "head_to_head": None if self.head_to_head is None else _head_to_head_as_dict(self.head_to_head),
             "black_advantage_elo": self.pool.advantage,
             "black_advantage_95": self.pool.advantage_95,
+            "anchors": dict(self.anchors),
+            "differences": None if self.comparisons is None else self.comparisons.as_dict(),
+            "residuals": None if self.residuals is None else self.residuals.as_dict(),
+            "remarks": [] if self.residuals is None else self.residuals.sentences(),
             "games": {
                 "decided": self.decided,
                 "repeated": self.repeated,
@@ -98,66 +117,110 @@ class RatingTable:
         }
 
 
-def build_table(games: Iterable[GameRecord | Skipped]) -> RatingTable:
-    """Rate the players of `games`. Raises UserError if no game between two players was decided."""
+def build_table(games: Iterable[GameRecord | Skipped], anchors: Anchors = NO_ANCHORS) -> RatingTable:
+    """Rate the players of `games`. Raises UserError if no game between two players was decided, or for an anchor."""
     everything = list(games)
     records = [game for game in everything if isinstance(game, GameRecord)]
-    skipped = [game for game in everything if isinstance(game, Skipped)]
-    evidence = weigh(records)
+    return table_of(weigh(records), [game for game in everything if isinstance(game, Skipped)], anchors)
+
+
+def table_of(
+    evidence: Evidence, skipped: Sequence[Skipped] = (), anchors: Anchors = NO_ANCHORS
+) -> RatingTable:
+    """`build_table` of games that are weighed already."""
     if not evidence.decided:
         raise UserError(_why_nothing(evidence, skipped))
     paired = find_pairs(evidence.decided)
-    pool = _pool_of(evidence, paired)
-    players = list(pool.ratings)
-    duel = head_to_head(evidence.decided, *players) if len(players) == 2 else None
-    ratings = pool.ratings if duel is None else _ratings_of_two(duel)
+    distinct = ledger_of_games(evidence.distinct, paired.pairs)
+    decided = ledger_of_games(evidence.decided) if evidence.repeated else distinct
+    duel = head_to_head(evidence.decided, *distinct.players) if len(distinct.players) == 2 else None
+    return _table(
+        decided,
+        distinct,
+        duel,
+        anchors,
+        evidence=evidence,
+        paired=paired,
+        skipped=list(skipped),
+        stages=distinct_counts((game for game in evidence.decided if game.moves), STAGES)
+        if any(game.moves for game in evidence.decided)
+        else {},
+    )
+
+
+def table_of_ledger(ledger: Ledger, anchors: Anchors = NO_ANCHORS) -> RatingTable:
+    """The table of results without games, each of which counts. Raises UserError as `build_table` does."""
+    if not len(ledger):
+        raise UserError("no decided game between two players to rate (no games at all)")
+    duel = duel_of(ledger) if len(ledger.players) == 2 else None
+    return _table(
+        ledger,
+        ledger,
+        duel,
+        anchors,
+        evidence=Evidence([], [], [], [], []),
+        paired=PairedGames([], [], [], 0),
+        skipped=[],
+        stages={},
+    )
+
+
+def _table(
+    decided: Ledger,
+    distinct: Ledger,
+    duel: HeadToHead | None,
+    anchors: Anchors,
+    *,
+    evidence: Evidence,
+    paired: PairedGames,
+    skipped: list[Skipped],
+    stages: dict[int | None, int],
+) -> RatingTable:
+    check_names(anchors, distinct.players)
+    pool = rate_ledger(distinct, NO_ANCHORS if duel else anchors)
+    ratings = pool.ratings if duel is None else ratings_of_two(duel, anchors)
     return RatingTable(
-        rows=sorted((_row(ratings[name], evidence) for name in players), key=_rank),
+        rows=sorted(_rows(ratings, decided, distinct), key=_rank),
         pool=pool,
         head_to_head=duel,
-        decided=len(evidence.decided),
-        repeated=evidence.repeated,
+        decided=len(decided),
+        repeated=len(decided) - len(distinct),
         void=len(evidence.void),
         unknown=len(evidence.unknown),
         nobody=len(evidence.nobody),
         unfinished_pairs=len(paired.unfinished),
         repeated_pairs=paired.repeated,
-        distinct=distinct_counts(evidence.decided, STAGES),
+        distinct=stages,
         skipped=skipped,
+        anchors=anchors,
+        comparisons=compare_all(pool) if duel is None else compare_two(duel),
+        residuals=residuals_of(pool),
     )
 
 
 def rate_pool(games: Iterable[GameRecord]) -> Pool:
     """Everybody's rating; identical games count once. Raises ValueError if no game was decided."""
     evidence = weigh(games)
-    return _pool_of(evidence, find_pairs(evidence.decided))
+    return rate_ledger(ledger_of_games(evidence.distinct, find_pairs(evidence.decided).pairs))
 
 
-def _pool_of(evidence: Evidence, paired: PairedGames) -> Pool:
-    in_pairs = {id(game) for pair in paired.pairs for game in pair}
-    single = [(game,) for game in evidence.distinct if id(game) not in in_pairs]
-    return fit_pool(cells_of(evidence.distinct)).scattered([*paired.pairs, *single])
-
-
-def _ratings_of_two(duel: HeadToHead) -> dict[str, Rating]:
-    """Two players' ratings about their mean: half of their difference each, so that table and headline agree."""
-    return {
-        duel.player: _half(duel.player, duel.difference),
-        duel.opponent: _half(duel.opponent, duel.difference.reversed()),
-    }
-
-
-def _half(player: str, difference: EloEstimate) -> Rating:
-    if not difference.is_unbounded:
-        return Rating(player, 1, difference.elo / 2, difference.low / 2, difference.high / 2)
-    what = (
-        f"all {difference.units} {difference.unit}"
-        if difference.units > 1
-        else f"its only {difference.unit[:-1]}"
-    )
-    if difference.score == 1:
-        return Rating(player, 1, None, difference.low / 2, None, f"won {what}: no finite rating")
-    return Rating(player, 1, None, None, difference.high / 2, f"lost {what}: no finite rating")
+def parse_anchors(texts: Iterable[str]) -> dict[str, float]:
+    """From `NAME=ELO`. Raises UserError for anything else."""
+    anchors = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            elo = float(number)
+        except ValueError:
+            elo = math.nan
+        if not name or not math.isfinite(elo):
+            raise UserError(
+                f"--anchor {text}: must be a player's name, = and its Elo, as in --anchor gnugo=1800"
+            )
+        if name in anchors:
+            raise UserError(f"--anchor {name}: was given twice")
+        anchors[name] = elo
+    return anchors
 
 
 def _why_nothing(evidence: Evidence, skipped: Sequence[Skipped]) -> str:
@@ -171,21 +234,12 @@ def _why_nothing(evidence: Evidence, skipped: Sequence[Skipped]) -> str:
     return f"no decided game between two players to rate ({found or 'no games at all'})"
 
 
-def _row(rating: Rating, evidence: Evidence) -> RatingRow:
-    name = rating.player
-    as_black = _tally([game for game in evidence.decided if game.black == name], name)
-    as_white = _tally([game for game in evidence.decided if game.white == name], name)
-    total = Tally(
-        as_black.wins + as_white.wins, as_black.losses + as_white.losses, as_black.jigos + as_white.jigos
-    )
-    return RatingRow(
-        rating, total, as_black, as_white, sum(name in (game.black, game.white) for game in evidence.distinct)
-    )
-
-
-def _tally(games: Sequence[GameRecord], player: str) -> Tally:
-    losses, jigos, wins = game_counts(games, player)
-    return Tally(wins, losses, jigos)
+def _rows(ratings: Mapping[str, Rating], decided: Ledger, distinct: Ledger) -> Iterable[RatingRow]:
+    counting = distinct.tallies().sum(axis=(1, 2)).tolist()
+    places = {name: place for place, name in enumerate(distinct.players)}
+    for name, (as_black, as_white) in zip(decided.players, decided.tallies().tolist(), strict=True):
+        total = Tally(*(b + w for b, w in zip(as_black, as_white, strict=True)))
+        yield RatingRow(ratings[name], total, Tally(*as_black), Tally(*as_white), counting[places[name]])
 
 
 def _rank(row: RatingRow) -> tuple[int, float, float, str]:
@@ -309,80 +363,3 @@ def _as_csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
 
 def _cell(value: object) -> object:
     return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
-
-
-def render(table: RatingTable, console: Console) -> None:
-    """Print the headline, the table and what has to be known to read it; fits 80 columns."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    if table.head_to_head is not None:
-        console.print(table.head_to_head.sentence(), highlight=False, markup=False)
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    grid.add_column("Player", overflow="fold", min_width=8)
-    for heading in ("Elo", "95 % interval", "Games", "Score", "W-L-J", "Black", "White"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for row in table.rows:
-        grid.add_row(*_cells(row))
-    console.print(grid)
-    for line in _remarks(table):
-        console.print(line, highlight=False, markup=False)
-
-
-def _cells(row: RatingRow) -> list[str]:
-    from rich.markup import escape
-
-    rating, total = row.rating, row.total
-    repeats = total.games != row.distinct_games
-    return [
-        escape(rating.player) + (" *" if rating.note else ""),
-        "none" if rating.elo is None else f"{rating.elo:+.0f}",
-        _interval(rating),
-        f"{row.distinct_games}/{total.games}" if repeats else f"{total.games}",
-        _percent(total.score),
-        f"{total.wins}-{total.losses}-{total.jigos}",
-        _percent(row.as_black.score),
-        _percent(row.as_white.score),
-    ]
-
-
-def _interval(rating: Rating) -> str:
-    if rating.low is None and rating.high is None:
-        return "-"
-    if rating.high is None:
-        return f"over {rating.low:+.0f}"
-    if rating.low is None:
-        return f"under {rating.high:+.0f}"
-    return f"{rating.low:+.0f} to {rating.high:+.0f}"
-
-
-def _percent(score: float | None) -> str:
-    return "-" if score is None else f"{100 * score:.1f}%"
-
-
-def _remarks(table: RatingTable) -> Iterable[str]:
-    for row in table.rows:
-        if row.rating.note:
-            yield f"* {row.rating.player}: {row.rating.note}."
-    if table.pool.advantage is not None and table.pool.advantage_95 is not None:
-        worth = f"{table.pool.advantage:+.0f} +- {table.pool.advantage_95:.0f} Elo"
-        zero = "the players with a rating" if any(row.rating.note for row in table.rows) else "all players"
-        yield f"Elo 0 is the mean of {zero}. Playing Black is worth {worth}."
-    stages = ", ".join(f"{count} {_stage(moves)}" for moves, count in table.distinct.items())
-    yield f"{table.decided} decided games; different ones: {stages}."
-    counts = {
-        "identical games counted once": table.repeated,
-        "void games": table.void,
-        "games of unknown result": table.unknown,
-        "games without two different players": table.nobody,
-        "games of half-finished pairs": table.unfinished_pairs,
-        "pairs that repeat a game": table.repeated_pairs,
-        "unreadable games": len(table.skipped),
-    }
-    left_out = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    if left_out:
-        yield f"Left out: {left_out}."
-
-
-def _stage(moves: int | None) -> str:
-    return "at the end" if moves is None else f"by move {moves}"

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli import intake
+from lzeval.core.errors import UserError
+
 if TYPE_CHECKING:
+    from tournaments.intake.taking import Intake
     from tournaments.report.facts import Facts
+
+MOST_INDENTED = 100
+"""Players; JSON of more has their matrix in one long line."""
 
 
 def rate(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="DIR|SGF...", help="SGF files (.gz and .xz too), or folders of them."),
-    ],
+    paths: intake.Paths,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="CSV", help="Write the table to this CSV file as well.")
@@ -38,20 +42,49 @@ def rate(
             "--plot", metavar="PNG", help="Draw how the estimate settled (two players; .png, .svg, .pdf)."
         ),
     ] = None,
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--anchor",
+            metavar="NAME=ELO",
+            help="Measure Elo from this player; repeatable: from the mean of several. [default: the mean of all]",
+        ),
+    ] = None,
+    matrix: Annotated[
+        bool,
+        typer.Option("--matrix", help="Print everybody's difference to everybody (as many players as fit)."),
+    ] = False,
+    alias: intake.Alias = None,
+    aliases: intake.Aliases = None,
+    size: intake.Size = None,
+    komi: intake.Komi = None,
+    handicap: intake.Handicap = None,
+    rules: intake.Rules = None,
+    since: intake.Since = None,
+    until: intake.Until = None,
+    player: intake.Player = None,
 ) -> None:
-    """Rate the players of SGF records: Elo with 95 % intervals, from this program's games or any other's.
+    """Rate the players of game records: Elo with 95 % intervals, from this program's games or any other's.
 
-    Games that were played in pairs from one opening are recognised, and identical games count once.
+    Pairs are recognised, identical games and games that were told of twice count once, what is left out is named.
     """
-    from tournaments.records import read_games
+    from tournaments.intake.telling import as_dict, lines_of
     from tournaments.report.facts import gather
     from tournaments.report.page import check_report, write_report
     from tournaments.report.papers import write_latex, write_markdown
-    from tournaments.tables import write_ratings
+    from tournaments.tables import parse_anchors, write_ratings
 
     if report is not None:
         check_report(report)
-    facts = gather(read_games(paths))
+    anchors = parse_anchors(anchor or ())
+    choice = intake.choose(size, komi, handicap, rules, since, until, player)
+    taken = intake.take(paths, choice, alias, aliases)
+    try:
+        facts = gather([*taken.games, *taken.skipped], anchors)
+    except UserError:
+        for line in lines_of(taken):
+            typer.echo(f"lzeval: {line}", err=True)
+        raise
     if plot is not None:
         from tournaments.plots import plot_course
 
@@ -65,20 +98,31 @@ def rate(
     if latex is not None:
         write_latex(facts, latex)
     if as_json:
-        typer.echo(json.dumps(facts.table.as_dict(), indent=2, ensure_ascii=False))
+        indent = 2 if len(facts.players) <= MOST_INDENTED else None
+        content = {**facts.table.as_dict(), **as_dict(taken)}
+        typer.echo(json.dumps(content, indent=indent, ensure_ascii=False))
         return
-    _print(facts)
+    _print(facts, taken, matrix)
 
 
-def _print(facts: Facts) -> None:
-    """The table, and the running score where the terminal can show it."""
+def _print(facts: Facts, taken: Intake, matrix: bool) -> None:
+    """The table, and if asked for everybody against everybody; what was not counted; the running score.
+
+    The latter where the terminal can show it, and the order of the games is known.
+    """
     from rich.console import Console
 
+    from tournaments.comparisons import render_matrix
+    from tournaments.intake.telling import lines_of
     from tournaments.report.sparkline import score_lines
     from tournaments.tables import render
 
     console = Console()
     render(facts.table, console)
-    if console.encoding.lower().startswith("utf"):
+    if matrix:
+        render_matrix(facts.table.comparisons, facts.table.residuals, console)
+    for line in lines_of(taken):
+        console.print(line, highlight=False, markup=False)
+    if taken.is_in_order and console.encoding.lower().startswith("utf"):
         for line in score_lines(facts):
             console.print(line, highlight=False, markup=False)

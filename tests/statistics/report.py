@@ -1,4 +1,4 @@
-"""Write docs/statistics.md: `python -m tests.statistics.report` (some five minutes on one core)."""
+"""Write docs/statistics.md: `python -m tests.statistics.report` (some four minutes on one core)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.statistics.pools import POOLS, pool_coverage
+from tests.statistics.pools import MANY_GAMES, POOLS, pool_coverage
 from tests.statistics.simulation import (
     ELO,
     GAMES,
@@ -26,8 +26,9 @@ from tournaments.sprt import Sprt
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 MATCHES = 20_000
-TESTS = 1000
-POOL_MATCHES = 500
+TESTS = 20_000
+STOPPED = 5000
+POOL_MATCHES = 1000
 USUAL = Sprt(0, 35)
 
 INTRODUCTION = """# Do the numbers hold what they say?
@@ -44,6 +45,19 @@ the same limits, and a short version of them is part of every test run.
   The difference is the one that explains the mean score over all openings.
 - **Table of three players and more.** Bradley and Terry's model with an advantage of playing Black. How much results
   scatter about the model, pair by pair, widens or narrows all intervals; a pair that an opening decides scatters less.
+  Intervals are of distances from the mean of the group, which moves as well; with `--anchor NAME=ELO` they are of
+  distances from that player, whose own has no width. Several anchors are not forced to their values, which would bend
+  the games: all ratings move by one number so that the anchors are right on average (least squares), intervals are of
+  distances from the anchors' mean, and it is said if the games contradict the anchors' differences (Hotelling's test,
+  5 %).
+- **Differences** (`--matrix`, JSON, report). Each with its own interval and likelihood of superiority, by Student's
+  distribution; two players' intervals may overlap though their difference is sure.
+- **Who beats whom more than the ratings say.** For every two players of a group, points made against points expected.
+  The chance allows for the ratings being made of the same games, for scatter, and for few games (by the binomial
+  distribution); over all pairs it is corrected by Holm's method, so that at most 5 % of tables that follow the model
+  name anybody. Three such results in a circle, each above 50 %, are called rock, paper, scissors.
+- **Groups.** Only players who can be reached from each other along games that were not lost are compared. Others are
+  rated apart, or have a bound and a remark: no infinite number is printed.
 - **`elo95` and `los` in JSON** are the large-sample figures that other programs print. They are too sure of themselves
   in small samples: LOS by them is above 97.5 % for up to 7 % of matches of 20 games between equals.
 - **After a sequential test** the plain estimate is too far from 0; the median-unbiased one, with its interval, allows
@@ -66,7 +80,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return "–" if math.isnan(share) else f"{100 * share:.1f}"
 
 
 def _coverage() -> Iterator[str]:
@@ -102,15 +116,20 @@ def _superiority() -> Iterator[str]:
 def _pools() -> Iterator[str]:
     yield "## Tables of several players\n"
     yield (
-        f"Four players, everybody against everybody, {POOL_MATCHES:,} tournaments a row: how many in a hundred\n"
-        "intervals of ratings, and of Black's advantage, hold the truth.\n"
+        f"{POOL_MATCHES:,} tournaments a row. On a lopsided schedule the least active player plays a tenth of what\n"
+        'the most active one does; "one against all" has no other games. How many in a hundred intervals hold the\n'
+        f"truth: of ratings, of those of players with {MANY_GAMES} games and more, of differences, and\n"
+        "of Black's advantage. False alarms: how many in a hundred tournaments call any two players' results\n"
+        "more than chance (5 at most is right).\n"
     )
     rng = np.random.default_rng(3)
     rows = []
     for pool in POOLS:
         found = pool_coverage(pool, POOL_MATCHES, rng)
-        rows.append([str(pool), _percent(found.ratings), _percent(found.advantage)])
-    yield from _table(["Tournament", "Ratings", "Advantage"], rows)
+        shares = (found.ratings, found.busy, found.differences, found.advantage, found.false_alarms)
+        rows.append([str(pool), *map(_percent, shares)])
+    header = ["Tournament", "Ratings", "Of many games", "Differences", "Advantage", "False alarms"]
+    yield from _table(header, rows)
 
 
 def _errors() -> Iterator[str]:
@@ -124,7 +143,7 @@ def _errors() -> Iterator[str]:
     for jigos in (0.0, 0.1):
         for expected in plan(USUAL, [-35, 0, 17.5, 35, 70], jigos=jigos):
             found = run_tests(USUAL, planned_chances(expected.elo, jigos), TESTS, rng)
-            error = 4 * found.units.std() / math.sqrt(TESTS)
+            error = 4 * found.units.std() / math.sqrt(TESTS)  # twice the standard error, of games
             rows.append(
                 [
                     f"{expected.elo:g}",
@@ -143,18 +162,24 @@ def _errors() -> Iterator[str]:
 def _stopped() -> Iterator[str]:
     yield "## Estimates after a sequential test\n"
     yield (
-        f"SPRT {USUAL.describe()}, {TESTS:,} tests a row: how many in a hundred intervals hold the truth, and how\n"
-        "many estimates lie above it (50 would be right).\n"
+        f"{STOPPED:,} tests a row, alpha and beta 5 %: how many in a hundred intervals hold the truth, and how many\n"
+        "estimates lie above it (50 would be right). Tests between hypotheses that lie far apart are coarse: they end\n"
+        "after a few pairs, at one of a few places, and their intervals are too wide.\n"
     )
     rng = np.random.default_rng(5)
     rows = []
-    for cap in (200, 5000):
-        for elo in (-35, 0, 17.5, 35, 70):
-            found = estimates_after_stop(USUAL, elo, TESTS, rng, cap)
+    for test, cap, elos in (
+        (USUAL, 200, (-35, 0, 17.5, 35, 70)),
+        (USUAL, 5000, (-35, 0, 17.5, 35, 70)),
+        (Sprt(0, 100), 5000, (0, 50, 100)),
+        (Sprt(0, 200), 5000, (0, 100, 200)),
+    ):
+        for elo in elos:
+            found = estimates_after_stop(test, elo, STOPPED, rng, cap)
             shares = (found.covered, found.too_high, found.plain_too_high)
-            rows.append([f"{elo:g}", str(2 * cap), *map(_percent, shares)])
+            rows.append([f"[{test.elo0:g}, {test.elo1:g}]", f"{elo:g}", str(2 * cap), *map(_percent, shares)])
     yield from _table(
-        ["True Elo", "Most games", "Covered", "Median-unbiased too high", "Plain too high"], rows
+        ["Test", "True Elo", "Most games", "Covered", "Median-unbiased too high", "Plain too high"], rows
     )
 
 

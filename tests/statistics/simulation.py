@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tournaments.ratings import score_from_elo, score_intervals
-from tournaments.sequential import after_stop, outcome_chances
+from tests.statistics.walks import walk
+from tournaments.ratings import CONFIDENCE, SMALLEST_COUNT, score_from_elo, score_intervals
+from tournaments.sequential import _ending, outcome_chances
 from tournaments.sprt import Sprt
 
 Floats = npt.NDArray[np.float64]
@@ -113,27 +114,11 @@ class Endings:
 
 
 def run_tests(
-    test: Sprt, chances: Floats, tests: int, rng: np.random.Generator, *, cap: int = 20_000, block: int = 50
+    test: Sprt, chances: Floats, tests: int, rng: np.random.Generator, *, cap: int = 20_000
 ) -> Endings:
     """Run tests to their end, or to `cap` units, looking after every unit."""
-    outcomes = len(chances)
-    counts = np.zeros((tests, outcomes))
-    units, verdicts = np.full(tests, cap, float), np.zeros(tests, np.int64)
-    alive = np.arange(tests)
-    for start in range(0, cap, block):
-        drawn = rng.choice(outcomes, size=(len(alive), min(block, cap - start)), p=chances)
-        courses = counts[alive][:, None] + np.cumsum(np.eye(outcomes)[drawn], axis=1)
-        llrs = test.llrs(courses.reshape(-1, outcomes)).reshape(drawn.shape)
-        over = (llrs >= test.upper) | (llrs <= test.lower)
-        ended = over.any(axis=1)
-        last = np.where(ended, over.argmax(axis=1), drawn.shape[1] - 1)
-        rows = np.arange(len(alive))
-        counts[alive] = courses[rows, last]
-        units[alive[ended]] = start + last[ended] + 1
-        verdicts[alive[ended]] = np.sign(llrs[rows, last][ended]).astype(np.int64)
-        alive = alive[~ended]
-        if not len(alive):
-            break
+    counts, units, llrs = walk(test, chances, tests, cap, int(rng.integers(2**31)))
+    verdicts = np.where(llrs >= test.upper, 1, np.where(llrs <= test.lower, -1, 0))
     return Endings(units, verdicts, counts)
 
 
@@ -154,13 +139,21 @@ class AfterStop:
     """The plain estimate is, which does not know of the stop."""
 
 
+def chances_of_worse(test: Sprt, counts: Floats, elo: float) -> Floats:
+    """`[tests]`: of endings worse than those with `counts`, if the difference is `elo`."""
+    weights = np.maximum(counts, SMALLEST_COUNT)
+    return np.array([_ending(test, row).chance_of_worse(elo) for row in weights])
+
+
 def estimates_after_stop(test: Sprt, elo: float, tests: int, rng: np.random.Generator, cap: int) -> AfterStop:
+    """An interval holds the truth where both a worse and a better ending have chances of 2.5 % and more there."""
     chances = planned_chances(elo)
     endings = run_tests(test, chances, tests, rng, cap=cap)
-    found = [after_stop(test, counts.tolist()) for counts in endings.counts]
+    worse = chances_of_worse(test, endings.counts, elo)
     plain = endings.counts @ np.linspace(0, 1, len(chances)) / endings.units
+    tail = (1 - CONFIDENCE) / 2
     return AfterStop(
-        covered=float(np.mean([f.low <= elo <= f.high for f in found])),
-        too_high=float(np.mean([f.elo > elo for f in found])),
+        covered=float(np.mean((tail <= worse) & (worse <= 1 - tail))),
+        too_high=float(np.mean(worse > 0.5)),
         plain_too_high=float(np.mean(plain > mean_score(chances))),
     )

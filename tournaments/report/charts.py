@@ -52,10 +52,13 @@ def scale_over(values: Iterable[float], most_ticks: int = 6) -> Scale:
 # Ratings
 
 
-def rating_chart(ratings: Sequence[Rating]) -> Html:
-    """A line for each player: the rating as a dot, its 95 % interval as a bar; an open end means no bound."""
+def rating_chart(ratings: Sequence[Rating], *, with_zero: bool = True) -> Html:
+    """A line for each player: the rating as a dot, its 95 % interval as a bar; an open end means no bound.
+
+    Elo 0 is on the axis only if it says something.
+    """
     bounds = [v for r in ratings for v in (r.elo, r.low, r.high) if v is not None]
-    scale = scale_over([*bounds, 0.0])
+    scale = scale_over([*bounds, 0.0] if with_zero else bounds)
     rows = [tag("div", tag("span", r.player, class_="who"), _interval_svg(r, scale)) for r in ratings]
     ticks = joined(_tick(scale.left(tick), elo(tick)) for tick in scale.ticks)
     axis = tag("div", tag("span", class_="who"), tag("div", ticks, class_="ticks"), class_="axis")

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tournaments.bradley_terry import Pool, Rating, cells_of, fit_pool
+from tournaments.bradley_terry import Pool, Rating, rate_ledger
+from tournaments.ledger import ledger_of_games
 from tournaments.pairs import find_pairs, score_of
 from tournaments.ratings import estimate
 from tournaments.report.facts import Facts
@@ -80,10 +81,8 @@ def _pool_by(facts: Facts, pairs: Iterable[tuple[GameRecord, GameRecord]], end: 
     """Ratings by the first `end` decided games, as the table's are made of all."""
     played = set(map(id, facts.evidence.decided[:end]))
     whole = [pair for pair in pairs if played.issuperset(map(id, pair))]
-    in_pairs = {id(game) for pair in whole for game in pair}
     counting = [game for game in facts.evidence.distinct if id(game) in played]
-    single = [(game,) for game in counting if id(game) not in in_pairs]
-    return fit_pool(cells_of(counting)).scattered([*whole, *single])
+    return rate_ledger(ledger_of_games(counting, whole))
 
 
 def _step(games: int, rating: Rating) -> Step:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
+from tournaments.bradley_terry import NO_ANCHORS, Anchors
 from tournaments.pairs import Evidence, find_pairs, pair_counts, weigh
 from tournaments.records import Skipped
 from tournaments.results import GameRecord, Outcome, parse_result
-from tournaments.tables import RatingTable, Tally, build_table
+from tournaments.tables import RatingTable, Tally, table_of
 
 ENDINGS = ("resignation", "count", "time", "forfeit", "jigo", "a win without details")
 _ENDING_OF = {"R": "resignation", "T": "time", "F": "forfeit"}
@@ -57,12 +58,13 @@ class Facts:
         return list(_apart(self))
 
 
-def gather(everything: Iterable[GameRecord | Skipped]) -> Facts:
-    """Raises UserError if no game between two players was decided."""
+def gather(everything: Iterable[GameRecord | Skipped], anchors: Anchors = NO_ANCHORS) -> Facts:
+    """Raises UserError if no game between two players was decided, or for an anchor."""
     everything = list(everything)
     games = [game for game in everything if isinstance(game, GameRecord)]
     skipped = [game for game in everything if isinstance(game, Skipped)]
-    return Facts(games, skipped, build_table(everything), weigh(games))
+    evidence = weigh(games)
+    return Facts(games, skipped, table_of(evidence, skipped, anchors), evidence)
 
 
 def tally(games: Iterable[GameRecord], player: str) -> Tally:

@@ -42,6 +42,7 @@ def page(facts: Facts, description: Mapping[str, Any] | None = None) -> str:
     body = {
         "ratings": sections.ratings(facts),
         "cross-table": sections.crosses(facts),
+        "differences": sections.differences(facts),
         "course": sections.course(facts),
         "breakdowns": sections.breakdowns(facts),
         "counted-apart": sections.left_out(facts),
@@ -63,6 +64,7 @@ def page(facts: Facts, description: Mapping[str, Any] | None = None) -> str:
 _TITLES = {
     "ratings": "Ratings",
     "cross-table": "Cross table",
+    "differences": "Differences",
     "course": "Over time",
     "breakdowns": "Breakdowns",
     "counted-apart": "Counted apart",

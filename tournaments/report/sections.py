@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from tournaments.bradley_terry import Rating
+from tournaments.comparisons import Comparisons
+from tournaments.ratings import percent_sure
+from tournaments.rendering import zero_of
 from tournaments.report.charts import course_chart, course_scale, length_chart, rating_chart, share_bar
 from tournaments.report.course import duel_course, pool_courses
 from tournaments.report.facts import Apart, Facts, Opening, black_tally, cross_table, endings, lengths
@@ -13,12 +17,15 @@ from tournaments.report.markup import Html, joined, show, table, tag
 from tournaments.report.settings import describe_settings
 from tournaments.report.verdict import judge
 from tournaments.report.wording import NONE, counted, elo, interval_of, percent, record_of
+from tournaments.residuals import Residuals
 from tournaments.tables import RatingRow, Tally
 
 SHOWN_PLAYERS = 30
 SHOWN_NOTES = 6
 SHOWN_OPENINGS = 12
 LARGEST_CROSS_TABLE = 24
+LARGEST_MATRIX = 100
+SHOWN_RESIDUALS = 10
 SHOWN_IDS = 8
 PAIR_POINTS = ("0", "½", "1", "1½", "2")
 
@@ -35,8 +42,15 @@ def header(facts: Facts) -> Html:
             tag("p", title_of(facts), class_="eyebrow"),
             tag("h1", _unbroken(verdict.sentence)),
             tag("p", _unbroken(f"{verdict.basis} {_conditions(facts)}"), class_="lead"),
+            *(tag("p", line, class_="lead") for line in _circles(facts)),
         ]
     )
+
+
+def _circles(facts: Facts) -> list[str]:
+    """What qualifies any finding of who is strongest."""
+    found = facts.table.residuals
+    return found.circle_sentences() if found is not None else []
 
 
 def _unbroken(text: str) -> str:
@@ -60,7 +74,8 @@ def _conditions(facts: Facts) -> str:
     if len(komis) == 1 and games[0].komi is not None:
         parts.append(f"komi {games[0].komi:g}")
     if days:
-        parts.append(days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}")
+        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        parts.append(span.replace("-", "\u2011"))
     return ", ".join(parts) + "."
 
 
@@ -71,7 +86,7 @@ def ratings(facts: Facts) -> Html:
     charted = [row.rating for row in rows if _is_comparable(row.rating)]
     parts: list[object] = [_rating_table(shown)]
     if charted:
-        parts.append(rating_chart(charted[:SHOWN_PLAYERS]))
+        parts.append(rating_chart(charted[:SHOWN_PLAYERS], with_zero=not facts.table.anchors))
     return section(
         "ratings",
         "Ratings",
@@ -120,8 +135,7 @@ def _rating_cells(row: RatingRow) -> Sequence[object]:
 
 
 def _zero(facts: Facts) -> str:
-    noted = any(row.rating.note for row in facts.table.rows)
-    text = f"Elo 0 is the mean of {'the players of the largest group' if noted else 'all players'}."
+    text = zero_of(facts.table)
     text += " Bars are 95 % intervals."
     if any(row.distinct_games != row.total.games for row in facts.table.rows):
         text += " Ratings rest on distinct games; scores count all decided games."
@@ -143,6 +157,76 @@ def crosses(facts: Facts) -> Html:
         "cross-table",
         "Cross table",
         table(headings, body, of="Cross table"),
+        tag("p", words, class_="note"),
+    )
+
+
+def differences(facts: Facts) -> Html:
+    """Everybody against everybody, of three players and more; and who beats whom more than the ratings say."""
+    found = facts.table.comparisons
+    if facts.is_duel or found is None:
+        return Html("")
+    shown = found.of(found.players[:LARGEST_MATRIX])
+    body = [
+        [name, *(_difference_cell(shown, row, column) for column in range(len(shown.players)))]
+        for row, name in enumerate(shown.players)
+    ]
+    words = (
+        "Right of the diagonal: Elo of the player in the row over the player in the column, and half the width of "
+        "its 95 % interval; coloured where the interval leaves no doubt. Left of it: how likely the player in the "
+        "column is stronger than the one in the row."
+    )
+    if len(shown.players) < len(found.players):
+        words += f" The {len(shown.players)} strongest of {len(found.players)} players; --json has all."
+    return section(
+        "differences",
+        "Differences",
+        table(["", *shown.players], body, of="Differences between players"),
+        tag("p", words, class_="note"),
+        _beyond(facts.table.residuals),
+    )
+
+
+def _difference_cell(found: Comparisons, row: int, column: int) -> object:
+    if row == column:
+        return tag("span", NONE, class_="none")
+    low, high = float(found.low[row, column]), float(found.high[row, column])
+    if column < row:
+        sure = float(found.superiority[column, row])
+        return tag("span", percent_sure(sure), class_="likely")
+    side = "above" if low > 0 else "below" if high < 0 else "level"
+    return tag(
+        "span",
+        elo(float(found.elo[row, column])),
+        tag("small", f"±\u00a0{(high - low) / 2:.0f}"),
+        class_=side,
+    )
+
+
+def _beyond(found: Residuals | None) -> Html:
+    """What ratings cannot say."""
+    if found is None or not len(found):
+        return Html("")
+    rows = [
+        (
+            f"{found.players[ahead]} v {found.players[behind]}",
+            f"{games:,.0f}",
+            f"{points:g}",
+            f"{expected:.1f}",
+            percent_sure(chance),
+            percent_sure(corrected),
+        )
+        for ahead, behind, games, points, expected, chance, corrected in islice(found.rows(), SHOWN_RESIDUALS)
+    ]
+    headings = ("Pair", "Games", "Points", "Expected", "Chance", f"Of {counted(len(found), 'pair')}")
+    words = (
+        "Points of the player named first, who made more than the ratings let expect. Chance: of results as far from "
+        "the ratings as these, for one pair, and allowing for all pairs having been looked at (Holm)."
+    )
+    return part(
+        "Beyond the ratings",
+        *(tag("p", _unbroken(line)) for line in found.sentences()),
+        table(headings, rows, of="Results beyond the ratings"),
         tag("p", words, class_="note"),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tournaments.bradley_terry import SURE
 from tournaments.ratings import EloEstimate, HeadToHead, percent_sure
 from tournaments.report.facts import Facts
 from tournaments.report.wording import counted, elo, interval, percent
@@ -69,7 +68,10 @@ def _of_many(facts: Facts) -> Verdict:
     if not rated:
         return Verdict("Undecided: the games connect no players both ways.", basis, is_decided=False)
     first, *others = rated
-    rivals = [row for row in others if _reaches(facts, first, row)]
+    found = facts.table.comparisons
+    assert found is not None
+    above = dict(zip(found.players, found.low[0].tolist(), strict=True))
+    rivals = [row for row in others if above[row.rating.player] <= 0]
     rivals += [row for row in rows if row.rating.elo is None and row.rating.high is None]
     name = first.rating.player
     if rivals:
@@ -77,10 +79,9 @@ def _of_many(facts: Facts) -> Verdict:
         sentence = f"Undecided who is strongest: {name} leads, but the games do not put it above {names}."
         return Verdict(sentence, basis, is_decided=False)
     second = others[0].rating.player
-    difference, reach = _difference(facts, first, others[0])
-    bounds = interval(difference - reach, difference + reach)
+    bounds = interval(float(found.low[0, 1]), float(found.high[0, 1]))
     sentence = (
-        f"{name} is the strongest of {_compared(rows)}: {elo(difference)} Elo above {second}, "
+        f"{name} is the strongest of {_compared(rows)}: {elo(float(found.elo[0, 1]))} Elo above {second}, "
         f"95 % interval {bounds}."
     )
     return Verdict(sentence, basis, is_decided=True)
@@ -90,17 +91,6 @@ def _compared(rows: list[RatingRow]) -> str:
     """How many players the strongest one was compared with, itself included."""
     foreign = sum(row.rating.group != 1 and row.rating.elo is not None for row in rows)
     return f"the {len(rows) - foreign} players who can be compared" if foreign else f"{len(rows)}"
-
-
-def _difference(facts: Facts, first: RatingRow, other: RatingRow) -> tuple[float, float]:
-    """Elo of the one over the other, and half the width of its 95 % interval."""
-    difference, error = facts.table.pool.difference(first.rating.player, other.rating.player)
-    return difference, SURE * error
-
-
-def _reaches(facts: Facts, first: RatingRow, other: RatingRow) -> bool:
-    difference, reach = _difference(facts, first, other)
-    return difference <= reach
 
 
 def _listed(names: list[str]) -> str:

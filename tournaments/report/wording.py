@@ -31,6 +31,9 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def interval_of(rating: Rating) -> str:
+    """As above; an anchor has none."""
+    if rating.low is not None and rating.low == rating.high:
+        return "anchor"
     return interval(rating.low, rating.high)
 
 

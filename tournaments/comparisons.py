@@ -1,0 +1,146 @@
+"""Everybody against everybody: how far apart, and how likely in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tournaments.bradley_terry import Pool
+from tournaments.ledger import Floats
+from tournaments.ratings import HeadToHead, percent_sure
+from tournaments.residuals import Residuals
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SHOWN_PLAYERS = 12
+"""On a terminal, if it is wide enough."""
+NAMES_WIDTH = 13
+"""Columns of text for numbers and names."""
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Differences between `n` players of one group; `[n, n]` each, the player of the row over that of the column."""
+
+    players: tuple[str, ...]
+    elo: Floats
+    low: Floats
+    """Lower ends of 95 % intervals."""
+    high: Floats
+    superiority: Floats
+    """Likelihood that the player of the row is the stronger one: above 97.5 % exactly where `low` is above 0."""
+
+    def of(self, players: Sequence[str]) -> Comparisons:
+        """The same for some of the players, in this order."""
+        places = [self.players.index(name) for name in players]
+        rows = np.ix_(places, places)
+        return Comparisons(
+            tuple(players), self.elo[rows], self.low[rows], self.high[rows], self.superiority[rows]
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """Matrices as lists of rows; None for what is infinite."""
+        content: dict[str, object] = {"players": list(self.players)}
+        for name in ("elo", "low", "high", "superiority"):
+            values = np.round(getattr(self, name), 4)
+            rows = values.tolist()
+            if not np.isfinite(values).all():
+                rows = [[value if np.isfinite(value) else None for value in row] for row in rows]
+            content[{"low": "low_95", "high": "high_95"}.get(name, name)] = rows
+        return content
+
+
+def compare_all(pool: Pool) -> Comparisons | None:
+    """The players of group 1, strongest first; None if there is no such group."""
+    from scipy.special import ndtr, stdtr
+
+    group = pool.main
+    if group is None:
+        return None
+    order = np.argsort(-group.elo, kind="stable")
+    elo = group.elo[order][:, None] - group.elo[order]
+    errors = group.difference_errors()[np.ix_(order, order)]
+    ratio = np.divide(elo, errors, out=np.zeros_like(elo), where=errors > 0)
+    sure = (ndtr(ratio) if np.isinf(group.freedom) else stdtr(group.freedom, ratio)).astype(np.float64)
+    reach = group.quantile * errors
+    members = pool.members
+    return Comparisons(tuple(members[place] for place in order), elo, elo - reach, elo + reach, sure)
+
+
+def compare_two(duel: HeadToHead) -> Comparisons:
+    """The two players of a match, the one who scored more first: its headline once more."""
+    names, found = (duel.player, duel.opponent), duel.difference
+    if found.score < 0.5:
+        names, found = (duel.opponent, duel.player), found.reversed()
+    elo = np.inf if found.is_unbounded else found.elo
+    sure = found.superiority
+
+    def square(upper: float, lower: float, own: float = 0.0) -> Floats:
+        return np.array([[own, upper], [lower, own]])
+
+    return Comparisons(
+        names,
+        square(elo, -elo),
+        square(found.low, -found.high),
+        square(found.high, -found.low),
+        square(sure, 1 - sure, 0.5),
+    )
+
+
+def render_matrix(found: Comparisons | None, residuals: Residuals | None, console: Console) -> None:
+    """Print as many players against each other as fit, and whether results go beyond the ratings."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    if found is None:
+        console.print("The games connect no players both ways: there are no differences to show.")
+        return
+    shown = found.of(found.players[: _fitting(found, console.width)])
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("", justify="right", no_wrap=True)
+    grid.add_column("Player", overflow="fold", min_width=8)
+    for number in range(len(shown.players)):
+        grid.add_column(str(number + 1), justify="right", no_wrap=True)
+    for number, name in enumerate(shown.players):
+        cells = [_cell(shown, number, column) for column in range(len(shown.players))]
+        grid.add_row(str(number + 1), escape(name), *cells)
+    console.print(grid)
+    words = (
+        "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval. Left of it: "
+        "likelihood, in percent, that the column is stronger."
+    )
+    if len(found.players) > len(shown.players):
+        words += (
+            f" The first {len(shown.players)} of {len(found.players)} players; --json and --report have all."
+        )
+    console.print(words, highlight=False, markup=False)
+    if residuals is not None and not residuals.surprising:
+        for line in residuals.sentences():
+            console.print(line, highlight=False, markup=False)
+
+
+def _fitting(found: Comparisons, width: int) -> int:
+    """How many players fit into so many columns of text."""
+    most = min(SHOWN_PLAYERS, len(found.players))
+    for number in range(most, 2, -1):
+        cells = [_cell(found, row, column) for row in range(number) for column in range(number)]
+        widest = max(len(line) for cell in cells for line in cell.split("\n"))
+        if number * (widest + 1) + NAMES_WIDTH <= width:
+            return number
+    return min(most, 2)
+
+
+def _cell(found: Comparisons, row: int, column: int) -> str:
+    if row == column:
+        return ""
+    if column < row:
+        return percent_sure(float(found.superiority[column, row])).removesuffix(" %")
+    elo, low, high = (float(x[row, column]) for x in (found.elo, found.low, found.high))
+    if np.isinf(elo):
+        return f"over\n{low:+.0f}"
+    return f"{elo:+.0f}\n±{(high - low) / 2:.0f}"

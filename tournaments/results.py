@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -83,6 +84,7 @@ _WORDS = {"r": "R", "resign": "R", "t": "T", "time": "T", "f": "F", "forfeit": "
 _JIGO_WORDS = ("0", "draw", "jigo")
 
 
+@lru_cache(maxsize=4096)
 def parse_result(text: str) -> GameResult:
     """The meaning of SGF's RE property. A text that no program agreed on the meaning of is UNKNOWN."""
     plain = text.strip()

@@ -190,6 +190,10 @@ class ProgressLine(pl.Callback):
         self._task = TaskID(0)
         self._started = (0.0, 0)
 
+    def say(self, text: str) -> None:
+        """A line of its own, above the progress."""
+        self._console.print(text, highlight=False, markup=False)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, GoModule)
         if not trainer.is_global_zero:

@@ -100,6 +100,23 @@ class ExportConfig:
 
 
 @dataclass
+class PoolConfig:
+    file: str | None = None
+    """A rating pool that the network plays in on its way, made if it is not there; None: no playing."""
+    every: int = 500_000
+    """Positions."""
+    games: int = 20
+    """Each time, an even number."""
+    visits: int | None = None
+    """A move; None: as the pool has it."""
+    openings: str | None = None
+    """Of a new pool: default, none, or a file; None: default on 19x19, none on other boards."""
+    threads: int | None = None
+    """Cores to play on; None: all."""
+    device: str = "auto"
+
+
+@dataclass
 class TeacherConfig:
     network: str | None = None
     """A weights file, a checkpoint or a bundled name; None: no teacher."""
@@ -127,6 +144,7 @@ class TrainConfig:
     average: AverageConfig = field(default_factory=AverageConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    pool: PoolConfig = field(default_factory=PoolConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     watch: WatchConfig = field(default_factory=WatchConfig)
     run: str | None = None
@@ -236,6 +254,7 @@ def check(config: TrainConfig) -> None:
         "trainer.precision": (config.trainer.precision, ("auto", "fp32", "bf16")),
         "trainer.accelerator": (config.trainer.accelerator, ("auto", "cpu", "gpu")),
         "trainer.strategy": (config.trainer.strategy, ("auto", "ddp")),
+        "pool.device": (config.pool.device, ("auto", "cpu", "cuda")),
     }
     for name in config.logger.names:
         choices[f"logger.names: {name}"] = (name, ("csv", "tensorboard", "wandb", "mlflow"))
@@ -250,6 +269,9 @@ def check(config: TrainConfig) -> None:
         "watch.evaluate_on": config.watch.evaluate_on,
         "trainer.nodes": config.trainer.nodes,
         "export.every": config.export.every,
+        "pool.every": config.pool.every,
+        "pool.visits": config.pool.visits,
+        "pool.threads": config.pool.threads,
         "max_positions": config.max_positions,
         "average.norm_batches": config.average.norm_batches,
     }
@@ -269,6 +291,8 @@ def check(config: TrainConfig) -> None:
             raise UserError(f"{key}={share}: a share from 0 to 1")
     if config.average.ema == 1:
         raise UserError("average.ema=1: such an average never moves; write 0.999")
+    if config.pool.games < 2 or config.pool.games % 2:
+        raise UserError(f"pool.games={config.pool.games}: must be an even number, 2 or more")
     _check_data(config)
     if config.schedule.name == "plateau" and config.schedule.factor <= 1:
         raise UserError(f"schedule.factor={config.schedule.factor}: the rate is divided by it; write 10")

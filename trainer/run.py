@@ -27,6 +27,7 @@ from trainer.data import GoData
 from trainer.grow import grow
 from trainer.memory import keep_freed_memory
 from trainer.module import GoModule
+from trainer.pool_callback import PoolRatings
 
 FOLDER_VARIABLE = "LZEVAL_RUN"
 PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow-skinny"}
@@ -154,10 +155,22 @@ def _require_same_network(config: TrainConfig, checkpoint: Path) -> None:
         )
 
 
+def pool_ratings(
+    config: TrainConfig, folder: Path, averages: Averages, progress: ProgressLine
+) -> list[PoolRatings]:
+    """What lets the network play in a pool, if that is wanted; comes after what saves checkpoints."""
+    if config.pool.file is None:
+        return []
+    return [
+        PoolRatings(folder, config.network.name, config.pool, config.data.board_size, averages, progress.say)
+    ]
+
+
 def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
     bf16 = config.trainer.precision == "bf16" or (config.trainer.precision == "auto" and multiplies_bf16())
     measured = data.holdout_data is not None
     averages = Averages(config.average, data)
+    progress = ProgressLine()
     return pl.Trainer(
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
@@ -176,10 +189,11 @@ def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
         logger=loggers(config.logger, folder),
         callbacks=[
             Counting(),
-            ProgressLine(),
+            progress,
             averages,
             Exports(folder, config.network.name, config.export, averages),
             Checkpoints(folder, seconds(config.watch.save_every)),
+            *pool_ratings(config, folder, averages, progress),
         ],
         enable_checkpointing=False,
         enable_progress_bar=False,

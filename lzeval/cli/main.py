@@ -15,10 +15,12 @@ from lzeval.cli import (
     data,
     evaluate,
     export,
+    gauntlet,
     gomill,
     gtp,
     gtp_check,
     match,
+    pool,
     rate,
     review,
     runs,
@@ -66,6 +68,10 @@ def _example(command: str) -> str:
 app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval match big small --games 20"))(match.match)
 app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval rate matches/big-small/match.games"))(rate.rate)
 app.add_typer(tournament.app, name="tournament", rich_help_panel=EVALUATE)
+app.add_typer(pool.app, name="pool", rich_help_panel=EVALUATE)
+app.command(
+    rich_help_panel=EVALUATE, epilog=_example("lzeval gauntlet new.txt.gz --against nets.pool --until 50")
+)(gauntlet.gauntlet)
 app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval sprt --elo 0,35"))(sprt.sprt)
 app.command("eval", rich_help_panel=EVALUATE, epilog=_example("lzeval eval small records.sgf --json"))(
     evaluate.evaluate

@@ -25,9 +25,12 @@ def merged(told: Iterable[Told]) -> tuple[list[GameRecord], int]:
     those are repetitions, which ratings count once.
     """
     ordered = list(told)
+    homes: dict[Found, str] = {}
     groups: dict[object, list[int]] = defaultdict(list)
     for place, (found, game) in enumerate(ordered):
-        key = _key(found, game)
+        if found not in homes:
+            homes[found] = home_of(found)
+        key = _key(homes[found], game)
         if key is not None:
             groups[key].append(place)
     kept: dict[int, GameRecord] = {place: game for place, (_, game) in enumerate(ordered)}
@@ -37,8 +40,7 @@ def merged(told: Iterable[Told]) -> tuple[list[GameRecord], int]:
     return list(kept.values()), len(ordered) - len(kept)
 
 
-def _key(found: Found, game: GameRecord) -> object | None:
-    home = home_of(found)
+def _key(home: str, game: GameRecord) -> object | None:
     if not home or not game.game_id:
         return None
     return home, game.game_id, game.result.outcome is Outcome.VOID

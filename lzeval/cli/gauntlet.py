@@ -1,0 +1,140 @@
+"""`lzeval gauntlet`: how strong is a new network, in as few games as that takes."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lzeval.core.errors import UserError
+
+if TYPE_CHECKING:
+    from tournaments.ratingpool.store import Network, RatingPool
+
+
+def gauntlet(
+    new: Annotated[
+        str, typer.Argument(metavar="NEW", help="Weights file, checkpoint, bundled name, or a member's name.")
+    ],
+    against: Annotated[
+        list[str],
+        typer.Option(metavar="POOL|NET", help="A pool, or a network; several networks, one after another."),
+    ],
+    games: Annotated[int, typer.Option(min=2, help="Of the new one in the pool, at most.")] = 100,
+    until: Annotated[
+        float | None,
+        typer.Option(metavar="ELO", help="Stop when the 95 % interval reaches no further to either side."),
+    ] = None,
+    pool: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POOL", help="Of networks: where to keep them; pools/NEW-<date>.pool if not given."
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Leave this member alone; may be given again.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What to call the new one in the pool.")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Keep its weights in the pool.")] = False,
+    positions: Annotated[int | None, typer.Option(min=0, help="It was trained on.")] = None,
+    run: Annotated[str | None, typer.Option(help="The training run it is of.")] = None,
+    visits: Annotated[int | None, typer.Option(help="Visits a move; 50 in a new pool.")] = None,
+    komi: Annotated[float | None, typer.Option(help="Points for White; 7.5 in a new pool.")] = None,
+    size: Annotated[int | None, typer.Option(help="Board size; 19 in a new pool.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None,
+    openings: Annotated[str | None, typer.Option(help="Of a new pool: default, none, or a file.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if not given.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Rate a new network against a pool, each pair of games against whoever tells most about its strength.
+
+    The games stay in the pool. Interrupted or killed, the same command goes on.
+    """
+    from lzeval.cli.pool import as_dict, playable, print_table, run_session
+    from tournaments.gauntlet import Gauntlet, half_width, sentence
+    from tournaments.ratingpool.rating import rate_pool
+
+    given = {"visits": visits, "komi": komi, "size": size, "precision": precision, "openings": openings}
+    with _open(new, against, pool, given) as opened:
+        added = _join(opened, new, (name, copy, positions, run))
+        members = playable(opened, without or [])
+        plan = Gauntlet(opened, added.name, [m.name for m in members if m.name != added.name], until)
+        wanted = games - plan.games()
+        if wanted >= 2 and not plan.is_reached():
+            again = (
+                f"the same command with {opened.path} goes on" if pool is None else "the same command goes on"
+            )
+            run_session(
+                opened,
+                members,
+                plan.choose,
+                games=wanted - wanted % 2,
+                threads=threads,
+                device=device,
+                is_enough=plan.is_enough,
+                again=lambda _: again,
+                only=added.name,
+            )
+        rated = rate_pool(opened)
+        found = sentence(rated, added.name, until)
+        if as_json:
+            rating = rated.rating(added.name)
+            result: dict[str, Any] = {
+                "network": added.name,
+                "elo": None if rating is None else rating.elo,
+                "low": None if rating is None else rating.low,
+                "high": None if rating is None else rating.high,
+                "half_width": half_width(rating),
+                "note": "no decided game" if rating is None else rating.note,
+                "games": plan.games(),
+                "sentence": found,
+            }
+            typer.echo(
+                json.dumps({"gauntlet": result, **as_dict(opened, rated)}, indent=2, ensure_ascii=False)
+            )
+            return
+        print_table(rated)
+        typer.echo(found)
+
+
+def _open(new: str, against: list[str], kept: Path | None, given: dict[str, Any]) -> RatingPool:
+    """The pool to play in: an old one, or one of the networks `against`."""
+    from lzeval.cli.pool import candidate, open_or_create
+    from lzeval.core.bundled import network_name
+    from tournaments.ratingpool.database import is_pool
+
+    pools = [Path(item) for item in against if is_pool(Path(item)) or Path(item).suffix == ".pool"]
+    if pools and len(against) > 1:
+        raise UserError("--against: one pool, or networks; lzeval pool add puts networks into a pool")
+    if pools:
+        if kept is not None:
+            raise UserError(f"--pool {kept}: the games stay in {pools[0]}; leave --pool out")
+        if not pools[0].exists():
+            raise UserError(f"{pools[0]}: no such pool; lzeval pool add {pools[0]} NET... makes it")
+        return open_or_create(pools[0], given)
+    networks = [candidate(item, None, False, None, None)[0] for item in against]
+    path = kept or Path("pools") / f"{network_name(new)}-{datetime.date.today().isoformat()}.pool"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    opened = open_or_create(path, given)
+    here = {network.sha256 for network in opened.networks()}
+    for network in networks:
+        if network.sha256 not in here:
+            opened.add_network(network)
+    typer.echo(f"the games are kept in {path}", err=True)
+    return opened
+
+
+def _join(pool: RatingPool, new: str, training: tuple[str | None, bool, int | None, str | None]) -> Network:
+    """The new network as a member; it may have been one before."""
+    from lzeval.cli.pool import add_to, candidate
+
+    member = pool.network(new)
+    if member is not None and not Path(new).exists():
+        return member
+    network, board_size = candidate(new, *training)
+    known = next((member for member in pool.networks() if member.sha256 == network.sha256), None)
+    return known or add_to(pool, network, board_size)

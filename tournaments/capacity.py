@@ -10,11 +10,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lzeval.core.errors import EngineError
+from lzeval.core.errors import EngineError, UserError
 from tournaments.competition import Competition, PlayerSpec
 from tournaments.contestant import Circumstances, Contestant, launch
 from tournaments.guard import Guard
+from tournaments.machine import available_cores, free_memory
+from tournaments.networks import batch_size, in_process, players_of, tree_bytes
+from tournaments.schedule import Schedule
+
+if TYPE_CHECKING:
+    from engines.evaluator.load import EvaluatorPlan
+    from tournaments.own_engine import EngineArguments
 
 THINKING_S = 3.0
 """How long an engine is watched while it looks for its first move."""
@@ -34,18 +42,54 @@ class Appetite:
     """Bytes."""
 
 
+FEWEST_A_PLACE = 2
+"""Games for each place of a batch, as in a match."""
+MOST_NETWORK_GAMES = 128
+"""Each is a thread, and all begin before the first ends."""
 MODEST = Appetite(1, 0)
 """What is assumed of an engine where nothing can be measured."""
 
 
 def measured_parallel(competition: Competition, guard: Guard, kept: int) -> int:
-    """Games at a time that neither share cores nor run out of memory; `kept` engines may run in each slot."""
+    """Games at a time that neither share cores nor run out of memory; `kept` engines may run in each slot.
+
+    Networks in this process are not started: what a core does for them, it does for many games at once. Where programs
+    play as well, those tell how many games there may be.
+    """
     cores = available_cores()
-    codes = sorted({code for matchup in competition.matchups for code in matchup.players})
+    players = players_of(competition)
+    told = {player.code: in_process(competition, player) for player in players}
+    networks = [arguments for arguments in told.values() if arguments is not None]
+    programs = [player for player in players if told[player.code] is None]
+    if not programs:
+        return _room_for_networks(competition, networks, cores)
     if cores == 1 or not sys.platform.startswith("linux"):
         return cores
-    appetites = {code: _measure(competition, competition.players[code], guard) for code in codes}
-    return games_that_fit(list(appetites.values()), kept, cores, free_memory())
+    appetites = [_measure(competition, player, guard) for player in programs]
+    trees = [Appetite(1, tree_bytes(arguments)) for arguments in networks]
+    return games_that_fit(appetites + trees, kept, cores, free_memory())
+
+
+def _room_for_networks(competition: Competition, networks: list[EngineArguments], cores: int) -> int:
+    """So many games that batches are full: of two in a game one waits for an answer."""
+    wanted = Schedule(competition.matchups, ()).wanted
+    devices = [(plan.device, batch_size(plan)) for plan in _plans(networks)]
+    batch = max((size for _, size in devices), default=1)
+    desks = cores if all(device == "cpu" for device, _ in devices) else 1
+    most = min(FEWEST_A_PLACE * batch * desks, MOST_NETWORK_GAMES)
+    memory = free_memory()
+    a_game = 2 * max(map(tree_bytes, networks))
+    by_memory = most if memory is None else int(memory * MEMORY_SHARE) // a_game
+    return max(1, min(most, by_memory, most if wanted is None else wanted))
+
+
+def _plans(networks: list[EngineArguments]) -> list[EvaluatorPlan]:
+    """One that cannot be had is left for its first game to complain about."""
+    plans = []
+    for arguments in networks:
+        with contextlib.suppress(UserError):
+            plans.append(arguments.plan(None))
+    return plans
 
 
 def games_that_fit(appetites: list[Appetite], kept: int, cores: int, memory: int | None) -> int:
@@ -55,26 +99,6 @@ def games_that_fit(appetites: list[Appetite], kept: int, cores: int, memory: int
     if memory is None or not sum(largest):
         return max(1, by_cores)
     return max(1, min(by_cores, int(memory * MEMORY_SHARE) // sum(largest)))
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if sys.platform.startswith("linux"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def free_memory() -> int | None:
-    """Bytes, also within a container's limit; None where the system does not say."""
-    free = []
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
-    with contextlib.suppress(OSError, ValueError):
-        folder = Path("/sys/fs/cgroup")
-        limit = int((folder / "memory.max").read_text(encoding="ascii"))
-        free.append(limit - int((folder / "memory.current").read_text(encoding="ascii")))
-    return min(free, default=None)
 
 
 def _measure(competition: Competition, player: PlayerSpec, guard: Guard) -> Appetite:

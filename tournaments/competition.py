@@ -134,6 +134,8 @@ class Additions:
     """A game that was void so many times is left out of this run."""
     patience: int = 3
     """A player with so many technical faults, without a game to its end between them, is suspended."""
+    in_process: bool = True
+    """Whether players that are networks of ours may play in the tournament's own process."""
 
 
 @dataclass(frozen=True)

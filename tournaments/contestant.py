@@ -8,15 +8,23 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines.gtp.client import Deadlines, GtpClient
 from engines.gtp.errors import EngineRefused
+from engines.gtp.in_process import EnginePeer
+from engines.gtp.pipes import LoggedOutput
 from engines.gtp.protocol import Answer
 from engines.gtp.transport import SubprocessPeer
 from lzeval.core.errors import EngineError, UserError
 from tournaments.competition import PlayerSpec, Timeouts
-from tournaments.guard import MARK, Guard, end_marked
+from tournaments.guard import Guard
+from tournaments.guard_process import MARK, end_marked
+
+if TYPE_CHECKING:
+    from tournaments.networks import Networks
 
 FOR_EVER_S = 4e6
 LONGEST_VERSION = 32
@@ -73,6 +81,10 @@ def fits_one_game_only(player: PlayerSpec) -> bool:
     return any(map(Circumstances.concern, player.command))
 
 
+def _log_line(log: Say, line: str) -> None:
+    log(f"<< {line}\n")
+
+
 class _Peer(SubprocessPeer):
     """A program under guard, whose conversation can be written down."""
 
@@ -82,30 +94,33 @@ class _Peer(SubprocessPeer):
         self._mark = guard.new_mark()
         super().__init__(command, cwd, {**environment, MARK: self._mark})
         self._guard = guard
-        self.log: Say | None = None
+        self._log: Say | None = None
         self.is_closed = False
+        self.own_cpu_s: float | None = None
+        """A program is asked for it."""
         guard.watch(self.pid)
 
     def send(self, line: str) -> None:
-        if self.log is not None:
-            self.log(f">> {line}\n")
+        if self._log is not None:
+            self._log(f">> {line}\n")
         super().send(line)
 
-    def receive(self, timeout_s: float) -> str:
-        line = super().receive(timeout_s)
-        if self.log is not None:
-            self.log(f"<< {line}\n")
-        return line
+    def log_to(self, log: Say | None) -> None:
+        """Write the conversation down from here on, or no longer."""
+        self._log = log
+        output = self._output.plain if isinstance(self._output, LoggedOutput) else self._output
+        self._output = LoggedOutput(output, partial(_log_line, log)) if log else output
 
     def close(self, timeout_s: float) -> None:
         self.is_closed = True
         super().close(timeout_s)
-        if any(
-            thread.is_alive() for thread in self._threads
-        ):  # somebody has left the group, and holds a pipe
-            end_marked(self._mark)
-            self._join_readers()
         self._guard.release(self.pid)
+
+    def _finish_reading(self) -> bool:
+        if not super()._finish_reading():  # somebody has left the group, and holds a pipe
+            end_marked(self._mark)
+            return super()._finish_reading()
+        return True
 
     def strike(self) -> None:
         """Kill the program and nothing else: whoever waits for its answer is told that it has gone."""
@@ -122,18 +137,14 @@ class Contestant:
     Its methods raise EngineError as the GTP client does; an engine that has ended is replaced by a new Contestant.
     """
 
-    def __init__(
-        self, player: PlayerSpec, circumstances: Circumstances, timeouts: Timeouts, guard: Guard
-    ) -> None:
-        """Start the program, and do not wait for it. Raises UserError if it cannot be started."""
+    def __init__(self, player: PlayerSpec, peer: _Peer | EnginePeer, timeouts: Timeouts) -> None:
+        """`peer` is the program, which need not have said anything yet, or the engine in this process."""
         self.player = player
         self.is_ready = False
         """Whether it has introduced itself."""
         self.name = self.version = ""
         self.games = 0
-        command = [circumstances.fill(word) for word in player.command]
-        environment = {**circumstances.environment(), **player.environ}
-        self._peer = _Peer(command, player.cwd, environment, guard)
+        self._peer = peer
         self._deadlines = deadlines(timeouts)
         self._client = GtpClient(self._peer, player.code, self._deadlines)
         self._stderr_mark = 0
@@ -142,6 +153,11 @@ class Contestant:
     @property
     def pid(self) -> int:
         return self._peer.pid
+
+    @property
+    def is_in_process(self) -> bool:
+        """Whether it is no program; such a one is for a single game."""
+        return isinstance(self._peer, EnginePeer)
 
     @property
     def is_alive(self) -> bool:
@@ -157,7 +173,7 @@ class Contestant:
     def attempt(self, command: str, *words: object, timeout_s: float | None = None) -> Answer:
         """The answer to a command by its standard name, `?` or not."""
         name = self.player.gtp_aliases.get(command, command)
-        return self._client.attempt(" ".join([name, *map(str, words)]), timeout_s)
+        return self._client.attempt(" ".join([name, *map(str, words)]) if words else name, timeout_s)
 
     def ask(self, command: str, *words: object, timeout_s: float | None = None) -> str:
         """The text of the answer. Raises EngineRefused for `?`."""
@@ -178,7 +194,7 @@ class Contestant:
 
     def log_to(self, log: Say | None) -> None:
         """Write the conversation down from here on, or no longer."""
-        self._peer.log = log
+        self._peer.log_to(log)
 
     # A game
 
@@ -241,6 +257,8 @@ class Contestant:
         return None if now is None or self._cpu_before_s is None else max(0.0, now - self._cpu_before_s)
 
     def _cpu_s(self) -> float | None:
+        if self._peer.own_cpu_s is not None:
+            return self._peer.own_cpu_s
         told = self.ask_if_known("gomill-cpu_time")
         with contextlib.suppress(ValueError):
             return float(told or "")
@@ -261,12 +279,26 @@ class Contestant:
         self._peer.strike()
 
 
-def launch(player: PlayerSpec, circumstances: Circumstances, timeouts: Timeouts, guard: Guard) -> Contestant:
-    """Start an engine. Raises EngineError, not UserError, where the program cannot be started."""
-    try:
-        return Contestant(player, circumstances, timeouts, guard)
-    except UserError as error:
-        raise EngineError(player.code, str(error)) from error
+def launch(
+    player: PlayerSpec,
+    circumstances: Circumstances,
+    timeouts: Timeouts,
+    guard: Guard,
+    networks: Networks | None = None,
+) -> Contestant:
+    """Start an engine, and do not wait for it; one of `networks` where it can be had there.
+
+    Raises EngineError, not UserError, where it cannot be started.
+    """
+    peer: _Peer | EnginePeer | None = None if networks is None else networks.host(player, circumstances)
+    if peer is None:
+        command = [circumstances.fill(word) for word in player.command]
+        environment = {**circumstances.environment(), **player.environ}
+        try:
+            peer = _Peer(command, player.cwd, environment, guard)
+        except UserError as error:
+            raise EngineError(player.code, str(error)) from error
+    return Contestant(player, peer, timeouts)
 
 
 def _cpu_of_process_s(pid: int) -> float | None:
@@ -274,10 +306,11 @@ def _cpu_of_process_s(pid: int) -> float | None:
     if sys.platform == "win32":
         return None
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 (once a game and player)
+            text = file.read()
     except OSError:
         return None
-    return sum(map(int, text.rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, text.rpartition(b")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _tidy(version: str, name: str) -> str:

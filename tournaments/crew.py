@@ -64,7 +64,9 @@ class Crew:
         if self._run.options.fresh:
             self._dismiss(list(self._engines))
         else:
-            spent = [code for code, engine in self._engines.items() if not engine.is_alive]
+            spent = [
+                code for code, engine in self._engines.items() if not engine.is_alive or engine.is_in_process
+            ]
             self._dismiss([*spent, *list(self._engines)[:-KEPT_ENGINES]])
         return played
 
@@ -76,7 +78,8 @@ class Crew:
             engine = None
         if engine is None:
             circumstances = Circumstances(task.game_id, self.slot, task.seed)
-            engine = launch(player, circumstances, self._run.competition.lzeval.timeouts, self._guard)
+            timeouts = self._run.competition.lzeval.timeouts
+            engine = launch(player, circumstances, timeouts, self._guard, self._run.networks)
         self._engines[player.code] = engine
         if self.is_struck:
             engine.strike()

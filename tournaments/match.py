@@ -44,6 +44,10 @@ from tournaments.workers import Report, Workers, WorkerTask, share_jobs
 
 FEWEST_FREE_TABLES = 2
 LISTED_LIBRARIES = ("numpy", "numba", "openvino", "torch")
+BEGUN_DIFFERENTLY = (
+    "the games in the folder were begun under another rule for stopping; error rates and intervals hold only"
+    " for a rule that was fixed before the first game"
+)
 LOCK = ".lock"
 """Held by whoever plays in the folder."""
 
@@ -101,12 +105,11 @@ class MatchOptions:
 
 
 @dataclass(frozen=True)
-class Match:
-    """A match ready to be played."""
+class PlannedMatch:
+    """What all matches have, whoever plays them."""
 
     options: MatchOptions
     codes: tuple[str, str]
-    plans: tuple[EvaluatorPlan, EvaluatorPlan]
     book: Book
     folder: Path
 
@@ -117,15 +120,6 @@ class Match:
     @property
     def move_limit(self) -> int:
         return self.options.move_limit or 2 * self.options.size**2
-
-    def jobs(self) -> list[GameJob]:
-        """Every game of the match, in order; game n is the same whatever the number of games."""
-        openings = self.book.chosen(self.options.games // 2, self.options.seed)
-        ids = game_ids(self.options.games)
-        return [
-            GameJob(n, ids[n], n // 2, openings[n // 2], game_seed(self.options.seed, n), n % 2)
-            for n in range(self.options.games)
-        ]
 
     def stopping_rule(self) -> StoppingRule | None:
         """A new one, that has not seen a game yet."""
@@ -145,6 +139,35 @@ class Match:
         """What the games depend on, the number of games apart: equal settings, equal games."""
         options = self.options
         return {
+            "visits": options.visits,
+            "playouts": options.playouts,
+            "komi": options.komi,
+            "size": options.size,
+            "move_limit": self.move_limit,
+            "resign_percent": options.resign,
+            "seed": options.seed,
+            "openings": {"name": self.book.name, "sha256": self.book.sha256},
+        }
+
+
+@dataclass(frozen=True)
+class Match(PlannedMatch):
+    """A match between networks, ready to be played."""
+
+    plans: tuple[EvaluatorPlan, EvaluatorPlan]
+
+    def jobs(self) -> list[GameJob]:
+        """Every game of the match, in order; game n is the same whatever the number of games."""
+        openings = self.book.chosen(self.options.games // 2, self.options.seed)
+        ids = game_ids(self.options.games)
+        return [
+            GameJob(n, ids[n], n // 2, openings[n // 2], game_seed(self.options.seed, n), n % 2)
+            for n in range(self.options.games)
+        ]
+
+    def settings(self) -> dict[str, Any]:
+        """As PlannedMatch's, with the players."""
+        return {
             "players": [
                 {
                     "code": code,
@@ -157,14 +180,7 @@ class Match:
                 }
                 for code, plan in zip(self.codes, self.plans, strict=True)
             ],
-            "visits": options.visits,
-            "playouts": options.playouts,
-            "komi": options.komi,
-            "size": options.size,
-            "move_limit": self.move_limit,
-            "resign_percent": options.resign,
-            "seed": options.seed,
-            "openings": {"name": self.book.name, "sha256": self.book.sha256},
+            **super().settings(),
         }
 
 
@@ -178,11 +194,10 @@ def plan_match(options: MatchOptions) -> Match:
         plan_evaluator(player, precision=options.precision, device=options.device, board_size=options.size)
         for player in (options.player_a, options.player_b)
     )
-    codes = _codes(plans[0].info.network, plans[1].info.network)
-    today = datetime.date.today().isoformat()
-    folder = Path(options.out) if options.out else Path("matches") / f"{codes[0]}-{codes[1]}-{today}"
-    match = Match(options, codes, (plans[0], plans[1]), book, folder)
-    _check_folder(match)
+    codes = player_codes(plans[0].info.network, plans[1].info.network)
+    folder = folder_of(options, codes)
+    match = Match(options, codes, book, folder, (plans[0], plans[1]))
+    check_folder(match)
     return match
 
 
@@ -196,15 +211,12 @@ def doubts(match: Match) -> list[str]:
             "without openings every game begins from the empty board, and the players differ from game to game only in"
             " how they turn the board: many games may be alike, and repeats count once"
         )
-    if _begun_differently(match):
-        found.append(
-            "the games in the folder were begun under another rule for stopping; error rates and intervals hold only"
-            " for a rule that was fixed before the first game"
-        )
+    if begun_differently(match):
+        found.append(BEGUN_DIFFERENTLY)
     return found
 
 
-def _begun_differently(match: Match) -> bool:
+def begun_differently(match: PlannedMatch) -> bool:
     """Whether an earlier run in the folder had another rule for stopping."""
     try:
         content = json.loads((match.folder / "match.json").read_text(encoding="utf-8"))
@@ -213,7 +225,13 @@ def _begun_differently(match: Match) -> bool:
         return False
 
 
-def _codes(first: str, second: str) -> tuple[str, str]:
+def folder_of(options: MatchOptions, codes: tuple[str, str]) -> Path:
+    """Where the match is kept."""
+    today = datetime.date.today().isoformat()
+    return Path(options.out) if options.out else Path("matches") / f"{codes[0]}-{codes[1]}-{today}"
+
+
+def player_codes(first: str, second: str) -> tuple[str, str]:
     """The players' names as gomill allows them, and different."""
     one, two = (re.sub(r"[^-A-Za-z0-9.+_]", "_", name) or "player" for name in (first, second))
     return (f"{one}.a", f"{two}.b") if one == two else (one, two)
@@ -262,6 +280,8 @@ class MatchResult:
     """With its verdict, where the match had one."""
     uncounted: int
     """Finished games that come after the one that decided."""
+    problems: tuple[str, ...] = ()
+    """Why games are missing, where other programs play."""
 
 
 def play_match(match: Match, watch: Watcher | None = None) -> MatchResult:
@@ -273,8 +293,8 @@ def play_match(match: Match, watch: Watcher | None = None) -> MatchResult:
     Raises UserError if the folder holds a different match, if another process plays in it, or when nothing more can be
     written. Interrupted at any moment, even killed, it loses no finished game.
     """
-    _check_folder(match)
-    _create_folder(match)
+    check_folder(match)
+    create_folder(match)
     with locked(match.folder / LOCK):
         remove_leftovers(match.games_folder)
         return _play_missing(match, watch)
@@ -291,9 +311,14 @@ def _play_missing(match: Match, watch: Watcher | None) -> MatchResult:
             _play(match, missing, progress, watch)
     except BaseException:
         with suppress(UserError):  # what stopped the match is the better reason
-            _write_results(match, progress)
+            write_results_of(match, progress)
         raise
-    games = _write_results(match, progress)
+    return outcome(match, progress)
+
+
+def outcome(match: PlannedMatch, progress: Progress) -> MatchResult:
+    """Write the tables of the games that there are. Raises UserError if none of them was decided."""
+    games = write_results_of(match, progress)
     counting = counted(progress.rule, {_number(game): game for game in games})
     table = build_table(counting)
     write_ratings(table, match.folder / "ratings.csv")
@@ -306,7 +331,7 @@ def _number(game: GameRecord) -> int:
     return number
 
 
-def _write_results(match: Match, progress: Progress) -> list[GameRecord]:
+def write_results_of(match: PlannedMatch, progress: Progress) -> list[GameRecord]:
     """Write results.csv, if there are any; returns the games in order."""
     games = sorted(progress.games, key=_number)
     if games:
@@ -314,7 +339,7 @@ def _write_results(match: Match, progress: Progress) -> list[GameRecord]:
     return games
 
 
-def _create_folder(match: Match) -> None:
+def create_folder(match: PlannedMatch) -> None:
     try:
         match.games_folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -324,18 +349,22 @@ def _create_folder(match: Match) -> None:
 def _open_folder(match: Match) -> dict[int, GameRecord]:
     """Begin in the folder, or take it over from an earlier run. Returns the games that are there, by number."""
     done = _finished_games(match)
-    content = {
-        "games": match.options.games,
-        "stopping": match.stopping(),
-        "settings": match.settings(),
-        **_circumstances(match),
-    }
-    write_text_atomically(match.folder / "match.json", json.dumps(content, indent=1) + "\n")
+    write_description(match, _circumstances(match))
     _write_ctl(match)
     return done
 
 
-def _check_folder(match: Match) -> None:
+def write_description(match: PlannedMatch, circumstances: dict[str, Any]) -> None:
+    content = {
+        "games": match.options.games,
+        "stopping": match.stopping(),
+        "settings": match.settings(),
+        **circumstances,
+    }
+    write_text_atomically(match.folder / "match.json", json.dumps(content, indent=1) + "\n")
+
+
+def check_folder(match: PlannedMatch) -> None:
     """Raise UserError if the match cannot be kept in its folder, as far as looking can tell."""
     folder, description = match.folder, match.folder / "match.json"
     try:
@@ -347,7 +376,7 @@ def _check_folder(match: Match) -> None:
         raise UserError(f"{folder}: cannot hold a match ({exc.strerror}); choose another --out") from exc
 
 
-def _left_at_start(match: Match, entry: Path) -> bool:
+def _left_at_start(match: PlannedMatch, entry: Path) -> bool:
     """Whether it is there because a match was killed before it wrote its description."""
     if entry == match.games_folder:
         return not any(entry.glob("[!.]*"))
@@ -373,8 +402,13 @@ def _compare(description: Path, settings: dict[str, Any]) -> None:
 
 def _short(value: object) -> str:
     if isinstance(value, list):
-        return " v ".join(f"{p['code']} ({p['sha256'][:8]}, {p['precision']})" for p in value)
+        return " v ".join(map(_short_player, value))
     return str(value["name"]) if isinstance(value, dict) else str(value)
+
+
+def _short_player(player: dict[str, Any]) -> str:
+    about = [str(player.get(name))[:8] for name in ("sha256", "precision") if name in player]
+    return f"{player.get('code')} ({', '.join(about) or ' '.join(player.get('command', []))})"
 
 
 def _finished_games(match: Match) -> dict[int, GameRecord]:
@@ -399,13 +433,19 @@ def _finished_games(match: Match) -> dict[int, GameRecord]:
 
 def _circumstances(match: Match) -> dict[str, Any]:
     """What else one may want to know of a result years later."""
-    versions = {name: importlib.metadata.version(name) for name in LISTED_LIBRARIES}
     return {
         "networks": [plan.info.as_dict() | {"precision": plan.precision} for plan in match.plans],
         "files": [str(resolve_network(name)) for name in (match.options.player_a, match.options.player_b)],
+        **software_and_machine(),
+        "processes": _process_count(match),
+    }
+
+
+def software_and_machine() -> dict[str, Any]:
+    versions = {name: importlib.metadata.version(name) for name in LISTED_LIBRARIES}
+    return {
         "versions": {"lzeval": __version__, "python": platform.python_version(), **versions},
         "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
-        "processes": _process_count(match),
     }
 
 
@@ -422,24 +462,8 @@ def _write_ctl(match: Match) -> None:
     options = match.options
     players = {}
     for code, name in zip(match.codes, (options.player_a, options.player_b), strict=True):
-        file = resolve_network(name)
-        network = name if not Path(name).exists() else str(file.resolve())
-        command = [
-            *_lzeval_command(),
-            "gtp",
-            network,
-            "--quiet",
-            "--batch",
-            "1",
-            "--resign",
-            f"{options.resign:g}",
-        ]
-        if options.visits is not None:
-            command += ["--visits", str(options.visits)]
-        if options.playouts is not None:
-            command += ["--playouts", str(options.playouts)]
-        command += ["--precision", options.precision, "--seed", str(options.seed)]
-        players[code] = CtlPlayer([*command, "--openings", _book_argument(options.openings)])
+        command = gtp_command(options, name)
+        players[code] = CtlPlayer([*command, "--openings", book_argument(options.openings)])
     write_match_ctl(
         match.folder / "match.ctl",
         players=players,
@@ -453,7 +477,27 @@ def _write_ctl(match: Match) -> None:
     )
 
 
-def _book_argument(openings: str) -> str:
+def gtp_command(options: MatchOptions, name: str) -> list[str]:
+    """The program that plays a network of the match as the match itself does."""
+    network = name if not Path(name).exists() else str(resolve_network(name).resolve())
+    command = [
+        *_lzeval_command(),
+        "gtp",
+        network,
+        "--quiet",
+        "--batch",
+        "1",
+        "--resign",
+        f"{options.resign:g}",
+    ]
+    if options.visits is not None:
+        command += ["--visits", str(options.visits)]
+    if options.playouts is not None:
+        command += ["--playouts", str(options.playouts)]
+    return [*command, "--precision", options.precision, "--seed", str(options.seed)]
+
+
+def book_argument(openings: str) -> str:
     return str(Path(openings).resolve()) if Path(openings).is_file() else openings
 
 

@@ -10,6 +10,7 @@ from tournaments.contestant import Circumstances, launch
 from tournaments.faults import fault_of
 from tournaments.game_clock import clock_talk
 from tournaments.guard import Guard
+from tournaments.networks import Networks
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,21 @@ def try_out(competition: Competition, guard: Guard) -> list[Tryout]:
     codes = sorted({code for matchup in competition.matchups for code in matchup.players})
     if competition.lzeval.referee is not None:
         codes = sorted({*codes, competition.lzeval.referee})
-    return [_try_one(competition, competition.players[code], guard) for code in codes]
+    networks = Networks(competition)
+    try:
+        return [_try_one(competition, competition.players[code], guard, networks) for code in codes]
+    finally:
+        networks.close()
 
 
-def _try_one(competition: Competition, player: PlayerSpec, guard: Guard) -> Tryout:
+def _try_one(competition: Competition, player: PlayerSpec, guard: Guard, networks: Networks) -> Tryout:
     circumstances = Circumstances("check", 0, 1)
     try:
-        engine = launch(player, circumstances, competition.lzeval.timeouts, guard)
+        engine = launch(player, circumstances, competition.lzeval.timeouts, guard, networks)
     except EngineError as error:
         return Tryout(player.code, "", (str(error),))
     matchups = [matchup for matchup in competition.matchups if player.code in matchup.players]
-    notes: list[str] = []
+    notes = ["in this process"] if engine.is_in_process else []
     try:
         for size, komi in sorted({(matchup.board_size, matchup.komi) for matchup in matchups}):
             engine.begin(size, komi, circumstances)

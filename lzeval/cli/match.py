@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lzeval.cli.status import INTERRUPTED
+from lzeval.cli.status import FAULTY, INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from tournaments.match import Match, MatchResult, Progress
+    from tournaments.match import Match, MatchOptions, MatchResult, Progress
+    from tournaments.program_match import ProgramMatch
+    from tournaments.progress import Event
     from tournaments.results import GameRecord
     from tournaments.sprt import Sprt
 
 
 def match(
     a: Annotated[
-        str, typer.Argument(metavar="A", help="Weights file, checkpoint, or bundled name (big, small).")
+        str,
+        typer.Argument(
+            metavar="A",
+            help="Weights file, checkpoint, or bundled name (big, small); or another program: "
+            'gnugo:LEVEL, leelaz:FILE, cmd:"COMMAND LINE".',
+        ),
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
     games: Annotated[
@@ -64,25 +72,24 @@ def match(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """Play two networks against each other and say which is stronger, and how sure that is.
+    """Play two networks, or a network and another program, and say which is stronger, and how sure that is.
 
     Every finished game is kept at once. Interrupted or killed, the same command goes on where it stopped.
     """
-    from tournaments.match import MatchOptions, doubts, plan_match, play_match
+    from tournaments.match import MatchOptions
 
     test = _test(sprt, alpha, beta, model)
     options = MatchOptions(
         a, b, games, visits or None, playouts, komi, size, move_limit, resign, seed, openings, precision, device,
         threads, out, test, until_decided,
     )  # fmt: skip
-    planned = plan_match(options)
-    warnings = doubts(planned)
+    planned, warnings = _plan(options)
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
     _announce(planned)
     with _progress_bar(planned) as bar:
         try:
-            result = play_match(planned, lambda progress: _show(bar, progress, planned))
+            result = _play(planned, bar)
         except KeyboardInterrupt as exc:
             bar.stop()
             typer.echo(
@@ -94,6 +101,38 @@ def match(
         typer.echo(json.dumps(_as_dict(planned, result, warnings), indent=2, ensure_ascii=False))
     else:
         _print(planned, result)
+    raise typer.Exit(FAULTY if result.problems else 0)
+
+
+def _plan(options: MatchOptions) -> tuple[Match | ProgramMatch, list[str]]:
+    """The match, and reasons to doubt that it will tell anything."""
+    from tournaments import match, program_match
+
+    if program_match.is_program_match(options):
+        planned = program_match.plan_program_match(options)
+        return planned, program_match.doubts(planned)
+    of_networks = match.plan_match(options)
+    return of_networks, match.doubts(of_networks)
+
+
+def _play(planned: Match | ProgramMatch, bar: Bar) -> MatchResult:
+    from tournaments.match import Match, play_match
+    from tournaments.program_match import play_program_match
+
+    def watch(progress: Progress) -> None:
+        _show(bar, progress, planned)
+
+    if isinstance(planned, Match):
+        return play_match(planned, watch)
+    return play_program_match(planned, watch, partial(_tell, bar))
+
+
+def _tell(bar: Bar, event: Event) -> None:
+    """What went wrong, above the bar."""
+    from lzeval.cli.tournament_view import GRAVE, in_words
+
+    if event["event"] in (*GRAVE, "fault"):
+        bar.console.print(in_words(event), highlight=False, markup=False, soft_wrap=True)
 
 
 def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str | None) -> Sprt | None:
@@ -114,7 +153,7 @@ def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str 
     return None
 
 
-def _announce(planned: Match) -> None:
+def _announce(planned: Match | ProgramMatch) -> None:
     from tournaments.stopping import expected_length
 
     options = planned.options
@@ -123,12 +162,14 @@ def _announce(planned: Match) -> None:
         typer.echo(expected_length(options.sprt, options.games), err=True)
 
 
-def _as_dict(planned: Match, result: MatchResult, warnings: list[str]) -> dict[str, object]:
+def _as_dict(planned: Match | ProgramMatch, result: MatchResult, warnings: list[str]) -> dict[str, object]:
     from dataclasses import asdict
 
     from tournaments.sequential import plan, usual_differences
 
     content: dict[str, object] = {"match": str(planned.folder), "settings": planned.settings()}
+    if result.problems:
+        content["problems"] = result.problems
     options, rule = planned.options, result.rule
     if warnings:
         content["warnings"] = warnings
@@ -141,7 +182,7 @@ def _as_dict(planned: Match, result: MatchResult, warnings: list[str]) -> dict[s
     return {**content, **result.table.as_dict()}
 
 
-def _print(planned: Match, result: MatchResult) -> None:
+def _print(planned: Match | ProgramMatch, result: MatchResult) -> None:
     from rich.console import Console
 
     from tournaments.tables import render
@@ -156,16 +197,18 @@ def _print(planned: Match, result: MatchResult) -> None:
     render(result.table, Console())
     if result.uncounted:
         typer.echo(f"{result.uncounted} finished games come after the deciding one and are not counted.")
+    for problem in result.problems:
+        typer.echo(problem)
     typer.echo(f"games and tables: {planned.folder}")
 
 
-def _progress_bar(planned: Match) -> Bar:
+def _progress_bar(planned: Match | ProgramMatch) -> Bar:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     first, second = planned.codes
     console = Console(stderr=True)
-    for plan in planned.plans:
+    for plan in getattr(planned, "plans", ()):
         if plan.info.note:
             console.print(f"{plan.info.network}: {plan.info.note}", highlight=False, markup=False)
     bar = Progress(
@@ -179,11 +222,11 @@ def _progress_bar(planned: Match) -> Bar:
     return bar
 
 
-def _show(bar: Bar, progress: Progress, planned: Match) -> None:
+def _show(bar: Bar, progress: Progress, planned: Match | ProgramMatch) -> None:
     bar.update(bar.task_ids[0], completed=len(progress.games), text=_standing(progress, planned))
 
 
-def _standing(progress: Progress, planned: Match) -> str:
+def _standing(progress: Progress, planned: Match | ProgramMatch) -> str:
     """Score, Elo, speed and time left, in one line."""
     from tournaments.ratings import head_to_head
 
@@ -197,7 +240,7 @@ def _standing(progress: Progress, planned: Match) -> str:
         parts.insert(0, _score(decided, planned.codes[0]))
     if progress.rule is not None:
         parts.append(progress.rule.standing())
-    if progress.seconds:
+    if progress.evaluations and progress.seconds:
         parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
     left = progress.seconds_left
     if left is not None:

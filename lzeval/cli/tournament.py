@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from lzeval.cli.status import INTERRUPTED
+from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tournaments.ringmaster import Action
     from tournaments.tournament import RunOptions
 
-FAULTY = 1
-"""Exit status: all that could be played has been, but engines failed, or somebody was suspended."""
 WATCH_EVERY_S = 1.0
 LOOKING_SHARE = 5.0
 """Of a long tournament, so many times as long as looking at it took passes until the next look."""

@@ -38,6 +38,7 @@ def addition_checks(
         "faults": _faults,
         "attempts": settings.positive_number,
         "patience": settings.positive_number,
+        "in_process": settings.boolean,
     }
 
 

@@ -113,6 +113,9 @@ def test_the_printed_table_is_the_rated_games(whole: Path, place: Path) -> None:
     again = run(place, [sys.executable, "-m", "lzeval", "rate", "whole/match.games", "--json"])
     assert again.returncode == 0, again.stderr
     rated = json.loads(again.stdout)
+    assert [case["kind"] for case in rated.pop("skipped")] == ["void"] * printed["games"]["void"]
+    taken_in = {key: rated.pop(key) for key in ("duplicates", "left_out", "warnings")}
+    assert taken_in == {"duplicates": 0, "left_out": {}, "warnings": []}
     assert {key: printed[key] for key in rated} == rated
     assert set(printed) - set(rated) == {"match", "settings"}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from lzeval.core.errors import UserError
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from tests.make_games import random_game, sgf_text
-from trainer.evaluate import calibration, calibration_error, measure_network, print_measurements
+from trainer.evaluate import among_best, calibration, calibration_error, measure_network, print_measurements
 from trainer.pack import pack
 from trainer.packed import open_packed
 from trainer.plots import check_plot
@@ -41,6 +42,20 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = [sgf_text(SIZE, game.moves, result) for game, result in zip(games, results, strict=True)]
     path.write_text("".join(texts), encoding="utf-8")
     return path
+
+
+@given(
+    st.lists(st.integers(0, 3), min_size=2, max_size=6),
+    st.integers(1, 5),
+)
+def test_moves_of_equal_probability_share_their_places(levels: list[int], count: int) -> None:
+    """As often as a random order of the moves that are alike puts the first move among the best."""
+    orders = list(itertools.permutations(range(len(levels))))
+    ranked = [sorted(order, key=lambda move: -levels[move]) for order in orders]
+    expected = sum(0 in order[:count] for order in ranked) / len(orders)
+    better = np.array([sum(level > levels[0] for level in levels)])
+    found = among_best(count, better, np.array([levels.count(levels[0])]))
+    assert found[0] == pytest.approx(expected)
 
 
 def test_figures_are_those_of_a_plain_loop(

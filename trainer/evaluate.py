@@ -33,11 +33,11 @@ def measure_network(
 ) -> dict[str, Any]:
     """Figures over all positions of `data` (game records or a packed folder), or over `sample` of them.
 
-    `top1`, `top5`: share of moves that are the network's best, or among its five best; `policy_loss`: mean
-    cross entropy in nats; `value_mse4`: mean squared error of the value / 4 over games with a winner, so that
-    0.25 is knowing nothing. `phases` has the same by moves played. `calibration` compares the winrates that the
-    network gives the side to move with how often it won, see `calibration`; `calibration_error` is the mean
-    distance of the two, None where nobody won. Raises UserError.
+    `top1`, `top5`: share of moves that are the network's best, or among its five best, see `among_best`;
+    `policy_loss`: mean cross entropy in nats; `value_mse4`: mean squared error of the value / 4 over games with a
+    winner, so that 0.25 is knowing nothing. `phases` has the same by moves played. `calibration` compares the
+    winrates that the network gives the side to move with how often it won, see `calibration`; `calibration_error`
+    is the mean distance of the two, None where nobody won. Raises UserError.
     """
     plan = plan_evaluator(network, precision=precision, batch_size=BATCH)
     cache = Path(platformdirs.user_cache_dir("lzeval", False)) / "packed"
@@ -127,15 +127,26 @@ def _positions(
         policy, value = answer.policy[: len(part)], answer.value[: len(part)]
         played = policy[np.arange(len(part)), batch.moves]
         better = (policy > played[:, None]).sum(1)
+        alike = (policy == played[:, None]).sum(1)
         rows = slice(start, start + len(part))
         columns["policy_loss"][rows] = -np.log(np.maximum(played, SMALLEST_PROBABILITY))
-        columns["top1"][rows] = better == 0
-        columns["top5"][rows] = better < 5
+        columns["top1"][rows] = among_best(1, better, alike)
+        columns["top5"][rows] = among_best(5, better, alike)
         error = (value - batch.outcomes) ** 2 / 4
         columns["value_mse4"][rows] = np.where(batch.outcomes == 0, np.nan, error)
         winrates[rows] = np.clip((value.astype(np.float64) + 1) / 2, 0, 1)
         won[rows] = np.where(batch.outcomes == 0, np.nan, batch.outcomes > 0)
     return columns, winrates, won
+
+
+def among_best(count: int, better: npt.NDArray[np.int64], alike: npt.NDArray[np.int64]) -> Floats:
+    """`[N]`: the chance that a move is among the `count` best if those that are alike are put in random order.
+
+    `better` and `alike` `[N]`: moves of higher, and of the same probability, itself counted. In bf16 the best moves
+    of some positions are alike; to count each of them as the best would flatter a network by up to two points.
+    """
+    chance: Floats = np.clip((count - better) / alike, 0.0, 1.0)
+    return chance
 
 
 def _means(columns: dict[str, Floats]) -> dict[str, float | int | None]:

@@ -105,7 +105,7 @@ class LeelaTable:
 
     def play(self, job: GameJob) -> None:
         """Play one game to its end or to the move limit, as our own runner would."""
-        players = {Colour.BLACK: self._engines[job.black], Colour.WHITE: self._engines[1 - job.black]}
+        players = {Colour.BLACK: self._engines[job.black], Colour.WHITE: self._engines[job.white]}
         for engine in self._engines:
             engine.new_game(self._options.size, self._options.komi)
         to_move, passes, pass_move = Colour.BLACK, 0, self._options.size**2

@@ -195,7 +195,8 @@ def _match_loop(evaluator: Evaluator, book: Book, tables: int, visits: int) -> S
 def _jobs(book: Book) -> Iterator[GameJob]:
     """Games without end."""
     for number in count():
-        yield GameJob(number, f"0_{number}", number, book.chosen(1, number)[0], number, number % 2)
+        opening = book.chosen(1, number)[0]
+        yield GameJob(number, f"0_{number}", number, opening, number, number % 2, 1 - number % 2)
 
 
 def main(

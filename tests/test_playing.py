@@ -30,7 +30,13 @@ PLAYERS = (player("a"), player("b", 12))
 def job(number: int, *opening: str, size: int = SIZE) -> GameJob:
     moves = tuple(parse_vertex(vertex, size) for vertex in opening)
     return GameJob(
-        number, f"0_{number:02}", number // 2, Opening(" ".join(opening), moves), 1000 + number, number % 2
+        number,
+        f"0_{number:02}",
+        number // 2,
+        Opening(" ".join(opening), moves),
+        1000 + number,
+        number % 2,
+        1 - number % 2,
     )
 
 

@@ -82,7 +82,9 @@ def done(place: Path, *arguments: object) -> str:
 
 
 def refused(place: Path, *arguments: object) -> str:
-    outcome = lzeval(place, *arguments)
+    """What is said of a mistake; it is found before any process is started."""
+    outcome = in_process(place, list(map(str, arguments)))
+    assert "Traceback" not in outcome.stderr, outcome.stderr
     assert outcome.returncode == 2, outcome.stdout + outcome.stderr
     (line,) = outcome.stderr.strip().splitlines()
     return line
@@ -185,8 +187,8 @@ def test_a_gauntlet_keeps_its_games_and_goes_on(place: Path, played: Path) -> No
     first = json.loads(done(place, *command, "--games", 6))["gauntlet"]
     assert (first["network"], first["games"]) == ("new", 6)
     assert first["sentence"].startswith("new: ")
-    again = json.loads(done(place, *command, "--games", 6))["gauntlet"]
-    assert again == first  # nothing left to play
+    again = in_process(place, list(map(str, (*command, "--games", 6))))  # nothing left to play
+    assert json.loads(again.stdout)["gauntlet"] == first
     more = json.loads(done(place, "gauntlet", "new", *command[2:], "--games", 8))["gauntlet"]
     assert more["games"] == 8
 
@@ -236,7 +238,7 @@ def test_records_are_imported_if_they_can_be_compared(place: Path, played: Path)
         wrong = text.replace(change, change.replace("7.5", "6.5").replace("Z[7", "Z[9"))
         (place / "wrong.sgf").write_text(wrong)
         assert complaint in refused(place, "pool", "import", "sgf.pool", "wrong.sgf", "--trust", "--players")
-    outcome = lzeval(place, "pool", "play", "sgf.pool")
+    outcome = in_process(place, ["pool", "play", "sgf.pool"])
     assert outcome.returncode == 2
     assert "not playing: gnugo" in outcome.stderr
     assert "1 network in it" in outcome.stderr

@@ -14,14 +14,14 @@ from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
 from lzeval.core.errors import UserError
 from tests.fakes.evaluators import HashEvaluator, fake_info
-from tests.test_playing import PLAYERS, SETTINGS, play_all
+from tests.test_playing import SETTINGS, play_all, player
 from tests.test_playing import job as plain_job
 from tests.test_ratingpool_store import candidate, record, weights_file
 from tournaments.gauntlet import Gauntlet, sentence
-from tournaments.playing import PlayerSettings, Room
-from tournaments.ratingpool.play import Progress, Session, standing_of
+from tournaments.on_demand import MOST_BUILT, on_demand
+from tournaments.playing import GameJob, PlayerSettings, Room
+from tournaments.ratingpool.play import Entrant, Progress, Session, standing_of
 from tournaments.ratingpool.rating import rate_pool
-from tournaments.ratingpool.room import MOST_NETWORKS, Entrant, PoolJob, PoolRoom
 from tournaments.ratingpool.settings import settings_from
 from tournaments.ratingpool.store import RatingPool
 from tournaments.results import GameRecord, Outcome, parse_result
@@ -34,8 +34,9 @@ class PretendedCrew:
 
     def __init__(self, places: int = 4, seed: int = 1, dies_after: int | None = None) -> None:
         self.evaluations = 0
-        self.jobs: list[PoolJob] = []
-        self.given: list[PoolJob] = []
+        self.names: list[str] = []
+        self.jobs: list[GameJob] = []
+        self.given: list[GameJob] = []
         self.stopped = False
         self._places = places
         self._rng = Random(seed)
@@ -45,7 +46,7 @@ class PretendedCrew:
     def free(self) -> int:
         return self._places - len(self.jobs)
 
-    def give(self, jobs: Sequence[PoolJob]) -> None:
+    def give(self, jobs: Sequence[GameJob]) -> None:
         assert len(jobs) <= self.free
         self.jobs += jobs
         self.given += jobs
@@ -57,8 +58,7 @@ class PretendedCrew:
         if self._left is not None:
             self._left -= 1
         job = self.jobs.pop(self._rng.randrange(len(self.jobs)))
-        names = [entrant.settings.code for entrant in job.entrants]
-        black, white = names[job.black], names[1 - job.black]
+        black, white = self.names[job.black], self.names[job.white]
         edge = STRENGTH[black] - STRENGTH[white]
         won = self._rng.random() < 1 / (1 + 10 ** (-edge / 400))
         game = record(black, white, job.seed, "B+R" if won else "W+R", pair=job.pair)
@@ -88,6 +88,7 @@ def pool(tmp_path: Path) -> RatingPool:
 def session(pool: RatingPool, crew: PretendedCrew, games: int) -> Session:
     names = [network.name for network in pool.networks()]
     players = {name: entrant(name) for name in names}
+    crew.names = names
     progress = Progress(games, standing_of(pool, names))
     return Session(pool, crew, players, lambda standing: standing.best_pairing("net0", names), progress)
 
@@ -150,14 +151,16 @@ def test_a_scale_that_hangs_on_nobody_is_said(pool: RatingPool, tmp_path: Path) 
 
 
 def test_a_gauntlet_stops_when_it_knows_enough(pool: RatingPool, tmp_path: Path) -> None:
-    session(pool, PretendedCrew(), 200).play()
+    session(pool, PretendedCrew(), 100).play()
     pool.add_network(candidate(weights_file(tmp_path, 8), "new"))
     names = [network.name for network in pool.networks()]
     plan = Gauntlet(pool, "new", names[:-1], until=140)
     assert not plan.is_reached()
     progress = Progress(2000, standing_of(pool, names))
     players = {name: entrant(name) for name in names}
-    Session(pool, PretendedCrew(), players, plan.choose, progress, plan.is_enough, "new").play()
+    crew = PretendedCrew()
+    crew.names = names
+    Session(pool, crew, players, plan.choose, progress, plan.is_enough, "new").play()
     assert plan.is_reached()
     assert plan.games() == progress.played < 500
     rated = rate_pool(pool)
@@ -194,38 +197,66 @@ def test_void_games_are_kept_and_count_for_nobody(pool: RatingPool) -> None:
 # The room
 
 
-def hash_room(tables: int, batch: int = 4) -> PoolRoom:
-    def build(plan: EvaluatorPlan) -> Evaluator:
-        return HashEvaluator(5, batch, int(plan.info.sha256))
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the plans that were built, in order; they build fakes that are salted with the network's hash."""
+    names: list[str] = []
 
-    room = PoolRoom(SETTINGS, PLAYERS[0], tables, build)
+    def build(plan: EvaluatorPlan, threads: int = 1) -> Evaluator:
+        names.append(plan.info.network)
+        return HashEvaluator(5, plan.batch_size, int(plan.info.sha256))
+
+    monkeypatch.setattr(EvaluatorPlan, "build", build)
+    return names
+
+
+def room_of(networks: int, tables: int) -> Room:
+    """A room for `networks` players whose evaluators come on demand."""
+    plans = [entrant(f"n{number}", str(number)).plan for number in range(networks)]
+    evaluators = on_demand(plans, lambda: room.playing)
+    room = Room([player(f"n{number}") for number in range(networks)], evaluators, SETTINGS, tables)
     room.warm_up()
     return room
 
 
-def pool_job(number: int, one: int, other: int) -> PoolJob:
-    job = plain_job(number, *([] if number % 4 < 2 else ["B2", "D4"]))
-    entrants = (entrant(f"n{one}", str(one)), entrant(f"n{other}", str(other)))
-    return PoolJob(job.number, job.game_id, job.pair, job.opening, job.seed, job.black, entrants)
+def job(number: int, black: int, white: int) -> GameJob:
+    return replace(plain_job(number, *([] if number % 4 < 2 else ["B2", "D4"])), black=black, white=white)
 
 
-PAIRINGS = [(1, 2), (1, 2), (2, 3), (3, 1), (4, 1), (3, 1), (2, 3), (4, 2)]
+PAIRINGS = [(0, 1), (1, 0), (1, 2), (2, 0), (0, 3), (0, 2), (2, 1), (3, 1)]
 
 
-def test_games_of_many_networks_are_those_that_two_would_play() -> None:
+def test_games_of_many_networks_are_those_that_two_would_play(built: list[str]) -> None:
     """Each as a `Room` of its two networks alone plays it."""
-    jobs = [pool_job(number, *pairing) for number, pairing in enumerate(PAIRINGS)]
-    together = play_all(hash_room(6), jobs)
-    for number, (one, other) in enumerate(PAIRINGS):
-        both = tuple(
-            replace(PLAYERS[0], code=f"n{n}", engine=f"n{n}:1", description="") for n in (one, other)
-        )
+    jobs = [job(number, *pairing) for number, pairing in enumerate(PAIRINGS)]
+    together = play_all(room_of(4, 6), jobs)
+    assert built == ["n0", "n1", "n2", "n3"]
+    for number, pairing in enumerate(PAIRINGS):
+        one, other = sorted(pairing)
+        both = player(f"n{one}"), player(f"n{other}")
         room = Room(both, (HashEvaluator(5, 4, one), HashEvaluator(5, 4, other)), SETTINGS, 1)
-        assert play_all(room, [jobs[number]])[number] == together[number]
+        alone = replace(jobs[number], black=int(pairing[0] == other), white=int(pairing[1] == other))
+        assert play_all(room, [alone])[number] == together[number]
 
 
-def test_a_room_forgets_networks_that_play_no_more() -> None:
-    room = hash_room(2, batch=1)
-    jobs = [pool_job(n, n, n + 1) for n in range(1, MOST_NETWORKS + 4)]
-    assert len(play_all(room, jobs)) == len(jobs)
-    assert len(room._of_networks) <= MOST_NETWORKS + 1
+def test_players_with_the_same_answers_share_an_evaluator(built: list[str]) -> None:
+    plans = [entrant("one", "7").plan, entrant("other", "8").plan, entrant("alias", "7").plan]
+    one, other, alias = on_demand(plans, set)
+    assert one is alias is not other
+    assert (one.batch_size, one.info.network) == (4, "one")
+    assert built == []
+
+
+def test_networks_that_play_no_more_make_room(built: list[str]) -> None:
+    """Two at a time, the first again after all others: that one is built twice, nobody else more than once."""
+    room = room_of(MOST_BUILT + 4, 2)
+    jobs = [job(n, n, n + 1) for n in range(1, MOST_BUILT + 3)]
+    assert len(play_all(room, [*jobs, job(99, 0, 1)])) == len(jobs) + 1
+    assert sorted(built) == sorted([f"n{n}" for n in range(MOST_BUILT + 4)] + ["n0", "n1"])
+
+
+def test_networks_at_a_table_are_kept_however_many(built: list[str]) -> None:
+    count = MOST_BUILT + 4
+    room = room_of(count, count // 2)
+    assert len(play_all(room, [job(n, 2 * n, 2 * n + 1) for n in range(count // 2)])) == count // 2
+    assert sorted(built) == sorted(f"n{n}" for n in range(count))

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from lzeval.core.errors import UserError
 from tests.fakes.weights_files import as_lines, tiny_weights, write_lines
 from tests.make_games import RandomGame, random_game, random_games
-from tournaments.ratingpool import codec, database, store
+from tournaments.ratingpool import codec, database, sittings
+from tournaments.ratingpool.members import Candidate, Network, sha_of
 from tournaments.ratingpool.settings import PoolSettings, settings_from
-from tournaments.ratingpool.store import Candidate, Network, RatingPool, sha_of
+from tournaments.ratingpool.store import RatingPool
 from tournaments.results import Colour, GameRecord, parse_result
 
 SETTINGS = settings_from({"visits": 3, "size": 5, "openings": "none"})
@@ -190,7 +191,7 @@ def test_a_process_that_is_silent_for_long_counts_as_dead(
     one, other, _ = members(pool)
     pair = pool.take_pair(pool.begin_sitting({}), one, other)
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + store.LOST_AFTER_S + 1)
+    monkeypatch.setattr(time, "time", lambda: now + sittings.LOST_AFTER_S + 1)
     taken = pool.take_lost_pair(pool.begin_sitting({}), ["net0", "net1"])
     assert taken is not None
     assert taken.id == pair.id

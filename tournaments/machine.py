@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
+import platform
 import sys
 from pathlib import Path
+
+from lzeval.version import __version__
+
+LISTED_LIBRARIES = ("numpy", "numba", "openvino", "torch")
 
 
 def available_cores() -> int:
@@ -13,6 +19,32 @@ def available_cores() -> int:
     if sys.platform.startswith("linux"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def process_count(threads: int | None, device: str) -> int:
+    """Processes that play networks: as many as `threads`, else one a core; one on a GPU."""
+    if device != "cpu":
+        return 1
+    return available_cores() if threads is None else threads
+
+
+def software() -> dict[str, str]:
+    """Versions that games may depend on."""
+    libraries = {name: importlib.metadata.version(name) for name in LISTED_LIBRARIES}
+    return {"lzeval": __version__, "python": platform.python_version(), **libraries}
+
+
+def hardware() -> dict[str, str | int | None]:
+    """What the machine is, in words."""
+    return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def free_memory() -> int | None:

@@ -7,12 +7,8 @@ whatever is missing there is played, or played again exactly as before, when the
 from __future__ import annotations
 
 import datetime
-import hashlib
-import importlib.metadata
 import json
 import math
-import os
-import platform
 import re
 import shutil
 import sys
@@ -33,6 +29,7 @@ from lzeval.core.locks import locked
 from lzeval.core.points import LARGEST, SMALLEST
 from lzeval.version import __version__
 from tournaments.ctl import CtlPlayer, game_ids, write_match_ctl
+from tournaments.machine import hardware, process_count, software
 from tournaments.openings import DEFAULT, EMPTY_BOARD, Book, game_of, game_seed, load_book
 from tournaments.playing import GameJob, GameSettings, PlayerSettings
 from tournaments.records import read_games
@@ -42,8 +39,6 @@ from tournaments.stopping import Gatekeeper, PairedTest, StoppingRule, counted
 from tournaments.tables import RatingTable, build_table, write_ratings, write_results
 from tournaments.workers import Report, Workers, WorkerTask, share_jobs
 
-FEWEST_FREE_TABLES = 2
-LISTED_LIBRARIES = ("numpy", "numba", "openvino", "torch")
 BEGUN_DIFFERENTLY = (
     "the games in the folder were begun under another rule for stopping; error rates and intervals hold only"
     " for a rule that was fixed before the first game"
@@ -161,7 +156,7 @@ class Match(PlannedMatch):
         openings = self.book.chosen(self.options.games // 2, self.options.seed)
         ids = game_ids(self.options.games)
         return [
-            GameJob(n, ids[n], n // 2, openings[n // 2], game_seed(self.options.seed, n), n % 2)
+            GameJob(n, ids[n], n // 2, openings[n // 2], game_seed(self.options.seed, n), n % 2, 1 - n % 2)
             for n in range(self.options.games)
         ]
 
@@ -442,19 +437,7 @@ def _circumstances(match: Match) -> dict[str, Any]:
 
 
 def software_and_machine() -> dict[str, Any]:
-    versions = {name: importlib.metadata.version(name) for name in LISTED_LIBRARIES}
-    return {
-        "versions": {"lzeval": __version__, "python": platform.python_version(), **versions},
-        "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return {"versions": software(), "machine": hardware()}
 
 
 def _write_ctl(match: Match) -> None:
@@ -506,22 +489,16 @@ def _lzeval_command() -> list[str]:
 
 
 def _process_count(match: Match) -> int:
-    if match.plans[0].device != "cpu":
-        return 1
-    if match.options.threads is not None:
-        return match.options.threads
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    return process_count(match.options.threads, match.plans[0].device)
 
 
 def _play(match: Match, jobs: list[GameJob], progress: Progress, watch: Watcher | None) -> None:
-    tables = FEWEST_FREE_TABLES * max(plan.batch_size for plan in match.plans)
-    workers = Workers(_task(match, tables), min(_process_count(match), len(jobs)))
+    task = _task(match)
+    workers = Workers(task, min(_process_count(match), len(jobs)))
     try:
-        workers.start(one_first=not _compiled_before())
-        _note_compiled()
+        workers.start()
         started = time.monotonic()
-        shares = share_jobs(jobs, workers.count, tables)
+        shares = share_jobs(jobs, workers.count, task.tables)
         for worker, share in enumerate(shares):
             for job in share:
                 workers.give(worker, job)
@@ -550,7 +527,7 @@ def _take(report: Report, progress: Progress, evaluations: list[int]) -> None:
         progress.played_now += 1
 
 
-def _task(match: Match, tables: int) -> WorkerTask:
+def _task(match: Match) -> WorkerTask:
     options = match.options
     limits = Limits(options.visits, options.playouts)
     habits = Habits(resign=options.resign / 100)
@@ -565,32 +542,10 @@ def _task(match: Match, tables: int) -> WorkerTask:
         for code, plan in zip(match.codes, match.plans, strict=True)
     )
     settings = GameSettings(options.size, options.komi, match.move_limit, event="match")
-    return WorkerTask((players[0], players[1]), match.plans, settings, tables, str(match.games_folder))
+    return WorkerTask(players, match.plans, settings, str(match.games_folder))
 
 
 def _describe(plan: EvaluatorPlan, limits: Limits) -> str:
     info = plan.info
     amount = f"{limits.visits} visits" if limits.visits is not None else f"{limits.playouts} playouts"
     return f"{info.blocks} blocks x {info.filters} filters, {info.sha256[:16]}, {amount}, {plan.precision}"
-
-
-def _marker() -> Path:
-    """A file that is there once this version of the search has been compiled on this machine."""
-    import platformdirs
-
-    from engines.search import forest
-
-    stamp = f"{Path(forest.__file__).stat().st_mtime_ns}-{sys.version_info[0]}.{sys.version_info[1]}"
-    key = hashlib.sha256(f"{forest.__file__} {stamp}".encode()).hexdigest()[:16]
-    return Path(platformdirs.user_cache_dir("lzeval", False)) / f"compiled-{key}"
-
-
-def _compiled_before() -> bool:
-    return _marker().exists()
-
-
-def _note_compiled() -> None:
-    marker = _marker()
-    with suppress(OSError):  # then the next match waits for its first worker once more
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.touch()

@@ -1,4 +1,4 @@
-"""Many games between two networks in one process, their positions evaluated in common batches.
+"""Many games between networks in one process, their positions evaluated in common batches.
 
 A game depends on its job alone: its trees have their own random numbers, batches have one fixed size, and the answer to
 a position does not depend on what else is in the batch. So games may run beside any others, in any order.
@@ -25,7 +25,7 @@ LETTERS: dict[int, Colour] = {1: "b", 2: "w"}
 
 @dataclass(frozen=True)
 class PlayerSettings:
-    """One side of a match."""
+    """Who plays, and how."""
 
     code: str
     engine: str
@@ -54,7 +54,18 @@ class GameJob:
     opening: Opening
     seed: int
     black: int
-    """Which of the two players has Black, 0 or 1."""
+    """Which player has Black, by index."""
+    white: int
+
+    @property
+    def seats(self) -> tuple[int, int]:
+        """Both players, the one with the lower index first: a seat has its own tree and random numbers."""
+        return min(self.black, self.white), max(self.black, self.white)
+
+    @property
+    def black_seat(self) -> int:
+        """0 or 1."""
+        return int(self.black > self.white)
 
 
 @dataclass
@@ -68,12 +79,12 @@ class _Table:
 
     @property
     def mover(self) -> int:
-        """The player to move, 0 or 1."""
-        return self.job.black if self.game.to_move == BLACK else 1 - self.job.black
+        """The seat of the player to move."""
+        return self.job.black_seat if self.game.to_move == BLACK else 1 - self.job.black_seat
 
 
 class Room:
-    """Tables at which games go on, and the two evaluators their players ask."""
+    """Tables at which games go on, each between two of some players, and the evaluators that the players ask."""
 
     def __init__(
         self,
@@ -82,7 +93,7 @@ class Room:
         settings: GameSettings,
         tables: int,
     ) -> None:
-        """`evaluators[i]` answers for `players[i]`; both may be the same object, which then gets fuller batches."""
+        """`evaluators[i]` answers for `players[i]`; one object may answer for several, and then gets fuller batches."""
         self.players = players
         self.settings = settings
         self.evaluations = 0
@@ -90,27 +101,40 @@ class Room:
         self._evaluators = list(evaluators)
         self._searcher = Searcher(2 * tables, settings.size, (players[0].limits.visits or 128) + 1)
         self._tables: list[_Table | None] = [None] * tables
+        self._player_of = [0] * (2 * tables)
+        """By tree: whose it is."""
         self._trees = np.zeros(tables, np.int32)
         """By table: the tree of the player to move."""
         self._limits = np.zeros(tables, np.int32)
         """By table: root visits that end the present search."""
         self._queues: list[list[tuple[int, int]]] = [[] for _ in evaluators]
         """By evaluator: trees and nodes that wait for it, first come first."""
-        self._buffers = [Waiting(evaluator.batch_size, settings.size) for evaluator in evaluators]
+        first = {id(evaluator): number for number, evaluator in reversed(list(enumerate(evaluators)))}
+        self._queue_of = [self._queues[first[id(evaluator)]] for evaluator in evaluators]
+        """By player: the queue of the first who has the same evaluator."""
+        sizes = {evaluator.batch_size for evaluator in evaluators}
+        self._buffers = {size: Waiting(size, settings.size) for size in sizes}
+        """By batch size: where a batch's input goes."""
         self._finished: list[GameRecord] = []
 
     def warm_up(self) -> None:
-        """Compile or load all that a game will call, and let the evaluators allocate what they need."""
-        for evaluator, waiting in zip(self._evaluators, self._buffers, strict=True):
-            evaluator.evaluate(waiting.planes)
-        job = GameJob(0, "", 0, Opening("", ()), 0, 0)
+        """Compile or load all that a game of the first two players calls, and let their evaluators allocate."""
+        for evaluator in self._evaluators[:2]:
+            evaluator.evaluate(self._buffers[evaluator.batch_size].planes)
+        job = GameJob(0, "", 0, Opening("", ()), 0, 0, 1)
         full, self.players = self.players, [replace(p, limits=Limits(visits=2)) for p in self.players]
         self.seat(job)
         while any(table is not None and len(table.game.moves) <= HISTORY for table in self._tables):
             self.step()
         self.players, self.evaluations, self._finished = full, 0, []
         self._tables = [None] * len(self._tables)
-        self._queues = [[] for _ in self._queues]
+        for queue in self._queues:
+            queue.clear()
+
+    @property
+    def playing(self) -> set[int]:
+        """Players who are at a table."""
+        return {player for table in self._tables if table is not None for player in table.job.seats}
 
     @property
     def free_tables(self) -> int:
@@ -129,9 +153,11 @@ class Room:
             game.play(game.to_move, move)
             table.winrates.append(None)
         self._tables[number] = table
-        for player in (0, 1):
-            self._searcher.forget(2 * number + player)
-            self._searcher.seed(2 * number + player, tree_seed(job.seed, player))
+        for seat, player in enumerate(job.seats):
+            tree = 2 * number + seat
+            self._player_of[tree] = player
+            self._searcher.forget(tree)
+            self._searcher.seed(tree, tree_seed(job.seed, seat))
         self._think(number, table)
         self._run([number])
 
@@ -148,7 +174,8 @@ class Room:
         return finished
 
     def _answer(self, number: int) -> None:
-        evaluator, waiting = self._evaluators[number], self._buffers[number]
+        evaluator = self._evaluators[number]
+        waiting = self._buffers[evaluator.batch_size]
         batch = self._queues[number][: evaluator.batch_size]
         del self._queues[number][: evaluator.batch_size]
         trees = np.array([tree for tree, _ in batch], np.int32)
@@ -162,7 +189,7 @@ class Room:
     def _think(self, number: int, table: _Table) -> None:
         """Begin the search for the mover at table `number`."""
         tree = 2 * number + table.mover
-        limits = self.players[table.mover].limits
+        limits = self.players[self._player_of[tree]].limits
         self._searcher.follow(tree, table.game, table.game.to_move)
         limit = limits.root_visits(self._searcher.visits(tree))
         self._searcher.make_room(tree, limit)
@@ -176,21 +203,17 @@ class Room:
             going_on = []
             for number, tree, leaf in zip(numbers, trees.tolist(), leaves.tolist(), strict=True):
                 if leaf != NONE:
-                    self._queue_of(tree % 2).append((tree, leaf))
+                    self._queue_of[self._player_of[tree]].append((tree, leaf))
                 elif self._move(number, tree):
                     going_on.append(number)
             numbers = going_on
-
-    def _queue_of(self, player: int) -> list[tuple[int, int]]:
-        shared = self._evaluators[0] is self._evaluators[1]
-        return self._queues[0 if shared else player]
 
     def _move(self, number: int, tree: int) -> bool:
         """Make the move that the search chose. Returns whether the game goes on."""
         table = self._tables[number]
         assert table is not None
         game, colour = table.game, table.game.to_move
-        player = self.players[table.mover]
+        player = self.players[self._player_of[tree]]
         moves = self._searcher.root_moves(tree, untried=False)
         if not suffice(moves, game, colour):
             moves = self._searcher.root_moves(tree)
@@ -217,7 +240,7 @@ class Room:
 
     def _record(self, table: _Table, result: GameResult) -> GameRecord:
         job = table.job
-        black, white = self.players[job.black], self.players[1 - job.black]
+        black, white = self.players[job.black], self.players[job.white]
         return GameRecord(
             game_id=job.game_id,
             black=black.code,
@@ -247,7 +270,7 @@ def counted(game: Game) -> GameResult:
     return win("b" if score > 0 else "w", abs(score))
 
 
-def tree_seed(game_seed: int, player: int) -> int:
-    """What a player's random numbers start from in a game."""
-    state = np.random.SeedSequence((game_seed, player)).generate_state(1, np.uint64)
+def tree_seed(game_seed: int, seat: int) -> int:
+    """What the random numbers of seat 0 or 1 start from in a game."""
+    state = np.random.SeedSequence((game_seed, seat)).generate_state(1, np.uint64)
     return int(state[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lzeval.core.errors import EngineError, UserError
+from tournaments.on_demand import on_demand
 from tournaments.playing import GameJob, GameSettings, PlayerSettings, Room
 from tournaments.records import write_game
 from tournaments.results import GameRecord
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from engines.evaluator.load import EvaluatorPlan
 
+FEWEST_FREE_TABLES = 2
+"""Tables for each place of a batch, with which batches are always full."""
 REPORT_EVERY_S = 0.5
 READY_WITHIN_S = 600.0
 """A first start compiles the search; no healthy one takes as long as this."""
@@ -32,13 +36,19 @@ READY_WITHIN_S = 600.0
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """What every worker of a match does."""
+    """What every worker is told."""
 
-    players: tuple[PlayerSettings, PlayerSettings]
-    plans: tuple[EvaluatorPlan, EvaluatorPlan]
+    players: Sequence[PlayerSettings]
+    plans: Sequence[EvaluatorPlan]
+    """Of the players, in their order."""
     settings: GameSettings
-    tables: int
-    games_folder: str
+    games_folder: str | None = None
+    """Where finished games are written before they are reported; None: nowhere."""
+
+    @property
+    def tables(self) -> int:
+        """Of each worker's room."""
+        return FEWEST_FREE_TABLES * max(plan.batch_size for plan in self.plans)
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,9 @@ class Workers:
         self._processes: list[SpawnProcess] = []
         self.count = count
 
-    def start(self, *, one_first: bool) -> None:
-        """Start them all; with `one_first` the others wait until the first has compiled what they share."""
+    def start(self) -> None:
+        """Start them all; the first time ever, the others wait until one has compiled what they share."""
+        one_first = not _marker().exists()
         self._start_one()
         if one_first:
             self._await_ready(0)
@@ -72,6 +83,7 @@ class Workers:
             self._start_one()
         for number in range(1 if one_first else 0, self.count):
             self._await_ready(number)
+        _note_compiled()
 
     def _start_one(self) -> None:
         ours, theirs = self._context.Pipe()
@@ -168,9 +180,8 @@ def _die_with_parent() -> None:
 
 
 def _open_room(task: WorkerTask) -> Room:
-    first = task.plans[0].build()
-    second = first if task.plans[0].answers_like(task.plans[1]) else task.plans[1].build()
-    room = Room(task.players, (first, second), task.settings, task.tables)
+    evaluators = on_demand(task.plans, lambda: room.playing)
+    room = Room(task.players, evaluators, task.settings, task.tables)
     room.warm_up()
     return room
 
@@ -181,7 +192,8 @@ def _serve(number: int, task: WorkerTask, link: Connection, room: Room) -> None:
         while link.poll(None if not room.is_busy else 0):
             room.seat(link.recv())
         for record in room.step():
-            record = replace(record, path=write_game(record, Path(task.games_folder)))
+            if task.games_folder is not None:
+                record = replace(record, path=write_game(record, Path(task.games_folder)))
             link.send(Report("game", number, room.evaluations, record))
         if time.monotonic() - reported_at > REPORT_EVERY_S:
             link.send(Report("progress", number, room.evaluations))
@@ -192,3 +204,21 @@ def share_jobs(jobs: Sequence[GameJob], workers: int, tables: int) -> list[list[
     """The jobs that each worker begins with: as many for each, no more than it has tables."""
     each = min(tables, -(-len(jobs) // workers))
     return [list(jobs[number::workers][:each]) for number in range(workers)]
+
+
+def _marker() -> Path:
+    """A file that is there once this version of the search has been compiled on this machine."""
+    import platformdirs
+
+    from engines.search import forest
+
+    stamp = f"{Path(forest.__file__).stat().st_mtime_ns}-{sys.version_info[0]}.{sys.version_info[1]}"
+    key = hashlib.sha256(f"{forest.__file__} {stamp}".encode()).hexdigest()[:16]
+    return Path(platformdirs.user_cache_dir("lzeval", False)) / f"compiled-{key}"
+
+
+def _note_compiled() -> None:
+    marker = _marker()
+    with suppress(OSError):  # then the next match waits for its first worker once more
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()

@@ -12,7 +12,8 @@ import typer
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
-    from tournaments.ratingpool.store import Network, RatingPool
+    from tournaments.ratingpool.members import Network
+    from tournaments.ratingpool.store import RatingPool
 
 
 def gauntlet(
@@ -54,7 +55,8 @@ def gauntlet(
 
     The games stay in the pool. Interrupted or killed, the same command goes on.
     """
-    from lzeval.cli.pool import as_dict, playable, print_table, run_session
+    from lzeval.cli.pool.playing import playable, run_session
+    from lzeval.cli.pool.printing import as_dict, print_table
     from tournaments.gauntlet import Gauntlet, half_width, sentence
     from tournaments.ratingpool.rating import rate_pool
 
@@ -103,7 +105,8 @@ def gauntlet(
 
 def _open(new: str, against: list[str], kept: Path | None, given: dict[str, Any]) -> RatingPool:
     """The pool to play in: an old one, or one of the networks `against`."""
-    from lzeval.cli.pool import candidate, open_or_create
+    from lzeval.cli.pool.joining import candidate
+    from lzeval.cli.pool.opening import open_or_create
     from lzeval.core.bundled import network_name
     from tournaments.ratingpool.database import is_pool
 
@@ -130,7 +133,7 @@ def _open(new: str, against: list[str], kept: Path | None, given: dict[str, Any]
 
 def _join(pool: RatingPool, new: str, training: tuple[str | None, bool, int | None, str | None]) -> Network:
     """The new network as a member; it may have been one before."""
-    from lzeval.cli.pool import add_to, candidate
+    from lzeval.cli.pool.joining import add_to, candidate
 
     member = pool.network(new)
     if member is not None and not Path(new).exists():

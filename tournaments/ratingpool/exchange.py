@@ -12,7 +12,8 @@ from typing import Any
 
 from lzeval.core.errors import UserError
 from lzeval.core.weights import is_checkpoint
-from tournaments.ratingpool.store import Candidate, RatingPool, sha_of
+from tournaments.ratingpool.members import Candidate, sha_of
+from tournaments.ratingpool.store import RatingPool
 from tournaments.records import Skipped, read_games, record_name, serialise_game, write_game
 from tournaments.results import GameRecord
 

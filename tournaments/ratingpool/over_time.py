@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lzeval.core.errors import UserError
 from tournaments.plots import DPI, GREY, HEIGHT_IN, WIDTH_IN
+from tournaments.ratingpool.members import Network
 from tournaments.ratingpool.rating import Rated
-from tournaments.ratingpool.store import Network
 
 COLOURS = ("#1f5f99", "#b5541c", "#3b7d3b", "#7b4b94", "#8c6d1f", "#2f8a8a")
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,17 +13,28 @@ from engines.search.choice import Habits
 from engines.search.searcher import Limits
 from lzeval.core.errors import UserError
 from lzeval.version import __version__
-from tournaments.match import LISTED_LIBRARIES, _processor
-from tournaments.playing import GameSettings, PlayerSettings
-from tournaments.ratingpool.crew import Crew, ProcessCrew, RoomTask, tables_for
-from tournaments.ratingpool.room import Entrant, PoolJob
+from tournaments.machine import hardware, process_count, software
+from tournaments.playing import GameJob, GameSettings, PlayerSettings
+from tournaments.ratingpool.crew import Crew, ProcessCrew
+from tournaments.ratingpool.members import Network
 from tournaments.ratingpool.settings import PoolSettings
+from tournaments.ratingpool.sittings import Pair
 from tournaments.ratingpool.standing import Standing
-from tournaments.ratingpool.store import Network, Pair, RatingPool
+from tournaments.ratingpool.store import RatingPool
 from tournaments.results import GameRecord, parse_result
+from tournaments.workers import WorkerTask
 
 REPORT_EVERY_S = 10.0
 GAMES_A_PAIR = 2
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A network as it sits down to play."""
+
+    settings: PlayerSettings
+    plan: EvaluatorPlan
+
 
 Choice = Callable[[Standing], tuple[str, str] | None]
 """Who is to meet next; None: nobody."""
@@ -67,9 +75,12 @@ def standing_of(pool: RatingPool, names: Sequence[str]) -> Standing:
 
 
 def entrants(pool: RatingPool, networks: Sequence[Network], cache: Path, device: str) -> dict[str, Entrant]:
-    """`networks` ready to sit down, by name. Raises UserError for one that cannot play here."""
+    """`networks` ready to sit down, by name, in the order of the pool; a game depends on who of two comes first.
+
+    Raises UserError for one that cannot play here.
+    """
     found = {}
-    for network in networks:
+    for network in sorted(networks, key=lambda network: network.id):
         file = pool.weights_file(network, cache)
         settings = pool.settings
         plan = plan_evaluator(file, precision=settings.precision, device=device, board_size=settings.size)
@@ -90,37 +101,16 @@ def _describe(plan: EvaluatorPlan, settings: PoolSettings) -> str:
     return f"{network}, {settings.visits} visits, {plan.precision}"
 
 
-def process_count(threads: int | None, device: str) -> int:
-    """Processes that play: one a core, one on a GPU."""
-    if device != "cpu":
-        return 1
-    if threads is not None:
-        return threads
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-
-
 def start_crew(pool: RatingPool, players: Sequence[Entrant], threads: int | None, games: int) -> ProcessCrew:
     """Processes for `players`, no more than the games need; `stop` them. Raises UserError."""
     settings = pool.settings
     plans = [entrant.plan for entrant in players]
     game = GameSettings(settings.size, settings.komi, settings.move_limit, event=pool.name)
-    task = RoomTask(players[0].settings, game, tables_for(plans))
+    task = WorkerTask([entrant.settings for entrant in players], plans, game)
     count = min(process_count(threads, plans[0].device), max(1, games // GAMES_A_PAIR))
     crew = ProcessCrew(task, count)
     crew.start()
     return crew
-
-
-def machine() -> dict[str, object]:
-    """Where games are played, as the pool keeps it."""
-    versions = {name: importlib.metadata.version(name) for name in LISTED_LIBRARIES}
-    return {
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "versions": {"lzeval": __version__, "python": platform.python_version(), **versions},
-    }
 
 
 @dataclass
@@ -130,6 +120,7 @@ class Session:
     pool: RatingPool
     crew: Crew
     players: dict[str, Entrant]
+    """In the order in which the crew has them."""
     choose: Choice
     progress: Progress
     is_enough: Callable[[Progress], bool] = lambda _: False
@@ -142,7 +133,7 @@ class Session:
 
         Raises UserError when nothing more can be kept. Whatever ends it, finished games are in the pool.
         """
-        sitting = self.pool.begin_sitting(machine())
+        sitting = self.pool.begin_sitting({**hardware(), "versions": software()})
         try:
             self._play(sitting, watch)
         finally:
@@ -188,16 +179,25 @@ class Session:
 
     def _begin(self, pair: Pair) -> dict[str, tuple[Pair, int]]:
         """Give the missing games of a pair to the crew; returns them by id."""
-        two = self.players[pair.one.name], self.players[pair.other.name]
+        players = list(self.players)
+        two = players.index(pair.one.name), players.index(pair.other.name)
         opening = self.pool.opening(pair)
         jobs = [
-            PoolJob(place, f"{pair.id}_{place}", pair.number, opening, pair.seed + place, place, two)
+            GameJob(
+                place,
+                f"{pair.id}_{place}",
+                pair.number,
+                opening,
+                pair.seed + place,
+                two[place],
+                two[1 - place],
+            )
             for place in pair.places
         ]
         self.crew.give(jobs)
         self.progress.begun += len(jobs)
         self.progress.standing.expect(pair.one.name, pair.other.name, len(jobs))
-        return {job.game_id: (pair, job.black) for job in jobs}
+        return {job.game_id: (pair, job.number) for job in jobs}
 
     def _keep(self, pair: Pair, place: int, game: GameRecord, sitting: int) -> None:
         black, white = self.players[game.black].plan, self.players[game.white].plan

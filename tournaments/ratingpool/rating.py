@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from lzeval.core.errors import UserError
 from tournaments.bradley_terry import Pool, Rating, rate_ledger
 from tournaments.ledger import ledger_of_columns
-from tournaments.ratingpool.store import Network, RatingPool
+from tournaments.ratingpool.members import Network
+from tournaments.ratingpool.store import RatingPool
 from tournaments.results import GameRecord, parse_result
 from tournaments.tables import RatingTable, build_table
 

@@ -1,0 +1,248 @@
+"""The commands of `lzeval pool`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lzeval.cli.pool.joining import add_to, candidate
+from lzeval.cli.pool.opening import create_pool, open_or_create, open_pool
+from lzeval.cli.pool.playing import playable, run_session
+from lzeval.cli.pool.printing import print_networks, rules, show_table
+from lzeval.core.errors import UserError
+
+if TYPE_CHECKING:
+    from tournaments.ratingpool.play import Progress
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Keep networks and their games in one file, so that ratings stay comparable.",
+    epilog="Example: [bold]lzeval pool add nets.pool big small[/], then [bold]lzeval pool play nets.pool[/]",
+)
+
+PoolFile = Annotated[Path, typer.Argument(metavar="POOL", help="The pool's file.")]
+Visits = Annotated[int | None, typer.Option(help="Visits a move; 50 in a new pool.")]
+Komi = Annotated[float | None, typer.Option(help="Points for White; 7.5 in a new pool.")]
+Size = Annotated[int | None, typer.Option(help="Board size; 19 in a new pool.")]
+Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16; auto in a new pool.")]
+Openings = Annotated[
+    str | None, typer.Option(help="Of a new pool: default, none, or a file with one opening a line.")
+]
+Without = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Leave this member alone; may be given again.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Cores to use; all if not given.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command(epilog="Example: [bold]lzeval pool create nets.pool --visits 100[/]")
+def create(
+    pool: PoolFile,
+    visits: Visits = None,
+    komi: Komi = None,
+    size: Size = None,
+    precision: Precision = None,
+    openings: Openings = None,
+    move_limit: Annotated[
+        int | None, typer.Option(help="Longer games are void; twice the board's points if not given.")
+    ] = None,
+    resign: Annotated[
+        float | None, typer.Option(help="Resign below this winrate, in percent; 10 if not given.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="1 if not given.")] = None,
+) -> None:
+    """Make a pool, and fix for good how its games are played.
+
+    `lzeval pool add` makes one, too, with what it is given and these defaults.
+    """
+    given = {
+        "visits": visits, "komi": komi, "size": size, "precision": precision, "openings": openings,
+        "move_limit": move_limit, "resign": resign, "seed": seed,
+    }  # fmt: skip
+    with create_pool(pool, given) as made:
+        typer.echo(f"{pool}: {rules(made)}")
+
+
+@app.command(epilog="Example: [bold]lzeval pool add nets.pool big runs/small/latest.ckpt[/]")
+def add(
+    pool: PoolFile,
+    networks: Annotated[
+        list[str], typer.Argument(metavar="NET...", help="Weights files, checkpoints, bundled names.")
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it; its file's name if not given.")] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Keep the weights in the pool; checkpoints always are.")
+    ] = False,
+    positions: Annotated[
+        int | None, typer.Option(min=0, help="It was trained on; of a checkpoint, read from it.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="The training run it is of.")] = None,
+    visits: Visits = None,
+    komi: Komi = None,
+    size: Size = None,
+    precision: Precision = None,
+    openings: Openings = None,
+) -> None:
+    """Add networks to a pool, which is made if it is not there.
+
+    A network is known by the SHA-256 of its weights: it comes in once, and a file that has changed since is refused.
+    """
+    if len(networks) > 1 and (name is not None or positions is not None):
+        raise UserError("--name and --positions are of one network; add them one by one")
+    given = {"visits": visits, "komi": komi, "size": size, "precision": precision, "openings": openings}
+    with open_or_create(pool, given) as opened:
+        candidates = [candidate(source, name, copy, positions, run) for source in networks]
+        for network, board_size in candidates:
+            add_to(opened, network, board_size)
+
+
+@app.command(epilog="Example: [bold]lzeval pool play nets.pool --games 200[/]")
+def play(
+    pool: PoolFile,
+    games: Annotated[int, typer.Option(min=2, help="How many to play, an even number.")] = 100,
+    until: Annotated[
+        float | None,
+        typer.Option(
+            metavar="ELO", help="Stop when all intervals reach no further than this to either side."
+        ),
+    ] = None,
+    without: Without = None,
+    visits: Visits = None,
+    threads: Threads = None,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Play games between the members, each next pair where it tells most, and print the table.
+
+    Every finished game is in the pool at once. Interrupted or killed, playing goes on; half a pair is completed first.
+    """
+    from tournaments.ratingpool.rating import quick_pool
+
+    if until is not None and not until > 0:
+        raise UserError(f"--until {until:g}: must be more than 0 Elo")
+    with open_pool(pool) as opened:
+        opened.require({"visits": visits})
+        members = playable(opened, without or [])
+        if len(members) < 2:
+            raise UserError(f"{pool}: {len(members)} network in it; lzeval pool add {pool} NET adds another")
+        names = [network.name for network in members]
+        zero = next(iter(opened.anchors()), None)
+
+        def is_enough(progress: Progress) -> bool:
+            if until is None or progress.played % 4:
+                return False
+            ratings = quick_pool(opened)
+            known = [ratings.ratings.get(name) for name in names] if ratings else [None]
+            from tournaments.gauntlet import is_narrow
+
+            return all(is_narrow(rating, until) for rating in known)
+
+        run_session(
+            opened,
+            members,
+            lambda standing: standing.best_pairing(zero, names),
+            games=games,
+            threads=threads,
+            device=device,
+            is_enough=is_enough,
+            again=lambda left: f"lzeval pool play {pool} --games {left} goes on",
+        )
+        show_table(opened, as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]lzeval pool table nets.pool --over-time --plot strength.png[/]")
+def table(
+    pool: PoolFile,
+    as_json: Json = False,
+    csv: Annotated[Path | None, typer.Option(metavar="CSV", help="Write the table to this file.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="HTML", help="Write everything, games included, as one page.")
+    ] = None,
+    over_time: Annotated[
+        bool, typer.Option("--over-time", help="Ratings against positions trained, by run.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of --over-time: draw it (.png, .svg, .pdf).")
+    ] = None,
+) -> None:
+    """Rate the members: Elo with 95 % intervals, on the pool's scale."""
+    if plot is not None and not over_time:
+        raise UserError("--plot draws what --over-time shows; give both")
+    with open_pool(pool) as opened:
+        show_table(opened, as_json=as_json, csv=csv, report=report, over_time=over_time, plot=plot)
+
+
+@app.command("list", epilog="Example: [bold]lzeval pool list nets.pool[/]")
+def list_networks(pool: PoolFile, as_json: Json = False) -> None:
+    """List the members, and what all games have in common."""
+    with open_pool(pool) as opened:
+        networks, count = opened.networks(), opened.count()
+        if as_json:
+            content = {
+                "settings": opened.settings.as_dict(),
+                "anchors": opened.anchors(),
+                "games": count,
+                "networks": [network.as_dict() for network in networks],
+            }
+            typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+            return
+        print_networks(networks)
+        typer.echo(f"{count} games; {rules(opened)}")
+
+
+@app.command(epilog="Example: [bold]lzeval pool anchor nets.pool big=2000[/]")
+def anchor(
+    pool: PoolFile,
+    anchored: Annotated[
+        str, typer.Argument(metavar="NAME=ELO", help="The network whose rating is fixed, and at what.")
+    ],
+) -> None:
+    """Fix the scale: one network's Elo, from which all others are measured. At first the first network has 0."""
+    from tournaments.tables import parse_anchors
+
+    ((name, elo),) = parse_anchors([anchored]).items()
+    with open_pool(pool) as opened:
+        opened.set_anchor(name, elo)
+    typer.echo(f"{pool}: {name} is {elo:g} Elo", err=True)
+
+
+@app.command("import", epilog="Example: [bold]lzeval pool import nets.pool matches/big-small-2026-01-31[/]")
+def import_(
+    pool: PoolFile,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SGF|MATCH...", help="Folders of matches, SGF files, folders of them."),
+    ],
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Records that do not name their visits were played with the pool's."),
+    ] = False,
+    players: Annotated[
+        bool, typer.Option("--players", help="Take players in who are not in the pool.")
+    ] = False,
+) -> None:
+    """Take games that were played elsewhere, under the pool's settings. What the pool has already is left out."""
+    from tournaments.ratingpool.exchange import import_games
+
+    with open_pool(pool) as opened:
+        found = import_games(opened, sources, trust=trust, take_players=players)
+    for skipped in found.skipped:
+        typer.echo(f"{skipped.path}, game {skipped.number}: left out, {skipped.why}", err=True)
+    for name in found.new_players:
+        typer.echo(f"{name}: new in the pool", err=True)
+    typer.echo(f"{found.added} games imported, {found.known} were there already")
+
+
+@app.command(epilog="Example: [bold]lzeval pool export nets.pool records[/]")
+def export(pool: PoolFile, folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to.")]) -> None:
+    """Write all games as SGF files that `lzeval rate` and gomill's tools read."""
+    from tournaments.ratingpool.exchange import export_games
+
+    with open_pool(pool) as opened:
+        written = export_games(opened, folder)
+        typer.echo(f"{folder / (opened.name + '.games')}: {written} games written")

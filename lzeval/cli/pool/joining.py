@@ -1,0 +1,106 @@
+"""Networks on their way into a pool."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lzeval.core.errors import UserError
+
+if TYPE_CHECKING:
+    from tournaments.ratingpool.members import Candidate, Network
+    from tournaments.ratingpool.store import RatingPool
+
+
+def candidate(
+    source: str, name: str | None, copy: bool, positions: int | None, run: str | None
+) -> tuple[Candidate, int]:
+    """The network `source` on its way into a pool, and its board size."""
+    from lzeval.core.bundled import network_name, resolve_network
+    from lzeval.core.weights import is_checkpoint, weights_info
+    from tournaments.ratingpool.members import Candidate
+
+    path = resolve_network(source)
+    if is_checkpoint(path):
+        return _checkpoint(path, name, positions, run)
+    info = weights_info(path)
+    run, positions = _training(path, run, positions)
+    named = name or _as_code(network_name(path))
+    weights = path.read_bytes() if copy else None
+    network = Candidate(
+        _checked(named),
+        info.text_sha256,
+        path,
+        weights,
+        info.shape.blocks,
+        info.shape.filters,
+        run,
+        positions,
+    )
+    return network, info.shape.board_size
+
+
+def add_to(pool: RatingPool, network: Candidate, board_size: int) -> Network:
+    """Add a network and say so. Raises UserError where it does not fit."""
+    if board_size != pool.settings.size:
+        raise UserError(
+            f"{network.name}: a network for {board_size}x{board_size} boards; {pool.path} is of "
+            f"{pool.settings.size}x{pool.settings.size}"
+        )
+    added = pool.add_network(network)
+    trained = "" if added.positions is None else f", {added.positions:,} positions trained"
+    kept = "kept in the pool" if added.is_copied else str(added.path)
+    typer.echo(f"{added.name}: {added.blocks} blocks x {added.filters} filters{trained}; {kept}", err=True)
+    return added
+
+
+def _checkpoint(
+    path: Path, name: str | None, positions: int | None, run: str | None
+) -> tuple[Candidate, int]:
+    """A checkpoint as the weights file that `lzeval export` would make of it: the next one takes its place soon."""
+    from tempfile import TemporaryDirectory
+
+    from lzeval.cli.networks import read_any
+    from lzeval.core.bundled import network_name
+    from lzeval.core.weights import text_sha256, write_weights
+    from tournaments.ratingpool.members import Candidate
+    from trainer.logs import read_progress
+
+    weights = read_any(path)
+    seen, _ = read_progress(path, [])
+    positions = seen if positions is None else positions
+    run = path.resolve().parent.name if run is None else run
+    stem = f"{run}-{positions}" if positions is not None else f"{run}-{network_name(path)}"
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "weights.txt.gz"
+        write_weights(weights, file)
+        shape = weights.shape
+        network = Candidate(
+            _checked(name or _as_code(stem)), text_sha256(file), None, file.read_bytes(), shape.blocks, shape.filters,
+            run, positions,
+        )  # fmt: skip
+    return network, shape.board_size
+
+
+def _training(path: Path, run: str | None, positions: int | None) -> tuple[str | None, int | None]:
+    """The run and the positions of a weights file that training exported on its way, as its place and name say."""
+    folder = path.resolve().parent
+    match = re.search(r"-(\d+)\.txt(?:\.gz)?$", path.name)
+    if folder.name == "weights" and (folder.parent / "config.yaml").is_file() and match is not None:
+        return run or folder.parent.name, int(match[1]) if positions is None else positions
+    return run, positions
+
+
+def _as_code(name: str) -> str:
+    return re.sub(r"[^-A-Za-z0-9.+_]", "_", name) or "network"
+
+
+def _checked(name: str) -> str:
+    from tournaments.ctl import CODE_CHARACTERS
+
+    if not name or not CODE_CHARACTERS.issuperset(name):
+        raise UserError(f"--name {name!r}: use letters, digits and -!$%&*+.:;<=>?^_~, without spaces")
+    return name

@@ -1,0 +1,108 @@
+"""Playing in a pool, as the terminal shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lzeval.cli.status import INTERRUPTED
+from lzeval.core.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress as Bar
+
+    from tournaments.ratingpool.members import Network
+    from tournaments.ratingpool.play import Progress
+    from tournaments.ratingpool.standing import Standing
+    from tournaments.ratingpool.store import RatingPool
+
+
+def playable(pool: RatingPool, without: list[str]) -> list[Network]:
+    """Members with weights, those in `without` apart. Raises UserError where one of these is no member."""
+    networks = pool.networks()
+    unknown = set(without) - {network.name for network in networks}
+    if unknown:
+        raise UserError(
+            f"--without {min(unknown)}: no such network in {pool.path}; lzeval pool list shows them"
+        )
+    idle = [network.name for network in networks if not network.can_play]
+    if idle:
+        typer.echo(f"without weights, and so not playing: {', '.join(idle)}", err=True)
+    return [network for network in networks if network.can_play and network.name not in without]
+
+
+def run_session(
+    pool: RatingPool,
+    members: list[Network],
+    choose: Callable[[Standing], tuple[str, str] | None],
+    *,
+    games: int,
+    threads: int | None,
+    device: str,
+    is_enough: Callable[[Progress], bool],
+    again: Callable[[int], str],
+    only: str | None = None,
+) -> None:
+    """Play in this machine's processes, with a line of progress; Ctrl-C ends it with what `again` says."""
+    import platformdirs
+
+    from tournaments.ratingpool.play import Progress, Session, entrants, standing_of, start_crew
+
+    if games % 2:
+        raise UserError(f"--games {games}: must be an even number; each opening is played with either colour")
+    cache = Path(platformdirs.user_cache_dir("lzeval", False)) / "pool-networks"
+    players = entrants(pool, members, cache, device)
+    for entrant in players.values():
+        if entrant.plan.info.note:
+            typer.echo(f"{entrant.settings.code}: {entrant.plan.info.note}", err=True)
+    progress = Progress(games, standing_of(pool, list(players)))
+    with _bar(pool.name, games) as bar:
+        try:
+            crew = start_crew(pool, list(players.values()), threads, games)
+            try:
+                Session(pool, crew, players, choose, progress, is_enough, only).play(
+                    lambda now: _show(bar, now)
+                )
+            finally:
+                crew.stop()
+        except KeyboardInterrupt as exc:
+            bar.stop()
+            left = max(2, games - progress.played + games % 2)
+            typer.echo(
+                f"lzeval: interrupted after {progress.played} games, which are in {pool.path}; {again(left)}",
+                err=True,
+            )
+            raise typer.Exit(INTERRUPTED) from exc
+
+
+def _bar(title: str, games: int) -> Bar:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    bar = Progress(
+        TextColumn(f"[bold]{escape(title)}[/]"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[text]}"),
+        console=Console(stderr=True),
+    )
+    bar.add_task("", total=games, text="starting (a first time takes a minute)")
+    return bar
+
+
+def _show(bar: Bar, progress: Progress) -> None:
+    parts = []
+    if progress.met:
+        black, white = progress.met[-1]
+        parts.append(f"{black} v {white}")
+    if progress.seconds:
+        parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
+    left = progress.seconds_left
+    if left is not None:
+        parts.append(f"{left / 60:.0f} min left" if left >= 60 else f"{left:.0f} s left")
+    bar.update(bar.task_ids[0], completed=progress.played, text="  ".join(parts))

@@ -1,0 +1,60 @@
+"""Evaluators of many players, each built when it is first asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from engines.evaluator.base import Answer, Evaluator, Planes
+from engines.evaluator.load import EvaluatorPlan
+
+MOST_BUILT = 16
+"""Evaluators that are kept, if not more of them have players at a table."""
+
+
+class OnDemand:
+    """The evaluator of a plan. `built` is shared by several, so that they make room for each other."""
+
+    def __init__(
+        self,
+        plan: EvaluatorPlan,
+        built: dict[OnDemand, Evaluator],
+        needed: Callable[[], Collection[OnDemand]],
+    ) -> None:
+        """`needed` tells which ones may not be dropped now."""
+        self.info = plan.info
+        self.batch_size = plan.batch_size
+        self._plan = plan
+        self._built = built
+        self._needed = needed
+
+    def evaluate(self, planes: Planes) -> Answer:
+        """As `Evaluator.evaluate`."""
+        if self not in self._built:
+            self._make_room()
+            self._built[self] = self._plan.build()
+        return self._built[self].evaluate(planes)
+
+    def _make_room(self) -> None:
+        if len(self._built) >= MOST_BUILT:
+            needed = self._needed()
+            for other in [other for other in self._built if other not in needed]:
+                del self._built[other]
+
+
+def on_demand(plans: Sequence[EvaluatorPlan], playing: Callable[[], Collection[int]]) -> list[OnDemand]:
+    """The evaluators of players with these plans, one object for those with the same answers.
+
+    `playing` tells who is at a table, by index: where many are built, the others' go until they are asked again.
+    """
+    evaluators: list[OnDemand] = []
+    built: dict[OnDemand, Evaluator] = {}
+
+    def needed() -> set[OnDemand]:
+        return {evaluators[player] for player in playing()}
+
+    for plan in plans:
+        like = next(
+            (known for known, other in zip(evaluators, plans, strict=False) if plan.answers_like(other)), None
+        )
+        evaluators.append(like or OnDemand(plan, built, needed))
+    return evaluators

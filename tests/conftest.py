@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,12 @@ pytest_plugins = ["tests.golden_files"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 GAMES_DIRECTORY = Path("/usr/games")
 """Debian puts engines here, and not on PATH."""
+
+
+def pytest_configure() -> None:
+    """Programs that the tests start hear Ctrl-C even where the tests themselves do not, as in the background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

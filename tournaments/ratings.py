@@ -216,7 +216,7 @@ class HeadToHead:
             )
             return f"{names}: {won}; at least {found.low:+.0f} Elo (97.5 %)"
         bounds = f"{found.low:+.0f} to {found.high:+.0f}"
-        return f"{names}: {found.elo:+.0f} Elo (95 % interval {bounds}; {sure}), {source}"
+        return f"{names}: {round(found.elo):+d} Elo (95 % interval {bounds}; {sure}), {source}"
 
     def _reversed(self) -> HeadToHead:
         return HeadToHead(

@@ -236,7 +236,7 @@ def _standing(progress: Progress, planned: Match | ProgramMatch) -> str:
     if decided:
         found = head_to_head(decided, *planned.codes).difference
         if not found.is_unbounded:
-            parts.append(f"{found.elo:+.0f} Elo ({found.low:+.0f} to {found.high:+.0f})")
+            parts.append(f"{round(found.elo):+d} Elo ({found.low:+.0f} to {found.high:+.0f})")
         parts.insert(0, _score(decided, planned.codes[0]))
     if progress.rule is not None:
         parts.append(progress.rule.standing())

@@ -111,6 +111,7 @@ def test_a_table_of_counts_has_no_course(tmp_path: Path) -> None:
     [
         (["--komi", "much"], "--komi much: write 7.5 or 6.5..7.5"),
         (["--handicap", "a-b"], "--handicap a-b: write 0 or 2-4"),
+        (["--handicap", "inf"], "--handicap inf: write 0 or 2-4"),
         (["--since", "soon"], "--since soon: write a date"),
         (["--alias", "one"], "--alias one: write OLD=NEW"),
         (["--aliases", "/no/such/file"], "cannot be read"),

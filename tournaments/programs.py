@@ -23,9 +23,8 @@ GAMES_FOLDER = "/usr/games"
 """Where Debian puts both, and not on everybody's PATH."""
 HIGHEST_LEVEL = 10
 """GNU Go takes higher ones, and advises against them."""
-
-
 HELP_S = 30.0
+"""For a program to print its options."""
 
 
 @dataclass(frozen=True)

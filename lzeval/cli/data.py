@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.ranges import parse_range
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.errors import UserError
 
@@ -134,27 +135,17 @@ def _selection(
         raise UserError(f"--min-rank {min_rank}: not a rank; write 3k, 6d or 1p")
     if to_move is not None and to_move < from_move:
         raise UserError(f"--to-move {to_move} comes before --from-move {from_move}")
-    stones = _range("--handicap", handicap, "-", "0 or 0-4")
+    stones = parse_range("--handicap", handicap, "-", "0 or 0-4")
     return Selection(
         min_moves=min_moves,
         min_rank=rank,
         handicap=None if stones is None else (int(stones[0]), int(stones[1])),
-        komi=_range("--komi", komi, "..", "7.5 or 6.5..7.5"),
+        komi=parse_range("--komi", komi, "..", "7.5 or 6.5..7.5"),
         sample=sample,
         from_move=from_move,
         to_move=to_move,
         holdout=_share(holdout),
     )
-
-
-def _range(option: str, text: str | None, between: str, example: str) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    low, _, high = text.partition(between)
-    try:
-        return float(low), float(high or low)
-    except ValueError as exc:
-        raise UserError(f"{option} {text}: write {example}") from exc
 
 
 def _share(text: str) -> float:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.ranges import parse_range
 from lzeval.cli.status import INTERRUPTED
-from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
     from tournaments.intake.choice import Choice
@@ -78,26 +78,16 @@ def choose(
     """The filters as given. Raises UserError for one that cannot be read."""
     from tournaments.intake.choice import Choice, parse_day
 
-    stones = _range("--handicap", handicap, "-", "0 or 2-4")
+    stones = parse_range("--handicap", handicap, "-", "0 or 2-4")
     return Choice(
         sizes=frozenset(size or ()),
-        komi=_range("--komi", komi, "..", "7.5 or 6.5..7.5"),
+        komi=parse_range("--komi", komi, "..", "7.5 or 6.5..7.5"),
         handicap=None if stones is None else (int(stones[0]), int(stones[1])),
         rules=rules,
         since=parse_day("--since", since),
         until=parse_day("--until", until, last=True),
         players=frozenset(player or ()),
     )
-
-
-def _range(option: str, text: str | None, between: str, example: str) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    low, _, high = text.partition(between)
-    try:
-        return float(low), float(high or low)
-    except ValueError as exc:
-        raise UserError(f"{option} {text}: write {example}") from exc
 
 
 def take(paths: Sequence[Path], choice: Choice, alias: Sequence[str] | None, aliases: Path | None) -> Intake:

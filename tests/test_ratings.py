@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lzeval.core.errors import UserError
 from lzeval.core.points import symmetry_tables
 from tournaments import likelihood
-from tournaments.bradley_terry import cells_of, fit_pool
+from tournaments.bradley_terry import fit_pool
 from tournaments.likelihood import Cell
 from tournaments.pairs import find_pairs, game_counts, pair_counts, weigh
 from tournaments.ratings import (
@@ -413,7 +413,3 @@ def test_pool_intervals_cover_the_truth() -> None:
             inside += low <= elo <= high
             total += 1
     assert 0.93 <= inside / total <= 0.97
-
-
-def test_cells_of_records() -> None:
-    assert cells_of(PAIRED[:4]) == [("a", "b", 1, 1), ("b", "a", 1, 1), ("b", "a", 0, 1), ("a", "b", 0.5, 1)]

@@ -29,7 +29,6 @@ from tournaments.likelihood import (
     groups_of,
     scattered,
 )
-from tournaments.results import GameRecord
 
 Anchors = Mapping[str, float]
 """Elo by player."""
@@ -118,11 +117,6 @@ def fit_pool(cells: Sequence[Cell], *, with_advantage: bool = True, anchors: Anc
     parts = groups_of(met)
     groups = [fit_group(met, members, with_advantage=with_advantage) for members in parts if len(members) > 1]
     return _pool(players, met, parts, groups, anchors)
-
-
-def cells_of(games: Iterable[GameRecord]) -> list[Cell]:
-    """Decided games as the cells that `fit_pool` takes."""
-    return [(game.black, game.white, game.result.score("b"), 1.0) for game in games]
 
 
 def rate_ledger(ledger: Ledger, anchors: Anchors = NO_ANCHORS) -> Pool:

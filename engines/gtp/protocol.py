@@ -55,11 +55,6 @@ def parse_command(line: str) -> Command | None:
     return Command(identity, name, tuple(words))
 
 
-def format_command(command: Command) -> str:
-    """The line that says `command`, without its line feed."""
-    return " ".join(([command.id] if command.id else []) + [command.name, *command.args])
-
-
 def format_answer(answer: Answer) -> str:
     """`=id text` and the empty line that closes it.
 

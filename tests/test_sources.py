@@ -65,6 +65,22 @@ def test_compressions(tmp_path: Path, compressed: bytes) -> None:
     assert read_bytes(file) == TEXT
 
 
+def test_compressed_bytes_that_look_like_a_record(tmp_path: Path) -> None:
+    content = Random(1).randbytes(400_000)
+    compressed = bz2.compress(content)
+    assert b"(;" in compressed
+    assert sources(written(tmp_path, "games", compressed)) == [Source(str(tmp_path / "games"), content)]
+
+
+def test_text_that_begins_like_bzip2(tmp_path: Path) -> None:
+    text = b"BZh9 is how some files begin " + TEXT
+    assert sources(written(tmp_path, "games", text)) == [Source(str(tmp_path / "games"), text)]
+
+
+def test_an_empty_bzip2_file(tmp_path: Path) -> None:
+    assert sources(written(tmp_path, "games", bz2.compress(b""))) == [Source(str(tmp_path / "games"), b"")]
+
+
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])
 def test_tar_archives(tmp_path: Path, mode: str) -> None:
     file = written(tmp_path, "a.tar", tarred(mode, ("x/1.sgf", TEXT), ("2.sgf.gz", gzip.compress(TEXT))))

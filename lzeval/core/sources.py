@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
@@ -28,7 +29,9 @@ ALWAYS_UNPACKED = 64 << 20
 """Bytes that any file may unpack to."""
 MOST_TIMES = 100
 """Beyond that, how many times its own size; packed text of games has 5 to 30 times."""
-GZIP, XZ, BZIP2, ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"PK\x03\x04"
+GZIP, XZ, ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK\x03\x04"
+BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+"""The stream's signature and its first block's, or, of an empty file, that of its end."""
 TAR_AT, TAR = 257, b"ustar"
 BLOCK = 1 << 20
 _OPENERS: dict[str, Callable[[io.BytesIO], gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File]] = {
@@ -120,7 +123,7 @@ def _unwrapped(
         yield from _decompressed(name, content, "gzip", problem, layers, allowance)
     elif content.startswith(XZ):
         yield from _decompressed(name, content, "xz", problem, layers, allowance)
-    elif content.startswith(BZIP2) and b"(;" not in content[:BLOCK]:
+    elif BZIP2.match(content):
         yield from _decompressed(name, content, "bzip2", problem, layers, allowance)
     elif content.startswith(ZIP):
         yield from _zip_members(name, content, layers, allowance)

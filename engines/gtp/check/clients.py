@@ -334,8 +334,7 @@ def _gogui_interrupt(talk: Conversation) -> None:
     """A comment ends a search early, and never has an answer."""
     if "gogui-interrupt" in talk.commands:
         talk.ask("gogui-interrupt", notice("cannot interrupt the engine"))
-    talk.interrupt("# interrupt")
-    talk.ask_for_move("genmove w", breaks("plays no move"))
+    talk.ask_for_move("genmove w", breaks("plays no move"), comment="# interrupt")
 
 
 # Servers

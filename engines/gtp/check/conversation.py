@@ -91,14 +91,18 @@ class Conversation:
         """Send one command and wait. A `?` is a finding where `refused` says what it does to the client."""
         return self.pipeline([command], refused)[0]
 
-    def pipeline(self, commands: Sequence[str], refused: Effect | None = None) -> list[Reply]:
-        """Send several commands before the first is answered."""
+    def pipeline(
+        self, commands: Sequence[str], refused: Effect | None = None, *, comment: str = ""
+    ) -> list[Reply]:
+        """Send several commands before the first is answered; before them, a `comment`, which has no answer."""
         self._note_what_nobody_asked_for()
+        if comment:
+            self._write(comment)
         return [self._answer(sent, refused) for sent in [self._send(command) for command in commands]]
 
-    def ask_for_move(self, command: str, no_move: Effect) -> None:
+    def ask_for_move(self, command: str, no_move: Effect, *, comment: str = "") -> None:
         """`genmove` and its relatives: the answer has to be a move."""
-        answer = self.ask(command, no_move)
+        [answer] = self.pipeline([command], no_move, comment=comment)
         if answer.ok:
             self.expect(self._is_move(answer.text), answer, no_move)
 
@@ -222,10 +226,6 @@ class Conversation:
         self._engine.end_input()
         if self._engine.wait(within_s) is None:
             self.note(stays, f"the program still runs {within_s:g} s later", "(the end of the input)")
-
-    def interrupt(self, line: str) -> None:
-        """Write a line that has no answer."""
-        self._write(line)
 
     def stderr_lines(self) -> list[str]:
         """The last lines of standard error."""

@@ -147,7 +147,8 @@ class ReferenceSearch:
     def _select(self, node: Node) -> int | None:
         tried = [child for child in node.children.values() if child.visits]
         n = sum(child.visits for child in tried)
-        urgency = node.mean(node.to_move) - 0.25 * math.sqrt(sum(child.prior for child in tried))
+        own = node.value if node.to_move == BLACK else 1 - node.value
+        urgency = own - 0.25 * math.sqrt(sum(child.prior for child in tried))
         factor = 0.5 * math.sqrt(n * math.log(0.015 * n + 1.7))
 
         def score(move: int) -> float:

@@ -291,8 +291,7 @@ def _select(forest: Forest, tree: int, index: int) -> int:
             chosen, highest = child_index, score
         child_index = child.next
     if node.best != NONE:
-        mean = node.black / max(1, node.visits)
-        urgency = mean if black_to_move else 1.0 - mean
+        urgency = node.value if black_to_move else 1.0 - node.value
         urgency -= FPU_REDUCTION * math.sqrt(node.visited_prior)
         if urgency + exploration * forest.policy[tree, index, node.best] > highest:
             return NONE

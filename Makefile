@@ -10,7 +10,7 @@ PYTHON   ?= python3
 VENV     ?= .venv
 ARGS     ?=
 PIP_ARGS ?=
-BENCH    ?= match_vs_leelaz engine_vs_leelaz search_overhead packing loading training_step memory \
+BENCH    ?= match_vs_leelaz engine_vs_leelaz winograd search_overhead packing loading training_step memory \
             rating reading tournament_vs_ringmaster networks_in_process
 
 BIN     := $(VENV)/bin

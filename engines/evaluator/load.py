@@ -65,7 +65,10 @@ class EvaluatorPlan:
         """Compile it here."""
         if self.graph is not None:
             from engines.evaluator.openvino_backend import OpenVinoEvaluator
+            from engines.evaluator.winograd import WinogradEvaluator, pays
 
+            if self.precision == "fp32" and pays(self.info):
+                return WinogradEvaluator(Path(self.graph), self.info, self.batch_size, threads)
             return OpenVinoEvaluator(Path(self.graph), self.info, self.batch_size, self.precision, threads)
         from engines.evaluator.torch_backend import TorchEvaluator
         from lzeval.net.checkpoint import load_network

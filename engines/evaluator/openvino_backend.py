@@ -42,13 +42,27 @@ def multiplies_bf16() -> bool:
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+def version() -> str:
+    return str(ov.get_version()).split("-")[0]
+
+
+def settings(precision: str, threads: int) -> dict[str, Any]:
+    """How graphs are compiled: for one call at a time, on `threads` threads that may run anywhere."""
+    return {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+
+
 def graph_folder() -> Path:
     return Path(platformdirs.user_cache_dir("lzeval", False)) / "graphs"
 
 
 def graph_file(sha256: str, folder: Path | None = None) -> Path:
-    version = ov.get_version().split("-")[0]
-    return (folder or graph_folder()) / f"{sha256[:32]}-{GRAPH_VERSION}-{version}.xml"
+    return (folder or graph_folder()) / f"{sha256[:32]}-{GRAPH_VERSION}-{version()}.xml"
 
 
 def is_whole(graph: Path) -> bool:
@@ -90,21 +104,13 @@ class OpenVinoEvaluator:
         self, graph: Path, info: EvaluatorInfo, batch_size: int, precision: str, threads: int = 1
     ) -> None:
         """Compile `graph` for batches of `batch_size` at `precision`, `fp32` or `bf16`."""
-        version = ov.get_version().split("-")[0]
-        self.info = replace(info, backend=f"openvino {version}", device="cpu", precision=precision)
+        self.info = replace(info, backend=f"openvino {version()}", device="cpu", precision=precision)
         self.batch_size = batch_size
         model = core().read_model(graph)
         model.reshape([batch_size, 18, info.board_size, info.board_size])
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_element_type(ov.Type.u8)
-        settings: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-            "ENABLE_CPU_PINNING": False,
-            "PERFORMANCE_HINT": "LATENCY",
-        }
-        compiled = core().compile_model(steps.build(), "CPU", settings)
+        compiled = core().compile_model(steps.build(), "CPU", settings(precision, threads))
         self._request = compiled.create_infer_request()
         shape = (batch_size, 18, info.board_size, info.board_size)
         self._input = ov.Tensor(ov.Type.u8, ov.Shape(shape))

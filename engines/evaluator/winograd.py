@@ -1,0 +1,283 @@
+"""A network's tower on processors without bf16: each 3x3 convolution as 36 matrix products, after Winograd.
+
+Tiles of 4x4 points come from 6x6 of the layer before, in a basis in which the convolution multiplies number by number:
+36 multiplications a tile and pair of channels in place of 144. OpenVINO, whose convolutions on processors without
+AVX512 do all 144, multiplies the matrices and computes the heads. Source: A. Lavin, S. Gray, "Fast Algorithms for
+Convolutional Neural Networks" (2015), F(4x4, 3x3).
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+from openvino import opset13 as ops
+
+from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+from engines.evaluator.openvino_backend import core, settings, version
+from lzeval.core.jit import jit
+
+FEWEST_FILTERS = 64
+"""With fewer, changing the basis costs what the products save."""
+MOST_BYTES = 128 << 20
+"""Of the transformed filters of a network, four times as large as they were."""
+TILE, PATCH = 4, 6
+"""Points that one tile answers for, and that it looks at, each way."""
+PRODUCTS = PATCH * PATCH
+FILTER_BASIS = np.array(
+    [
+        [1 / 4, 0, 0],
+        [-1 / 6, -1 / 6, -1 / 6],
+        [-1 / 6, 1 / 6, -1 / 6],
+        [1 / 24, 1 / 12, 1 / 6],
+        [1 / 24, -1 / 12, 1 / 6],
+        [0, 0, 1],
+    ]
+)
+TWO, FOUR, FIVE, EIGHT, ZERO = (np.float32(number) for number in (2, 4, 5, 8, 0))
+
+Floats = npt.NDArray[np.float32]
+
+
+def pays(info: EvaluatorInfo) -> bool:
+    """Whether a network of that shape is faster so, in fp32 on this kind of processor."""
+    stored = 4 * PRODUCTS * info.filters**2 * 2 * info.blocks
+    on_x86 = platform.machine().lower() in (
+        "x86_64",
+        "amd64",
+    )  # elsewhere OpenVINO's convolutions do the same
+    return on_x86 and info.filters >= FEWEST_FILTERS and stored <= MOST_BYTES
+
+
+class Convolution(NamedTuple):
+    filters: Floats
+    """`[O, I, 3, 3]`."""
+    bias: Floats
+    """`[O]`."""
+
+
+def transformed(filters: Floats) -> Floats:
+    """`[O, I, 3, 3]` filters as `[36, I, O]` matrices."""
+    basis = np.einsum("ya,oiab,xb->yxio", FILTER_BASIS, filters.astype(np.float64), FILTER_BASIS)
+    matrices: Floats = basis.reshape(PRODUCTS, filters.shape[1], filters.shape[0]).astype(np.float32)
+    return matrices
+
+
+@jit
+def spread_planes(planes: Planes, x: Floats, first: int, end: int) -> None:
+    """Positions `first` to `end` of `planes` `[B, I, S, S]` into `x` `[B, W, W, I]`, one point from its edges."""
+    for row in range(first, end):
+        for plane in range(planes.shape[1]):
+            for y in range(planes.shape[2]):
+                for column in range(planes.shape[3]):
+                    x[row, y + 1, column + 1, plane] = planes[row, plane, y, column]
+
+
+@jit
+def into_basis(x: Floats, patches: Floats, first: int, end: int) -> None:
+    """The 6x6 patches of `x` `[B, W, W, C]` into `patches` `[36, B * T, C]` in Winograd's basis."""
+    channels, across = x.shape[3], (x.shape[1] - 2) // TILE
+    half = np.empty((PATCH, PATCH, channels), np.float32)
+    for number in range(first * across * across, end * across * across):
+        row, place = divmod(number, across * across)
+        top, left = place // across * TILE, place % across * TILE
+        for i in range(PATCH):
+            for c in range(channels):
+                d0, d1, d2 = (
+                    x[row, top, left + i, c],
+                    x[row, top + 1, left + i, c],
+                    x[row, top + 2, left + i, c],
+                )
+                d3, d4, d5 = (
+                    x[row, top + 3, left + i, c],
+                    x[row, top + 4, left + i, c],
+                    x[row, top + 5, left + i, c],
+                )
+                half[0, i, c] = FOUR * d0 - FIVE * d2 + d4
+                half[1, i, c] = d4 + d3 - FOUR * (d1 + d2)
+                half[2, i, c] = d4 - d3 + FOUR * (d1 - d2)
+                half[3, i, c] = d4 - d2 + TWO * (d3 - d1)
+                half[4, i, c] = d4 - d2 - TWO * (d3 - d1)
+                half[5, i, c] = FOUR * d1 - FIVE * d3 + d5
+        for i in range(PATCH):
+            for c in range(channels):
+                d0, d1, d2, d3, d4, d5 = (
+                    half[i, 0, c],
+                    half[i, 1, c],
+                    half[i, 2, c],
+                    half[i, 3, c],
+                    half[i, 4, c],
+                    half[i, 5, c],
+                )
+                patches[6 * i, number, c] = FOUR * d0 - FIVE * d2 + d4
+                patches[6 * i + 1, number, c] = d4 + d3 - FOUR * (d1 + d2)
+                patches[6 * i + 2, number, c] = d4 - d3 + FOUR * (d1 - d2)
+                patches[6 * i + 3, number, c] = d4 - d2 + TWO * (d3 - d1)
+                patches[6 * i + 4, number, c] = d4 - d2 - TWO * (d3 - d1)
+                patches[6 * i + 5, number, c] = FOUR * d1 - FIVE * d3 + d5
+
+
+@jit
+def out_of_basis(tiles: Floats, bias: Floats, y: Floats, size: int, first: int, end: int, add: bool) -> None:
+    """What the products `tiles` `[36, B * T, C]` mean, plus `bias` `[C]`, rectified, into `y` `[B, W, W, C]`.
+
+    `add`: what is in `y` is a residual block's input and is added before rectifying.
+    """
+    channels, across = y.shape[3], (y.shape[1] - 2) // TILE
+    half = np.empty((TILE, PATCH, channels), np.float32)
+    for number in range(first * across * across, end * across * across):
+        row, place = divmod(number, across * across)
+        top, left = place // across * TILE, place % across * TILE
+        for i in range(PATCH):
+            for c in range(channels):
+                even, odd = (
+                    tiles[6 + i, number, c] + tiles[12 + i, number, c],
+                    tiles[6 + i, number, c] - tiles[12 + i, number, c],
+                )
+                even2, odd2 = (
+                    tiles[18 + i, number, c] + tiles[24 + i, number, c],
+                    tiles[18 + i, number, c] - tiles[24 + i, number, c],
+                )
+                half[0, i, c] = tiles[i, number, c] + even + even2
+                half[1, i, c] = odd + TWO * odd2
+                half[2, i, c] = even + FOUR * even2
+                half[3, i, c] = odd + EIGHT * odd2 + tiles[30 + i, number, c]
+        for i in range(min(TILE, size - top)):
+            for c in range(channels):
+                even, odd = half[i, 1, c] + half[i, 2, c], half[i, 1, c] - half[i, 2, c]
+                even2, odd2 = half[i, 3, c] + half[i, 4, c], half[i, 3, c] - half[i, 4, c]
+                half[i, 0, c] = half[i, 0, c] + even + even2 + bias[c]
+                half[i, 1, c] = odd + TWO * odd2 + bias[c]
+                half[i, 2, c] = even + FOUR * even2 + bias[c]
+                half[i, 3, c] = odd + EIGHT * odd2 + half[i, 5, c] + bias[c]
+            for j in range(min(TILE, size - left)):
+                point = y[row, top + i + 1, left + j + 1]
+                for c in range(channels):
+                    before = point[c] if add else ZERO
+                    point[c] = max(half[i, j, c] + before, ZERO)
+
+
+class Layer:
+    """One convolution: patches in Winograd's basis in, products out."""
+
+    def __init__(self, convolution: Convolution, patches: Floats, products: Floats, threads: int) -> None:
+        """It reads `patches` `[36, B * T, I]` and writes `products` `[36, B * T, O]`."""
+        self.bias = convolution.bias
+        self.patches, self.products = patches, products
+        given = ops.parameter(list(patches.shape), np.float32)
+        product = ops.matmul(given, ops.constant(transformed(convolution.filters)), False, False)
+        compiled = core().compile_model(ov.Model([product], [given]), "CPU", settings("fp32", threads))
+        self._request = compiled.create_infer_request()
+        self._request.set_input_tensor(ov.Tensor(patches, shared_memory=True))
+        self._request.set_output_tensor(ov.Tensor(products, shared_memory=True))
+
+    def multiply(self) -> None:
+        self._request.infer()
+
+
+def take_apart(model: ov.Model) -> tuple[list[Convolution], ov.Output]:
+    """The tower's convolutions in their order, and what the heads get of it, of a graph that `convert` made."""
+    found: list[Convolution] = []
+    for op in model.get_ordered_ops():
+        if op.get_type_name() != "Convolution":
+            continue
+        filters = _constant(op, 1)
+        if filters.shape[2:] == (1, 1):
+            return found, op.input_value(0)
+        [following] = op.output(0).get_target_inputs()
+        found.append(Convolution(filters, _constant(following.get_node(), 1).reshape(-1)))
+    raise ValueError("the graph has no heads")
+
+
+def _constant(op: ov.Node, place: int) -> Floats:
+    return np.array(op.input_value(place).get_node().get_data(), np.float32)
+
+
+class Heads:
+    """Policy and value of what the tower has made of a batch."""
+
+    def __init__(
+        self, model: ov.Model, tower_end: ov.Output, trunk: Floats, planes: Planes, threads: int
+    ) -> None:
+        """Cut `model` at `tower_end`; `trunk` `[B, W, W, C]` and `planes` `[B, 18, S, S]` are what it reads."""
+        size = planes.shape[-1]
+        given = ops.parameter(list(trunk.shape), np.float32)
+        inner = ops.slice(given, [1, 1], [1 + size, 1 + size], [1, 1], [1, 2])
+        tower_end.replace(ops.transpose(inner, [0, 3, 1, 2]).output(0))
+        steps = ov.preprocess.PrePostProcessor(
+            ov.Model(model.get_results(), [given, *model.get_parameters()])
+        )
+        steps.input(1).tensor().set_element_type(ov.Type.u8)
+        compiled = core().compile_model(steps.build(), "CPU", settings("fp32", threads))
+        self._request = compiled.create_infer_request()
+        for number, array in enumerate((trunk, planes)):
+            self._request.set_input_tensor(number, ov.Tensor(array, shared_memory=True))
+        policy, value = (ov.Tensor(ov.Type.f32, output.shape) for output in compiled.outputs)
+        for number, output in enumerate((policy, value)):
+            self._request.set_output_tensor(number, output)
+        self.answer = Answer(policy.data, value.data.reshape(-1))
+
+    def judge(self) -> None:
+        """Bring `answer` up to date."""
+        self._request.infer()
+
+
+class WinogradEvaluator:
+    """One network on `threads` CPU threads, in fp32."""
+
+    def __init__(self, graph: Path, info: EvaluatorInfo, batch_size: int, threads: int = 1) -> None:
+        """Take the weights out of OpenVINO's `graph`, which `openvino_backend.convert` made."""
+        self.info = replace(info, backend=f"openvino {version()}, winograd", device="cpu", precision="fp32")
+        self.batch_size = batch_size
+        size, tiles_across = info.board_size, -(-info.board_size // TILE)
+        self._planes = np.zeros((batch_size, 18, size, size), np.uint8)
+        padded = (batch_size, TILE * tiles_across + 2, TILE * tiles_across + 2)
+        self._input = np.zeros((*padded, 18), np.float32)
+        self._trunk, self._branch = (np.zeros((*padded, info.filters), np.float32) for _ in range(2))
+        model = core().read_model(graph)
+        model.reshape(list(self._planes.shape))
+        convolutions, tower_end = take_apart(model)
+        tiles = batch_size * tiles_across**2
+        first, others, products = (
+            np.empty((PRODUCTS, tiles, channels), np.float32) for channels in (18, info.filters, info.filters)
+        )
+        self._layers = [
+            Layer(convolution, others if number else first, products, threads)
+            for number, convolution in enumerate(convolutions)
+        ]
+        self._heads = Heads(model, tower_end, self._trunk, self._planes, threads)
+        self._pool = ThreadPoolExecutor(threads, "winograd") if threads > 1 else None
+        self._parts = [
+            (batch_size * part // threads, batch_size * (part + 1) // threads) for part in range(threads)
+        ]
+
+    def evaluate(self, planes: Planes) -> Answer:
+        """As `Evaluator.evaluate`."""
+        self._planes[:] = planes
+        self._share(lambda first, end: spread_planes(self._planes, self._input, first, end))
+        self._convolve(self._layers[0], self._input, self._trunk)
+        for one, two in zip(self._layers[1::2], self._layers[2::2], strict=True):
+            self._convolve(one, self._trunk, self._branch)
+            self._convolve(two, self._branch, self._trunk, add=True)
+        self._heads.judge()
+        return self._heads.answer
+
+    def _convolve(self, layer: Layer, x: Floats, y: Floats, *, add: bool = False) -> None:
+        size = self.info.board_size
+        self._share(lambda first, end: into_basis(x, layer.patches, first, end))
+        layer.multiply()
+        self._share(lambda first, end: out_of_basis(layer.products, layer.bias, y, size, first, end, add))
+
+    def _share(self, work: Callable[[int, int], None]) -> None:
+        """Have `work` done on rows first to end of the batch, by all threads."""
+        if self._pool is None:
+            work(0, self.batch_size)
+        else:
+            list(self._pool.map(lambda part: work(*part), self._parts))

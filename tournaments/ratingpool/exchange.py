@@ -46,6 +46,8 @@ def import_games(
         _of_match(pool, path) if _description(path) else _of_records(pool, path, trust) for path in paths
     ]
     for batch in batches:
+        if not batch.games:
+            raise UserError(f"{batch.source}: no games in it; SGF files or the folder of a match are wanted")
         found.skipped += [game for game in batch.games if isinstance(game, Skipped)]
         _require_players(pool, batch, take_players)
     for batch in batches:

@@ -39,15 +39,19 @@ def import_games(
 
     `trust`: records that do not say under how many visits they were played count as played under the pool's.
     `take_players`: players who are not in the pool become members that cannot play; those of a match that still have
-    their weights can. Raises UserError for games that cannot be compared with the pool's; then nothing is imported.
+    their weights can. Raises UserError for a source without games, and for games that cannot be compared with the
+    pool's; then nothing is imported.
     """
     found = Imported()
     batches = [
         _of_match(pool, path) if _description(path) else _of_records(pool, path, trust) for path in paths
     ]
     for batch in batches:
-        if not batch.games:
-            raise UserError(f"{batch.source}: no games in it; SGF files or the folder of a match are wanted")
+        if all(isinstance(game, Skipped) for game in batch.games):
+            reasons = {game.why for game in batch.games if isinstance(game, Skipped)}
+            raise UserError(
+                f"{batch.source}: no games to import ({', '.join(sorted(reasons)) or 'it is empty'})"
+            )
         found.skipped += [game for game in batch.games if isinstance(game, Skipped)]
         _require_players(pool, batch, take_players)
     for batch in batches:

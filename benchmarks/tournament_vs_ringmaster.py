@@ -4,7 +4,7 @@
 
 Both play the same control file, in turn, on the same cores: toy engines that play down a list of points and then pass,
 or GNU Go. The ringmaster runs under a Python 2.7 (`lzeval gomill install`); without it only ours is timed. Starting
-the managers is part of the time of either.
+the managers is part of the time of either; compiling their source is not, as whoever installs them has that done.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -167,22 +167,38 @@ def _cpu_of_children_s() -> float:
     return times.children_user + times.children_system
 
 
-def play_ours(folder: Path, games: int, parallel: int, engine: Engine, *, fresh: bool) -> Speed:
+def with_bytecode(folder: Path) -> dict[str, str]:
+    """The environment for programs that keep their compiled modules in `folder`, whatever the user has set."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
+
+
+def play_ours(
+    folder: Path, games: int, parallel: int, engine: Engine, environment: Mapping[str, str], *, fresh: bool
+) -> Speed:
     path, cpu = write_control_file(folder, games, engine), folder / "cpu"
     watch = Stopwatch.start()
     options = [str(parallel), str(cpu), "fresh" if fresh else "kept"]
-    subprocess.run([sys.executable, "-c", OURS, str(path), *options], check=True)
+    subprocess.run([sys.executable, "-c", OURS, str(path), *options], check=True, env=environment)
     spent = watch.stop()
     competition = read_control_file(path)
     records = [game.record for game in counted_games(competition, history(competition))]
     return _speed("lzeval", records, *spent, float(cpu.read_text(encoding="utf-8")))
 
 
-def play_theirs(command: list[str], folder: Path, games: int, parallel: int, engine: Engine) -> Speed:
+def play_theirs(
+    command: list[str],
+    folder: Path,
+    games: int,
+    parallel: int,
+    engine: Engine,
+    environment: Mapping[str, str],
+) -> Speed:
     path = write_control_file(folder, games, engine)
     jobs = ["--parallel", str(parallel)] if parallel > 1 else []
     watch = Stopwatch.start()
-    subprocess.run([*command, "--quiet", *jobs, str(path), "run"], check=True)
+    subprocess.run([*command, "--quiet", *jobs, str(path), "run"], check=True, env=environment)
     spent = watch.stop()
     assert len(games_of_gomill(read_control_file(path))) == games
     records = [game for game in read_games([folder / "toys.games"]) if isinstance(game, GameRecord)]
@@ -219,13 +235,18 @@ def main(
     cores = cores or available_cores()
     restrict_to(cores)
     command = ringmaster_command()
-    ours, theirs = [], []
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            ours.append(play_ours(Path(folder), games, parallel, engine, fresh=fresh))
-        if command is not None:
+    ours: list[Speed] = []
+    theirs: list[Speed] = []
+    with tempfile.TemporaryDirectory() as bytecode:
+        environment = with_bytecode(Path(bytecode))
+        for number in range(-1, rounds):  # the first one compiles, and does not count
+            count = games if number >= 0 else 1
             with tempfile.TemporaryDirectory() as folder:
-                theirs.append(play_theirs(command, Path(folder), games, parallel, engine))
+                ours.append(play_ours(Path(folder), count, parallel, engine, environment, fresh=fresh))
+            if command is not None:
+                with tempfile.TemporaryDirectory() as folder:
+                    theirs.append(play_theirs(command, Path(folder), count, parallel, engine, environment))
+    ours, theirs = ours[1:], theirs[1:]
     speeds = sorted([*enumerate(ours, 1), *enumerate(theirs, 1)], key=lambda item: item[0])
     facts: dict[str, object] = {"engine": engine.value, "cores": cores, "games at a time": parallel}
     if theirs:

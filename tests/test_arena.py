@@ -19,13 +19,12 @@ from tournaments.arena import Conditions, GameTask, PlayedGame, play_game
 from tournaments.competition import MatchupSpec, PlayerSpec, Timeouts
 from tournaments.contestant import Circumstances, Contestant, launch
 from tournaments.faults import Consequence, Fault, Policy
-from tournaments.game_log import FinishedGame
-from tournaments.game_records import serialise_played
 from tournaments.guard import Guard
 from tournaments.judge import Judge
 from tournaments.openings import Opening
 from tournaments.results import describe_result, format_result
 from tournaments.rules import STRICT
+from tournaments.sgf_writer import serialise_game
 
 ROOT = Path(__file__).resolve().parents[1]
 B, W = Colour.BLACK, Colour.WHITE
@@ -451,7 +450,7 @@ def test_time_is_told_kept_and_written(guard: Guard, tmp_path: Path) -> None:
     assert [line for line in talk if "known" not in line] == [
         *("time_settings 20 10 5", "time_left b 20 0", "time_left b 19 0", "time_left b 19 0")
     ]
-    sgf = Sgf_game.from_bytes(serialise_played(FinishedGame("0", 0, played.record, clocks=played.clocks)))
+    sgf = Sgf_game.from_bytes(serialise_game(played.record, played.clocks))
     assert sgf.get_root().get("TM") == 20
     assert sgf.get_root().get("OT") == "5/10 Canadian"
     nodes = sgf.get_main_sequence()[1:]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sgfmill import sgf
+from sgfmill import sgf, sgf_grammar
 
 from lzeval.core.errors import RecordError, UserError
 from lzeval.core.points import parse_vertex
@@ -129,6 +129,12 @@ def records(draw: st.DrawFn) -> GameRecord:
         seed=draw(st.one_of(st.none(), st.integers(-(2**63), 2**64))),
         black_engine=draw(st.one_of(st.just(""), LINES.map(lambda line: f"engine {line}"))),
     )
+
+
+@given(records())
+def test_sgfmill_would_write_the_same_bytes(record: GameRecord) -> None:
+    text = serialise_game(record)
+    assert sgf_grammar.serialise_game_tree(sgf_grammar.parse_sgf_game(text)) == text
 
 
 @given(records())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import NoReturn, TypeVar
 
 from engines.gtp.engine import Colour, TimeSettings
@@ -26,6 +25,8 @@ from tournaments.rules import GOMILL, RefereedGame, Rules
 
 T = TypeVar("T")
 _LETTERS = {colour.value: colour.letter for colour in Colour}
+_point_of = lru_cache(maxsize=4096)(parse_vertex)
+_vertex_of = lru_cache(maxsize=4096)(format_vertex)
 FLAG_GRACE_S = 1.0
 """An engine whose flag has fallen may finish its sentence for so long, and is killed then."""
 
@@ -132,7 +133,7 @@ class _Play:
         self._notes: dict[int, str] = {}
         self._remarks: list[str] = []
         self._handicap: list[int] = []
-        self._started = datetime.datetime.now()
+        self._date = time.strftime("%Y-%m-%d %H:%M")
 
     def run(self) -> PlayedGame:
         began_s = time.monotonic()
@@ -269,7 +270,7 @@ class _Play:
         if said == "claim" and self._claims[colour]:
             return win(colour.letter, note="claim")
         try:
-            move = parse_vertex(text, self._size)
+            move = _point_of(text, self._size)
         except ValueError:
             raise _SpoiltError(colour, Fault.ILLEGAL, f"{text[:60]!r} is no move") from None
         try:
@@ -333,9 +334,8 @@ class _Play:
 
     def _tell(self, colour: Colour, mover: Colour, move: int, *, is_last: bool) -> None:
         """Tell `colour` of the other's move. Nothing that goes wrong with the last one matters."""
-        vertex = format_vertex(move, self._size)
         try:
-            self._seats[colour].ask("play", mover.letter, vertex)
+            self._seats[colour].ask("play", mover.letter, _vertex_of(move, self._size))
         except EngineRefused as error:
             if not is_last:
                 self._hear_protest(colour, mover, move, error)
@@ -419,7 +419,7 @@ class _Play:
             komi=matchup.komi,
             handicap=len(self._handicap),
             setup_black=tuple(self._handicap),
-            date=self._started.strftime("%Y-%m-%d %H:%M"),
+            date=self._date,
             event=task.event,
             opening=task.opening.name if task.opening and task.opening.moves else "",
             pair=task.pair,

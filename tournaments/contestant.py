@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from engines.gtp.client import Deadlines, GtpClient
 from engines.gtp.errors import EngineRefused
-from engines.gtp.in_process import EnginePeer
 from engines.gtp.pipes import LoggedOutput
 from engines.gtp.protocol import Answer
 from engines.gtp.transport import SubprocessPeer
@@ -24,6 +23,7 @@ from tournaments.guard import Guard
 from tournaments.guard_process import MARK, end_marked
 
 if TYPE_CHECKING:
+    from engines.gtp.in_process import EnginePeer
     from tournaments.networks import Networks
 
 FOR_EVER_S = 4e6
@@ -145,10 +145,12 @@ class Contestant:
         self.name = self.version = ""
         self.games = 0
         self._peer = peer
+        self._aliases = player.gtp_aliases
         self._deadlines = deadlines(timeouts)
         self._client = GtpClient(self._peer, player.code, self._deadlines)
         self._stderr_mark = 0
-        self._cpu_before_s: float | None = None
+        self._cpu_before_s: float | None = 0.0
+        """What it had used at the end of the game before; None where nobody could tell."""
 
     @property
     def pid(self) -> int:
@@ -157,7 +159,7 @@ class Contestant:
     @property
     def is_in_process(self) -> bool:
         """Whether it is no program; such a one is for a single game."""
-        return isinstance(self._peer, EnginePeer)
+        return not isinstance(self._peer, _Peer)
 
     @property
     def is_alive(self) -> bool:
@@ -172,18 +174,21 @@ class Contestant:
 
     def attempt(self, command: str, *words: object, timeout_s: float | None = None) -> Answer:
         """The answer to a command by its standard name, `?` or not."""
-        name = self.player.gtp_aliases.get(command, command)
-        return self._client.attempt(" ".join([name, *map(str, words)]) if words else name, timeout_s)
+        return self._client.attempt(self._line(command, words), timeout_s)
 
     def ask(self, command: str, *words: object, timeout_s: float | None = None) -> str:
         """The text of the answer. Raises EngineRefused for `?`."""
-        answer = self.attempt(command, *words, timeout_s=timeout_s)
+        answer = self._client.attempt(self._line(command, words), timeout_s)
         if not answer.ok:
             raise EngineRefused(self.player.code, " ".join([command, *map(str, words)]), answer.text)
         return answer.text
 
+    def _line(self, command: str, words: tuple[object, ...]) -> str:
+        name = self._aliases.get(command, command)
+        return " ".join([name, *map(str, words)]) if words else name
+
     def knows(self, command: str) -> bool:
-        return self._client.knows(self.player.gtp_aliases.get(command, command))
+        return self._client.knows(self._aliases.get(command, command))
 
     def ask_if_known(self, command: str) -> str | None:
         """The text of the answer; None where the engine does not know the command or refuses it."""
@@ -233,7 +238,6 @@ class Contestant:
         self.ask("boardsize", size)
         self.ask("clear_board")
         self.ask("komi", float(komi))
-        self._cpu_before_s = self._cpu_s() if self.games > 1 else 0.0
 
     @property
     def title(self) -> str:
@@ -252,9 +256,10 @@ class Contestant:
         return self.title
 
     def cpu_s(self) -> float | None:
-        """Processor time spent on this game; None if neither the engine nor the system tells."""
-        now = self._cpu_s()
-        return None if now is None or self._cpu_before_s is None else max(0.0, now - self._cpu_before_s)
+        """Processor time since the last call, or since its start; None if neither the engine nor the system tells."""
+        before, self._cpu_before_s = self._cpu_before_s, self._cpu_s()
+        now = self._cpu_before_s
+        return None if now is None or before is None else max(0.0, now - before)
 
     def _cpu_s(self) -> float | None:
         if self._peer.own_cpu_s is not None:

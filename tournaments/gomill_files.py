@@ -5,21 +5,19 @@ The report is in `tournaments.gomill_report`, records of games are `tournaments.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TextIO
-
-from sgfmill import sgf_grammar
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_text_atomically
 from tournaments.competition import Competition
 from tournaments.gomill_report import report_text
-from tournaments.records import serialise_game
 from tournaments.results import GameRecord, describe_result
+from tournaments.sgf_writer import serialise_game
 
 STOP = "stop"
 """What CODE.cmd says to end a run after the games in progress."""
@@ -100,22 +98,20 @@ def abort_message(reason: str) -> str:
 
 def serialise_void_game(record: GameRecord, reason: str) -> bytes:
     """The record of a game that was broken off: RE is Void, and the last comment says why instead of a result."""
+    from sgfmill import sgf_grammar
+
     tree = sgf_grammar.parse_sgf_game(serialise_game(record))
     root, last = tree.sequence[0], tree.sequence[-1]
     root["RE"] = [b"Void"]
     if root is not last:
         lines = sgf_grammar.text_value(root["C"][0]).split(b"\n")
-        root["C"] = [_escaped(b"\n".join(line for line in lines if not line.startswith(b"Result ")))]
+        told = b"\n".join(line for line in lines if not line.startswith(b"Result "))
+        root["C"] = [sgf_grammar.escape_text(told)]
         note = record.move_notes.get(len(record.moves) - 1)
         ending = "\n\n".join(filter(None, (note, abort_message(reason))))
-        last["C"] = [_escaped(ending.encode("utf-8"))]
+        last["C"] = [sgf_grammar.escape_text(ending.encode("utf-8"))]
     text: bytes = sgf_grammar.serialise_game_tree(tree)
     return text
-
-
-def _escaped(text: bytes) -> bytes:
-    escaped: bytes = sgf_grammar.escape_text(text)
-    return escaped
 
 
 # Log
@@ -173,4 +169,4 @@ def open_event_log(competition: Competition) -> Iterator[EventLog]:
 
 
 def _now() -> str:
-    return datetime.now().strftime("%Y-%m-%d %H:%M")
+    return time.strftime("%Y-%m-%d %H:%M")

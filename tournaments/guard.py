@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import secrets
+import os
 import subprocess
 import sys
 import threading
@@ -22,7 +22,7 @@ class Guard:
     """Ends the engines with this process; `close` does it in good time."""
 
     def __init__(self) -> None:
-        self._token = secrets.token_hex(8)
+        self._token = os.urandom(8).hex()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
-import platform
 import sys
 from pathlib import Path
 
@@ -30,12 +28,17 @@ def process_count(threads: int | None, device: str) -> int:
 
 def software() -> dict[str, str]:
     """Versions that games may depend on."""
+    import importlib.metadata
+    import platform
+
     libraries = {name: importlib.metadata.version(name) for name in LISTED_LIBRARIES}
     return {"lzeval": __version__, "python": platform.python_version(), **libraries}
 
 
 def hardware() -> dict[str, str | int | None]:
     """What the machine is, in words."""
+    import platform
+
     return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
 
 
@@ -43,6 +46,8 @@ def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
+        import platform
+
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 

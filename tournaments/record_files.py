@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
+from lzeval.core.errors import UserError
 from lzeval.core.files import remove_leftovers, write_bytes_atomically
 from tournaments.arena import PlayedGame
 from tournaments.competition import Competition
 from tournaments.game_log import FinishedGame
-from tournaments.game_records import serialise_played
 from tournaments.gomill_files import serialise_void_game
+from tournaments.sgf_writer import serialise_game
 from tournaments.tournament_files import Files, create_folder
 
 
@@ -20,6 +23,7 @@ class RecordFiles:
 
     def __init__(self, competition: Competition, files: Files) -> None:
         self._files = files
+        self._folder = files.games
         self._wants_records = competition.record_games
         self._wants_stderr = competition.stderr_to_log
 
@@ -27,9 +31,9 @@ class RecordFiles:
         """Write the records that are missing, or that a power failure has spoilt."""
         if not self._wants_records:
             return
-        create_folder(self._files.games)
-        remove_leftovers(self._files.games)
-        there = {path.name for path in self._files.games.iterdir()}
+        create_folder(self._folder)
+        remove_leftovers(self._folder)
+        there = {path.name for path in self._folder.iterdir()}
         for game in games:
             path = self._path(game)
             if path.name not in there or not _is_whole(path):
@@ -38,10 +42,10 @@ class RecordFiles:
     def write(self, game: FinishedGame) -> None:
         """Write the record of a game that counts; the log has it, so that this need not be on disk at once."""
         if self._wants_records:
-            write_bytes_atomically(self._path(game), serialise_played(game), lasting=False)
+            _write_quickly(self._path(game), serialise_game(game.record, game.clocks))
 
     def _path(self, game: FinishedGame) -> Path:
-        return self._files.games / f"{game.record.game_id}.sgf"
+        return self._folder / f"{game.record.game_id}.sgf"
 
     def write_void(self, played: PlayedGame) -> None:
         """Write the record of a game that was broken off after a move."""
@@ -59,6 +63,23 @@ class RecordFiles:
             create_folder(self._files.stderr)
             name = f"{played.task.game_id}.{_file_name(code)}.txt"
             write_bytes_atomically(self._files.stderr / name, text.encode("utf-8", "replace"))
+
+
+def _write_quickly(path: Path, content: bytes) -> None:
+    """As `write_bytes_atomically`, not lasting, for the one thread that writes there, in a few calls of the system."""
+    unfinished = f"{path.parent}/.{path.name}.tmp"  # `remove_leftovers` knows it
+    try:
+        file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            while (written := os.write(file, content)) < len(content):
+                content = content[written:]
+        finally:
+            os.close(file)
+        os.replace(unfinished, path)  # noqa: PTH105
+    except OSError as exc:
+        with suppress(OSError):
+            os.unlink(unfinished)  # noqa: PTH108
+        raise UserError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 def _is_whole(path: Path) -> bool:

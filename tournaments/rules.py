@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from lzeval.core.errors import IllegalMoveError
 
@@ -52,8 +52,7 @@ def neighbours(size: int) -> tuple[tuple[int, ...], ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class _After:
+class _After(NamedTuple):
     """What a legal stone leads to."""
 
     stones: Stones
@@ -160,16 +159,18 @@ class RefereedGame:
             return "ko"
         stones = self.stones.copy()
         stones[point] = colour
+        beside, enemy = self._neighbours[point], BLACK + WHITE - colour
         captured: list[int] = []
-        for cell in self._neighbours[point]:
-            if stones[cell] == BLACK + WHITE - colour:
+        is_crowded = True
+        for cell in beside:
+            if stones[cell] == enemy:
                 captured += self._take_off(stones, cell)
+            elif stones[cell] == EMPTY:
+                is_crowded = False
         ko = _NO_KO
-        if not captured and self._take_off(stones, point) and not rules.suicide:
+        if is_crowded and not captured and self._take_off(stones, point) and not rules.suicide:
             return "suicide"
-        if len(captured) == 1 and all(
-            stones[cell] == BLACK + WHITE - colour for cell in self._neighbours[point] if cell != captured[0]
-        ):
+        if len(captured) == 1 and all(stones[cell] == enemy for cell in beside if cell != captured[0]):
             ko = captured[0]
         if rules.ko == "superko" and stones in self.boards:
             return "superko"

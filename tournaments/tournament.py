@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lzeval.core.errors import UserError
 from tournaments.arena import Conditions, GameTask, PlayedGame
@@ -33,7 +33,6 @@ from tournaments.game_log import (
 from tournaments.gomill_files import STOP, open_event_log, write_history, write_report
 from tournaments.guard import Guard
 from tournaments.judge import Judge
-from tournaments.networks import Networks
 from tournaments.openings import Book, Opening, game_seed, load_book
 from tournaments.progress import Listener, LiveGame, Progress
 from tournaments.record_files import RecordFiles
@@ -43,6 +42,9 @@ from tournaments.schedule import Place, Schedule
 from tournaments.scribe import Scribe
 from tournaments.tournament_files import counted_games, create_folder, gomills_games, held, history
 from tournaments.tournament_settings import check_unchanged, settings_of
+
+if TYPE_CHECKING:
+    from tournaments.networks import Networks
 
 POLL_S = 0.2
 TABLES_EVERY_S = 5.0
@@ -215,7 +217,7 @@ class Run:
         )
         parallel = self._options.parallel or self._room(guard)
         self.progress.parallel = parallel
-        self.networks = Networks(self._competition, parallel)
+        self.networks = self._open_networks(parallel)
         self._say("run", games=len(self.progress.games), wanted=self.progress.wanted, parallel=parallel)
         self._began_s = self._tables_s = time.monotonic()
         self._events.run_started(self._options.most_games, parallel)
@@ -234,12 +236,21 @@ class Run:
             end_s = time.monotonic() + FAREWELL_S
             for thread in threads:
                 thread.join(max(0.0, end_s - time.monotonic()))
-            self.networks.close()
+            if self.networks is not None:
+                self.networks.close()
             if judge is not None:
                 judge.close()
         self._scribe.close()
         if self._problem is not None:
             raise self._problem
+
+    def _open_networks(self, parallel: int) -> Networks | None:
+        """None where no player's command can be `lzeval gtp`: programs do not wait for what networks need."""
+        if not any("gtp" in player.command[1:4] for player in self._competition.players.values()):
+            return None
+        from tournaments.networks import Networks
+
+        return Networks(self._competition, parallel)
 
     def _room(self, guard: Guard) -> int:
         from tournaments.capacity import measured_parallel

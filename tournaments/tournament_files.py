@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from tournaments.competition import Competition
 from tournaments.game_log import FinishedGame, History, history_of, read_log
 from tournaments.gomill_files import STOP, GomillFiles
 from tournaments.gomill_report import matchup_of
-from tournaments.gomill_takeover import games_of_gomill
 from tournaments.openings import game_of
 from tournaments.schedule import Place
 
@@ -73,6 +71,11 @@ def history(competition: Competition) -> History:
 
 def gomills_games(competition: Competition) -> dict[Place, FinishedGame]:
     """What gomill's own ringmaster has played."""
+    files = Files.of(competition)
+    if not any(path.exists() for path in (files.status, files.history, files.games)):
+        return {}
+    from tournaments.gomill_takeover import games_of_gomill
+
     games = {}
     for record in games_of_gomill(competition):
         number = game_of(record.game_id)
@@ -112,6 +115,8 @@ def is_running(competition: Competition) -> bool:
 
 def reset(competition: Competition) -> list[Path]:
     """Remove everything that has been played; returns what was removed."""
+    import shutil
+
     with held(competition) as files:
         removed = list(files.outputs())
         for path in removed:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -21,6 +22,8 @@ from lzeval.core.points import format_vertex, parse_vertex
 _MOST_NOISE = 2000
 """Lines before the `=`: an engine that tunes itself for its hardware says much, but not this much."""
 _MOST_ANSWER_LINES = 5000
+_SHORT = 16
+"""Characters of an answer that is worth remembering, such as a move."""
 _LAST_WORDS_S = 0.5
 _STDERR_POLL_S = 0.02
 
@@ -47,6 +50,7 @@ class Deadlines:
         return self.new_game_s if name in ("boardsize", "clear_board", "loadsgf") else self.command_s
 
 
+@lru_cache(maxsize=4096)
 def _name_in(line: str) -> str:
     """The name of the command in `line`. Raises ValueError if that is not one command."""
     if line.isascii() and line.isprintable() and line[:1].isalpha():
@@ -55,6 +59,16 @@ def _name_in(line: str) -> str:
     if command is None or "\n" in line or "\r" in line:
         raise ValueError(f"{line!r} is not one GTP command")
     return command.name
+
+
+@lru_cache(maxsize=4096)
+def _short_answer(line: str) -> Answer:
+    return parse_answer([line])
+
+
+def _answer_in(line: str) -> Answer:
+    """The answer in a single line; most of the short ones have been given before."""
+    return _short_answer(line) if len(line) <= _SHORT else parse_answer([line])
 
 
 class GtpClient:
@@ -112,22 +126,20 @@ class GtpClient:
         name = _name_in(line)
         if self._closed:
             raise EngineGone(self.name, line, None)
-        deadline_s = self._deadlines.of(name) if self._started else self._deadlines.start_s
-        return self._converse(line, timeout_s or deadline_s)
-
-    def _converse(self, line: str, timeout_s: float) -> Answer:
+        if not timeout_s:
+            timeout_s = self._deadlines.of(name) if self._started else self._deadlines.start_s
         noise: list[str] = []
         try:
             if self._unread or self._peer.has_said():
                 self._check_silence(line, noise)
             self._peer.send(line)
-            lines = self._receive_answer(line, timeout_s, noise)
+            answer = self._receive_answer(line, timeout_s, noise)
         except TimeoutError:
             self._fail(EngineTimeout(self.name, line, timeout_s))
         except PeerClosedError:
             self._fail_gone(line, noise)
         self._started = True
-        return parse_answer(lines)
+        return answer
 
     def _check_silence(self, line: str, noise: list[str]) -> None:
         """Between two commands nothing may look like an answer: it would be taken for the next one."""
@@ -144,19 +156,19 @@ class GtpClient:
             self._unread.extend(self._peer.receive_lines(timeout_s))
         return self._unread.popleft()
 
-    def _receive_answer(self, line: str, timeout_s: float, noise: list[str]) -> list[str]:
-        """The lines of the next answer without the empty one; what comes before is added to `noise`."""
+    def _receive_answer(self, line: str, timeout_s: float, noise: list[str]) -> Answer:
+        """The next answer; what comes before is added to `noise`."""
         end = time.monotonic() + timeout_s
         arrived = self._peer.receive_lines(timeout_s)
-        if len(arrived) == 2 and arrived[1] == "" and starts_answer(arrived[0]):
-            return arrived[:1]  # as nearly always
+        if len(arrived) == 2 and not arrived[1] and starts_answer(arrived[0]):
+            return _answer_in(arrived[0])  # as nearly always
         self._unread.extend(arrived)
         lines: list[str] = []
         while True:
             said = self._next_line(end - time.monotonic())
             is_empty = not said or said.isspace()
             if lines and is_empty:
-                return lines
+                return parse_answer(lines)
             if lines or starts_answer(said):
                 lines.append(said)
             elif not is_empty:

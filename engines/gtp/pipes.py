@@ -130,6 +130,8 @@ class _Pipe:
         if not data:
             self.has_ended = True
             return [_text(self._take_rest())] if self._rest else []
+        if data.endswith(b"\n") and not self._rest:  # as nearly always
+            return _text(data[:-1]).split("\n")
         whole, end, rest = data.rpartition(b"\n")
         if end and self._rest:
             whole = self._take_rest() + whole
@@ -182,8 +184,7 @@ class PolledOutput:
         end: float | None = None
         while not pipe.has_ended:
             if pipe.has_more(timeout_s):
-                lines = pipe.read()
-                if lines:
+                if lines := pipe.read():
                     return lines
             elif timeout_s <= 0:
                 raise TimeoutError

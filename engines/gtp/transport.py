@@ -79,8 +79,8 @@ class SubprocessPeer:
         data = line.encode("utf-8") + b"\n"
         try:
             number = self._process.stdin.fileno()
-            while data:
-                data = data[os.write(number, data) :]
+            while (written := os.write(number, data)) < len(data):
+                data = data[written:]
         except (OSError, ValueError) as error:
             raise PeerClosedError from error
 

@@ -8,16 +8,21 @@ are of the processor.
 
 from __future__ import annotations
 
+import os
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import numpy as np
 import typer
 
-from benchmarks.report import Row, present, run
+from benchmarks.report import Row, present, restrict_to, run
+from lzeval.core.errors import UserError
 from tournaments.bradley_terry import rate_ledger
 from tournaments.ledger import Floats, Ledger, ledger_of_columns
 from tournaments.likelihood import PER_ELO, encounters_of_ledger
@@ -41,7 +46,8 @@ def main(
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Time from columns of names and results to ratings, covariance and the table with everything in it."""
+    """Time from a CSV file, and from columns of names and results, to ratings, covariance and the whole table."""
+    restrict_to(1)
     rng = np.random.default_rng(seed)
     black, white, points, pair, truth = draw(games, players, rng)
     before_mib = peak_mib()
@@ -54,6 +60,7 @@ def main(
         rows.append({"step": what, "s": time.perf_counter() - wall, "cpu_s": cpu, "peak_mib": peak_mib()})
         return outcome, cpu
 
+    rows.append(whole_command(black, white, points))
     ledger, _ = timed("columns to a ledger", lambda: ledger_of_columns(black, white, points, pair))
     pool, ours_s = timed("ratings with whole covariance", lambda: rate_ledger(ledger))
     (theirs, rounds), mm_s = timed("MM iteration", lambda: hunter(ledger, pool.advantage or 0.0))
@@ -103,6 +110,32 @@ def draw(
     return sides[0], sides[1], points, pair.tolist(), dict(zip(names, strength.tolist(), strict=True))
 
 
+def whole_command(black: list[str], white: list[str], points: Floats) -> Row:
+    """What `lzeval rate games.csv` takes on one core, from its start to its end."""
+    results = {1.0: "B+R", 0.0: "W+3.5", 0.5: "0"}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "games.csv"
+        with file.open("w", encoding="utf-8") as text:
+            text.write("black,white,result\n")
+            text.writelines(
+                f"{b},{w},{results[p]}\n" for b, w, p in zip(black, white, points.tolist(), strict=True)
+            )
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lzeval", "rate", str(file)], stdout=subprocess.DEVNULL
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise UserError("lzeval rate failed")
+    return {
+        "step": "lzeval rate games.csv, whole",
+        "s": time.perf_counter() - started,
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "peak_mib": mib(used.ru_maxrss),
+    }
+
+
 def as_records(black: list[str], white: list[str], points: Floats, pair: list[int]) -> list[GameRecord]:
     """The same games as records without moves."""
     results = {1.0: win("b", "R"), 0.0: win("w", "R"), 0.5: JIGO}
@@ -138,7 +171,11 @@ def root_mean_square(elo: dict[str, float], truth: dict[str, float]) -> float:
 
 def peak_mib() -> float:
     """Of this process since it began."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return mib(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def mib(peak: int) -> float:
+    """Of what the system calls `ru_maxrss`."""
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 

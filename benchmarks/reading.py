@@ -3,11 +3,13 @@
     python -m benchmarks.reading RECORDS
 
 `lzeval rate`'s reader makes whole records of them, on one core; sgfmill reads a sample of the same games to players,
-result, komi and moves of the main line. The two take turns. Without records, games of random moves are made up.
+result, komi and moves of the main line. The two take turns. Without records, games of random moves are made up and
+written as `lzeval match` writes its own, with a winrate at each move.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import tempfile
 import time
@@ -16,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from benchmarks.packing import made_up_records
@@ -23,8 +26,38 @@ from benchmarks.report import present, restrict_to, run
 from lzeval.core.errors import UserError
 from tournaments.intake.finding import Kind, find
 from tournaments.intake.reading import read_records
-from tournaments.records import Skipped, record_sources
-from tournaments.sgf_reader import split_games
+from tournaments.records import Skipped, record_sources, serialise_game
+from tournaments.results import GameRecord
+from tournaments.sgf_reader import parse_game, split_games
+
+
+def made_up_match(games: int, players: int = 2) -> list[GameRecord]:
+    """Random games of `players` in pairs from some openings, with all that a match notes and a winrate at each move."""
+    random = np.random.default_rng(1)
+    records = []
+    for number, (text, _) in enumerate(split_games(made_up_records(games))):
+        game, pair = parse_game(text), number // 2
+        first = pair % players
+        second = (first + 1 + pair // players % (players - 1)) % players
+        black, white = (first, second) if number % 2 else (second, first)
+        records.append(
+            dataclasses.replace(
+                game,
+                black=f"network{black}",
+                white=f"network{white}",
+                black_engine=f"network{black}:lzeval",
+                white_engine=f"network{white}:lzeval",
+                black_description="6 blocks x 128 filters, 50 visits, fp32",
+                white_description="6 blocks x 128 filters, 50 visits, fp32",
+                date="2026-01-31",
+                event="match",
+                opening=f"opening {pair % 100}",
+                pair=pair,
+                seed=number,
+                black_winrates=tuple(random.random(len(game.moves)).tolist()),
+            )
+        )
+    return records
 
 
 def write_single_games(files: Sequence[Path], folder: Path, most: int) -> list[Path]:
@@ -83,7 +116,7 @@ def main(
             sources = [found.path for found in find(records) if found.kind is Kind.RECORD]
         else:
             sources = [folder / "made-up.sgf"]
-            sources[0].write_bytes(made_up_records(min(games, 1000)))
+            sources[0].write_bytes(b"\n".join(map(serialise_game, made_up_match(min(games, 1000)))))
         (folder / "single").mkdir()
         files = write_single_games(sources, folder / "single", games)
         if not files:

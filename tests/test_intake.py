@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import dataclasses
+import gc
 import gzip
 import io
 import lzma
@@ -13,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,13 +23,16 @@ from hypothesis import strategies as st
 
 from lzeval.core import sources as core_sources
 from lzeval.core.errors import RecordError, UserError
+from tournaments.claims import settled
 from tournaments.faults import Fault, Incident
 from tournaments.game_log import FinishedGame, GameLog, encode_game, encode_incident
 from tournaments.gomill_files import history_line, serialise_void_game
 from tournaments.intake import reading
 from tournaments.intake.choice import Choice, parse_day, span_of
+from tournaments.intake.collection import no_collection
 from tournaments.intake.finding import Kind, find
 from tournaments.intake.names import look_alikes, parse_aliases
+from tournaments.intake.tables import read_table
 from tournaments.intake.taking import Intake, take_in
 from tournaments.intake.telling import cases_of, lines_of
 from tournaments.records import Skipped, read_games, serialise_game, write_game
@@ -389,6 +395,101 @@ def test_a_table_of_counts(tmp_path: Path) -> None:
     assert told == [("x", "y", "b")] * 2 + [("x", "y", "w")] + [("y", "x", "b")] * 3
     assert [one.number for one in found.skipped] == [3, 4]
     assert not found.is_in_order
+
+
+NAMES = ["a", " a", "A ", "", "  ", "é, b", 'say "b"', "two\nlines"]
+RESULTS = ["B+R", " w+3,5 ", "B+0", "0", "Void", "?", "", "a wins", "White+T"]
+NUMBERS = ["", " ", "19", "9 ", "-1", "7,5", "6.5", "nan", "inf", "1e999", "nine", "9" * 400]
+CELLS = {
+    "black": NAMES,
+    "white": NAMES,
+    "result": RESULTS,
+    "winner": ["", *NAMES],
+    "rules": ["", " Chinese "],
+    "date": ["2024-05", " x "],
+    "game_id": ["", " g1"],
+    "event": ["", "cup "],
+    "opening": ["", " 4-4"],
+    "further": ["", "x"],
+} | dict.fromkeys(("size", "komi", "handicap", "pair", "seed"), NUMBERS)
+
+
+@st.composite
+def messy_tables(draw: st.DrawFn) -> tuple[str, list[str], list[list[str]]]:
+    """A delimiter, columns and lines: columns in any order and twice, lines too short, too long and empty."""
+    columns = draw(st.permutations(["black", "white", "result", *draw(st.lists(st.sampled_from([*CELLS])))]))
+    line = st.tuples(*(st.sampled_from(CELLS[name]) for name in columns), st.just("more"))
+    lines = st.lists(st.tuples(line, st.integers(0, len(columns) + 1)).map(lambda cut: [*cut[0][: cut[1]]]))
+    return draw(st.sampled_from(",;\t")), columns, draw(lines)
+
+
+def plain_number(cell: dict[str, str], name: str, kind: type[int] | type[float]) -> float | None:
+    text = cell.get(name, "").strip()
+    try:
+        number = kind(text.replace(",", ".")) if text else None
+        if number is None or -1e308 < number < 1e308:
+            return number
+    except ValueError:
+        pass
+    raise ValueError(f"{name} is {text!r}, which is no number")
+
+
+def plainly_read(columns: list[str], cells: list[str], line: int, path: Path) -> GameRecord | Skipped:
+    """What a line of a table means, by its columns' names."""
+    cell = dict(zip(columns, cells, strict=False))
+    said = {name: text.strip() for name, text in cell.items()}
+    try:
+        record = GameRecord(
+            said.get("game_id") or f"{path.name}:{line}",
+            cell.get("black", "") if said.get("black") else "",
+            cell.get("white", "") if said.get("white") else "",
+            settled([said.get("result", "")]),
+            size=int(plain_number(cell, "size", int) or 0),
+            komi=plain_number(cell, "komi", float),
+            handicap=int(plain_number(cell, "handicap", int) or 0),
+            date=said.get("date", ""),
+            event=said.get("event", ""),
+            opening=said.get("opening", ""),
+            pair=plain_number(cell, "pair", int),  # type: ignore[arg-type]
+            seed=plain_number(cell, "seed", int),  # type: ignore[arg-type]
+            properties={"RU": said["rules"]} if said.get("rules") else {},
+        )
+    except ValueError as exc:
+        return Skipped(path, str(exc), line)
+    winner = record.result.winner
+    if winner and said.get("winner") and said["winner"] != record.player(winner).strip():
+        note = f"contradictory: result says {winner.upper()}+, winner says {said['winner']}"
+        return dataclasses.replace(record, result=GameResult(Outcome.UNKNOWN, note=note))
+    return record
+
+
+@given(messy_tables())
+def test_tables_are_read_as_line_by_line(tmp_path_factory: pytest.TempPathFactory, table: Any) -> None:
+    delimiter, columns, lines = table
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    numbers = []
+    for cells in lines:
+        writer.writerow(cells)
+        numbers.append(text.getvalue().count("\n"))
+    path = tmp_path_factory.getbasetemp() / "messy.csv"
+    path.write_text(text.getvalue(), "utf-8", newline="")
+    expected = [
+        plainly_read(columns, cells, number, path)
+        for cells, number in zip(lines, numbers, strict=True)
+        if any(map(str.strip, cells))
+    ]
+    assert list(read_table(path)) == expected
+
+
+def test_the_search_for_cycles_rests_and_goes_on() -> None:
+    assert gc.isenabled()
+    with no_collection():
+        with no_collection():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 # Names

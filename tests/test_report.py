@@ -25,7 +25,7 @@ from lzeval.core.points import parse_sgf, parse_vertex
 from tournaments.ratings import head_to_head
 from tournaments.records import Skipped, read_games, write_game
 from tournaments.report.charts import rating_chart
-from tournaments.report.course import duel_course, pool_courses, running_score
+from tournaments.report.course import duel_course, pool_courses, running_scores
 from tournaments.report.embedded import embed, encode_moves
 from tournaments.report.facts import endings, gather, lengths
 from tournaments.report.page import page, write_report
@@ -191,7 +191,7 @@ def test_the_course_ends_with_the_result(winners: str) -> None:
         last.high,
     )
     assert len(steps) <= 160
-    assert running_score(facts, facts.players[0])[-1] == facts.table.rows[0].total.score
+    assert running_scores(facts, facts.players[:1])[facts.players[0]][-1] == facts.table.rows[0].total.score
 
 
 def test_single_games_have_a_course_too() -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sgfmill import sgf, sgf_grammar
 
 from tournaments import sgf_nodes, sgf_reader
-from tournaments.records import read_games
-from tournaments.results import GameRecord
-from tournaments.sgf_nodes import fast_main_line, known_moves, plain_game
+from tournaments.records import read_games, serialise_game
+from tournaments.results import Colour, GameRecord, win
+from tournaments.sgf_nodes import fast_main_line, plain_game
+from tournaments.sgf_play import plain_play
 from tournaments.sgf_reader import parse_game, split_games
 
 SYNTAX = [b"(", b")", b"(;", b";", b";;", b"[", b"]", b"\\", b"\n", b"x", b"(;FF[4]", b"B[aa", b"W[a[]"]
@@ -68,6 +69,31 @@ WHOLE = st.builds(
 )
 
 
+WITH_WINRATES = st.builds(
+    lambda bare, turns, end: b"(;SZ[9]" + b"".join([*bare, *turns, end]) + b")",
+    st.lists(st.sampled_from([b";B[aa]", b";W[bb]", b"\n;W[]"]), max_size=3),
+    st.lists(
+        st.sampled_from(
+            [
+                *[b";B[cc]SBKV[50.00];SBKV[48.10]W[dd]"] * 3,
+                b";SBKV[99.90]W[ee]\n;B[ff]\nSBKV[1.00]",
+                b";B[]SBKV[50.00]",
+                b";SBKV[0.00]W[ab]",
+                b";W[ab]SBKV[3.00]",
+                b";SBKV[101]B[ba]",
+                b";B[ca]",
+                b";B[da]W[ea]",
+                b"SBKV[5.1]",
+                b";SBKV[.]W[ac]",
+                b";",
+            ]
+        ),
+        max_size=6,
+    ),
+    st.sampled_from([b"", b";C[end]SBKV[7.00]W[hh]", b";B[hh]C[a;b]SBKV[7.00]", b"C[x]", b"(;B[hh])"]),
+)
+
+
 def slowly(text: bytes) -> list[sgf_nodes.PropertyMap]:
     return list(sgf_grammar.main_sequence_iter(sgf_grammar.parse_sgf_game(text)))
 
@@ -96,7 +122,7 @@ def read(text: bytes) -> GameRecord | None:
         return None
 
 
-@given(st.one_of(BROKEN, WHOLE))
+@given(st.one_of(BROKEN, WHOLE, WITH_WINRATES))
 def test_all_ways_make_the_same_record(text: bytes) -> None:
     quickest = read(text)
     with pytest.MonkeyPatch.context() as patch:
@@ -110,9 +136,26 @@ def test_all_ways_make_the_same_record(text: bytes) -> None:
 
 def test_a_plain_game_takes_the_shortest_way() -> None:
     found = plain_game(b"(;SZ[9]C[two\nlines]\n;B[aa]\n;W[bb];B[])\n")
-    assert found == ({"SZ": [b"9"], "C": [b"two\nlines"]}, [b"B[aa]", b"W[bb]", b"B[]"])
+    assert found == ({"SZ": [b"9"], "C": [b"two\nlines"]}, b";B[aa];W[bb];B[]", b"")
     assert plain_game(b"(;SZ[9];B[a a])") is None
-    assert [known_moves(9)[move] for move in found[1]] == [("b", 72), ("w", 64), ("b", 81)]
+    play = plain_play(*found, 9)
+    assert play is not None
+    assert play[0].moves == (("b", 72), ("w", 64), ("b", 81))
+
+
+@pytest.mark.parametrize("without", [0, 3, 4])
+@pytest.mark.parametrize("count", [4, 5, 7, 8])
+def test_our_own_games_take_the_shortest_way(count: int, without: int) -> None:
+    moves: list[tuple[Colour, int]] = [("w" if number % 2 else "b", number) for number in range(count)]
+    chances = tuple(None if number < without else number / 100 for number in range(count))
+    record = GameRecord("0_1", "a", "b", win("b", "R"), tuple(moves), 9, 7.5, black_winrates=chances)
+    text = serialise_game(record)
+    found = plain_game(text)
+    assert found is not None
+    assert found[1]
+    assert plain_play(*found, 9) is not None
+    assert parse_game(text).black_winrates == (chances if count > without else ())
+    assert parse_game(text).moves == record.moves
 
 
 def test_real_records_are_read_as_sgfmill_reads_them(shared: Path) -> None:

@@ -68,7 +68,7 @@ def _claims_against(
 
 
 def _scores_against(result: GameResult, comment: str) -> Iterator[str]:
-    scores = _FINAL_SCORE.findall(comment)
+    scores = _FINAL_SCORE.findall(comment) if " final_score: " in comment else ()
     clear = [(who, text) for who, text in scores if parse_result(text).is_decided]
     if clear and all(_differs(text, result) for _, text in clear):
         yield f"final_score of {clear[0][0]} was {clear[0][1].strip()}"

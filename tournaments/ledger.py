@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tournaments.results import GameRecord
+from tournaments.results import GameRecord, GameResult, Outcome
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -67,7 +67,7 @@ def ledger_of_columns(
     """
     players = tuple(sorted({*black, *white}))
     place = {name: index for index, name in enumerate(players)}
-    sides = [np.fromiter((place[name] for name in names), np.intp, len(names)) for names in (black, white)]
+    sides = [np.fromiter(map(place.__getitem__, names), np.intp, len(names)) for names in (black, white)]
     numbers = np.full(len(black), -1, np.intp) if pair is None else np.asarray(pair, np.intp)
     made = np.asarray(points, float)
     if not len(sides[0]) == len(sides[1]) == len(made) == len(numbers):
@@ -108,6 +108,14 @@ def ledger_of_games(
     return ledger_of_columns(
         [game.black for game in games],
         [game.white for game in games],
-        np.fromiter((game.result.score("b") for game in games), float, len(games)),
-        [number_of.get(id(game), -1) for game in games],
+        [_points(game.result) for game in games],
+        [number_of.get(id(game), -1) for game in games] if number_of else None,
     )
+
+
+def _points(result: GameResult) -> float:
+    """Black's, as `result.score("b")` has them, sooner."""
+    outcome = result.outcome
+    if outcome is Outcome.BLACK:
+        return 1.0
+    return 0.0 if outcome is Outcome.WHITE else result.score("b")

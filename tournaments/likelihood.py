@@ -31,6 +31,8 @@ PER_ELO = math.log(10) / 400
 """Natural logarithm of the odds that one point of Elo is worth."""
 CONVERGED = 1e-10
 """Largest last step, in natural log odds."""
+ROUNDING = 1e-12
+"""Part of the logarithm of the likelihood; whether a step that gains less leads upwards cannot be seen."""
 SURE = 1.96
 """Standard deviations to either side of a 95 % interval."""
 
@@ -227,8 +229,10 @@ class _Posterior:
         for _ in range(100):
             gradient, information = self.gradient_and_information(theta)
             step = np.linalg.solve(information, gradient)
-            while self.log(theta + step) < self.log(theta) and np.abs(step).max() > CONVERGED:
-                step /= 2
+            here = self.log(theta)
+            if gradient @ step > ROUNDING * abs(here):
+                while self.log(theta + step) < here and np.abs(step).max() > CONVERGED:
+                    step /= 2
             theta = theta + step
             if np.abs(step).max() <= CONVERGED:
                 break

@@ -6,7 +6,7 @@ Whoever gets None asks sgfmill, which tells what is wrong.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from sgfmill import sgf_grammar
 
@@ -32,8 +32,8 @@ _NODE = re.compile(
     rb"\s*(?:;(" + _PROPERTIES + rb"?)\s*([BW]\[[a-z]{0,2}\])(" + _PROPERTIES + rb")|(\S))", re.DOTALL
 )
 """A node with a move, and what stands before and behind that; or something that is none."""
-_SPACE_INSIDE = re.compile(rb"\[[^\]]*\s")
-_SPACE = b" \t\n\r\x0b\x0c"
+_ENDS = frozenset(b"];")
+"""What stands before a space that is not inside a property."""
 _LOWER = bytes(range(ord("a"), ord("z") + 1))
 
 
@@ -77,8 +77,7 @@ def fast_main_line(text: bytes) -> list[PropertyMap] | None:
 
 
 def _add(node: PropertyMap, name: bytes, value: bytes, more: bytes) -> None:
-    """Lower-case letters in names are old spelling and count for nothing."""
-    short = (name if name.isupper() else name.translate(None, _LOWER)).decode("ascii")
+    short = _short(name)
     values = [value, *_VALUES.findall(more)] if more else [value]
     if short in node:
         node[short] += values
@@ -86,15 +85,27 @@ def _add(node: PropertyMap, name: bytes, value: bytes, more: bytes) -> None:
         node[short] = values
 
 
-def plain_game(text: bytes) -> tuple[PropertyMap, list[bytes]] | None:
-    """The root and the nodes behind it, `B[pd]` each, of a record without variations, comments and the like.
+@lru_cache(maxsize=1000)
+def _short(name: bytes) -> str:
+    """Lower-case letters in names are old spelling and count for nothing."""
+    return (name if name.isupper() else name.translate(None, _LOWER)).decode("ascii")
 
-    The nodes are for `known_moves`, which sees whether the record was one. None where it cannot be.
+
+def plain_game(text: bytes) -> tuple[PropertyMap, bytes, bytes] | None:
+    """The root, the nodes up to the first with a comment without spaces, and the rest as it is written.
+
+    `plain_play` sees whether the nodes are as plain as it can read. None where there must be more to the record.
     """
     found = _root_and_rest(text)
-    if found is None or _SPACE_INSIDE.search(found[1]):
+    if found is None:
         return None
-    return found[0], found[1].translate(None, _SPACE)[1:].split(b";")
+    root, nodes = found
+    comment = nodes.find(b"C[")
+    cut = len(nodes) if comment < 0 else nodes.rfind(b";", 0, comment)
+    pieces = nodes[:cut].split()
+    if not _ENDS.issuperset([piece[-1] for piece in pieces]):
+        return None  # a space inside a property
+    return root, b"".join(pieces), nodes[cut:]
 
 
 def annotated_game(text: bytes) -> tuple[PropertyMap, list[tuple[bytes, bytes]]] | None:
@@ -103,12 +114,16 @@ def annotated_game(text: bytes) -> tuple[PropertyMap, list[tuple[bytes, bytes]]]
     None where there are variations, or nodes without a move.
     """
     found = _root_and_rest(text)
-    if found is None:
-        return None
-    nodes = _NODE.findall(found[1])
+    nodes = None if found is None else annotated_nodes(found[1])
+    return None if found is None or nodes is None else (found[0], nodes)
+
+
+def annotated_nodes(written: bytes) -> list[tuple[bytes, bytes]] | None:
+    """The move of each node, and all further properties as they are written; None where a node is none with a move."""
+    nodes = _NODE.findall(written)
     if not all(move for _, move, _, _ in nodes):
         return None
-    return found[0], [(move, before + behind) for before, move, behind, _ in nodes]
+    return [(move, before + behind) for before, move, behind, _ in nodes]
 
 
 def _root_and_rest(text: bytes) -> tuple[PropertyMap, bytes] | None:
@@ -143,3 +158,12 @@ def known_moves(size: int) -> dict[bytes, Move]:
     if size <= 19:
         moves |= {f"{colour.upper()}[tt]".encode("ascii"): (colour, pass_index(size)) for colour in colours}
     return moves
+
+
+@cache
+def cut_moves(size: int) -> tuple[dict[bytes, Move], dict[bytes, Move]]:
+    """What `;B[pd` and what `B[pd` mean: where the text of nodes was cut at each closing bracket."""
+    known = known_moves(size)
+    return {b";" + text[:-1]: move for text, move in known.items()}, {
+        text[:-1]: move for text, move in known.items()
+    }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lzeval.core.points import parse_sgf
 from tournaments.results import Colour
-from tournaments.sgf_nodes import Move, PropertyMap, known_moves, properties
+from tournaments.sgf_nodes import Move, PropertyMap, annotated_nodes, cut_moves, known_moves, properties
 
 ANOTHER_GAME = "another game begins in the middle of the game"
 MOVES = frozenset({"B", "W"})
@@ -17,6 +17,9 @@ ROOT_ONLY = frozenset({"FF", "GM", "SZ", "CA", "AP"})
 _SETUP = frozenset({"AB", "AW", "AE"})
 _ODD_BESIDE_MOVE = MOVES | _SETUP | ROOT_ONLY
 _TO_COLOUR: dict[bytes, Colour] = {b"B": "b", b"W": "w"}
+MOST_CHANCES = 20_000
+"""Winrates are written with two digits behind the point."""
+UNREAD: Move = ("b", -1)
 _ONLY_CHANCE = re.compile(rb"\s*SBKV\s*\[([0-9.]+)\]\s*")
 
 
@@ -98,6 +101,73 @@ def _percentage(node: PropertyMap) -> float | None:
     return chance if 0 <= chance <= 1 else None
 
 
+def plain_play(
+    root: PropertyMap, nodes: bytes, rest: bytes, size: int
+) -> tuple[Play, list[PropertyMap]] | None:
+    """What `plain_game` has found, as `annotated_play` tells it; None where a node is odd."""
+    chances: list[float | None] = []
+    try:
+        if b"SBKV[" in nodes:
+            moves, chances = _moves_and_chances(nodes, size)
+        else:
+            known = known_moves(size)
+            moves = [known[node] for node in nodes[1:].split(b";")] if nodes else []
+    except KeyError:
+        return None
+    if not rest:
+        return Play(tuple(moves), setup_of(root, size), tuple(chances)), []
+    written = annotated_nodes(rest)
+    read = None if written is None else annotated_play(root, written, size)
+    if read is None:
+        return None
+    end, further = read
+    comments = {len(moves) + number: comment for number, comment in end.comments.items()}
+    chances = chances or [None] * len(moves)
+    return Play((*moves, *end.moves), end.setup, (*chances, *end.chances), comments), further
+
+
+class _Chances(dict[bytes, float | None]):
+    """What a winrate means whose text ends before the closing bracket. Raises KeyError for anything else."""
+
+    def __init__(self, beginning: bytes) -> None:
+        super().__init__()
+        self._beginning = beginning
+
+    def __missing__(self, written: bytes) -> float | None:
+        further = written.removeprefix(self._beginning) + b"]"
+        if not written.startswith(self._beginning) or not _ONLY_CHANCE.fullmatch(further):
+            raise KeyError(written)
+        if len(self) >= MOST_CHANCES:
+            self.clear()
+        chance = self[written] = _chance(further)
+        return chance
+
+
+_BEHIND, _BEFORE = _Chances(b""), _Chances(b";")
+
+
+def _moves_and_chances(nodes: bytes, size: int) -> tuple[list[Move], list[float | None]]:
+    """Of nodes `;B[pd]SBKV[50.00]` and `;SBKV[50.00]W[pd]` in turn, as our matches write them.
+
+    Those before the first winrate may be moves alone. Raises KeyError if they are anything else.
+    """
+    beginning, inside = cut_moves(size)
+    *pieces, end = nodes.split(b"]")
+    first = nodes.index(b"SBKV[")
+    is_before = nodes.startswith(b";", first - 1)
+    bare = nodes.count(b"]", 0, first) - (not is_before)
+    parts = [pieces[bare + turn :: 4] for turn in range(4)]
+    one, its, others, other = parts[2:] + parts[:2] if is_before else parts
+    if end or bare < 0 or len(one) != len(its) or len(others) != len(other):
+        raise KeyError(nodes)
+    moves = [*map(beginning.__getitem__, pieces[:bare]), *[UNREAD] * (len(one) + len(other))]
+    chances: list[float | None] = [None] * len(moves)
+    ones, theirs = slice(bare + is_before, None, 2), slice(bare + (not is_before), None, 2)
+    moves[ones], moves[theirs] = map(beginning.__getitem__, one), map(inside.__getitem__, other)
+    chances[ones], chances[theirs] = map(_BEHIND.__getitem__, its), map(_BEFORE.__getitem__, others)
+    return moves, chances
+
+
 def annotated_play(
     root: PropertyMap, written: list[tuple[bytes, bytes]], size: int
 ) -> tuple[Play, list[PropertyMap]] | None:
@@ -125,7 +195,7 @@ def annotated_play(
     return Play(moves, setup_of(root, size), tuple(chances), comments), nodes
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=MOST_CHANCES)
 def _chance(further: bytes) -> float | None:
     """The winrate where that is all there is beside a move."""
     match = _ONLY_CHANCE.fullmatch(further)

@@ -10,15 +10,16 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sgfmill.sgf_grammar import simpletext_value, text_value
 
 from lzeval.core.points import LARGEST, SMALLEST
 from tournaments.claims import settled
-from tournaments.gomill_comment import with_facts_of_comment
+from tournaments.gomill_comment import facts_of_comment
 from tournaments.results import GameRecord
-from tournaments.sgf_nodes import PropertyMap, annotated_game, known_moves, main_line, plain_game
-from tournaments.sgf_play import ANOTHER_GAME, MOVES, ROOT_ONLY, Play, annotated_play, play_of, setup_of
+from tournaments.sgf_nodes import PropertyMap, annotated_game, main_line, plain_game
+from tournaments.sgf_play import ANOTHER_GAME, MOVES, ROOT_ONLY, Play, annotated_play, plain_play, play_of
 from tournaments.sgf_text import Decoder, decoder
 
 _START = re.compile(rb"\(\s*;")
@@ -94,6 +95,8 @@ def _is_whole(chunk: bytes) -> bool:
 
 _SPECIAL = re.compile(rb"[\\\n\r\t\f\v]")
 """What SimpleText may hold that does not mean itself."""
+_SPECIAL_IN_TEXT = re.compile(rb"[\\\r\t\f\v]")
+"""The same of Text."""
 _KNOWN = frozenset(
     [
         "AB",
@@ -131,15 +134,11 @@ def parse_game(text: bytes, path: Path | None = None, game_id: str = "") -> Game
     """
     plain = plain_game(text)
     if plain is not None and MOVES.isdisjoint(plain[0]):
-        root, written = plain
+        root, written, rest = plain
         size = _size(root)
-        known = known_moves(size)
-        try:
-            moves = tuple([known[move] for move in written])
-        except KeyError:
-            pass  # there is more to it
-        else:
-            return _record(text, [root], size, Play(moves, setup_of(root, size)), path, game_id)
+        read = plain_play(root, written, rest, size)
+        if read is not None:
+            return _record(text, [root, *read[1]], size, read[0], path, game_id)
     annotated = annotated_game(text)
     if annotated is not None and MOVES.isdisjoint(annotated[0]):
         root, moves_and_more = annotated
@@ -157,7 +156,7 @@ def _record(
 ) -> GameRecord:
     root = nodes[0]
     decode = decoder(text, _first(root, "CA", b""))
-    notes = {number: decode(text_value(comment)) for number, comment in play.comments.items()}
+    notes = {number: decode(_text_bytes(comment)) for number, comment in play.comments.items()}
     ending = notes.pop(len(play.moves) - 1, "") if play.moves else ""
     black, white = _name(root, "PB", decode), _name(root, "PW", decode)
     further = {
@@ -165,35 +164,35 @@ def _record(
         for name, values in root.items()
         if name not in _KNOWN and len(values) == 1
     }
-    comment = decode(text_value(root["C"][0])) if "C" in root else ""
+    comment = decode(_text_bytes(root["C"][0])) if "C" in root else ""
     cleared = set(play.setup["AE"])
     like_gomill = _first(root, "AP", b"").startswith(_PROGRAMS_WITH_CODES)
-    record = GameRecord(
-        game_id=game_id,
-        black=black,
-        white=white,
-        result=settled(
+    fields: dict[str, Any] = {
+        "game_id": game_id,
+        "black": black,
+        "white": white,
+        "result": settled(
             _results(nodes, decode), further, filter(None, (comment, ending)), like_gomill=like_gomill
         ),
-        moves=play.moves,
-        size=size,
-        komi=_komi(_first(root, "KM", b"")),
-        handicap=_handicap(_first(root, "HA", b"0")),
-        setup_black=tuple(index for index in play.setup["AB"] if index not in cleared),
-        setup_white=tuple(index for index in play.setup["AW"] if index not in cleared),
-        date=_simple(root, "DT", decode),
-        event=_simple(root, "EV", decode),
-        black_engine=black,
-        white_engine=white,
-        end_comment=ending,
-        black_winrates=play.chances if any(chance is not None for chance in play.chances) else (),
-        move_notes=notes,
-        properties=further,
-        path=path,
-    )
+        "moves": play.moves,
+        "size": size,
+        "komi": _komi(_first(root, "KM", b"")),
+        "handicap": _handicap(_first(root, "HA", b"0")),
+        "setup_black": tuple(index for index in play.setup["AB"] if index not in cleared),
+        "setup_white": tuple(index for index in play.setup["AW"] if index not in cleared),
+        "date": _simple(root, "DT", decode),
+        "event": _simple(root, "EV", decode),
+        "black_engine": black,
+        "white_engine": white,
+        "end_comment": ending,
+        "black_winrates": play.chances if any(chance is not None for chance in play.chances) else (),
+        "move_notes": notes,
+        "properties": further,
+        "path": path,
+    }
     if like_gomill:
-        return with_facts_of_comment(record, comment)
-    return record
+        fields |= facts_of_comment(comment, fields)
+    return GameRecord(**fields)
 
 
 def _size(root: PropertyMap) -> int:
@@ -228,6 +227,13 @@ def _simple_bytes(raw: bytes) -> bytes:
     if not _SPECIAL.search(raw):
         return raw
     text: bytes = simpletext_value(raw)
+    return text
+
+
+def _text_bytes(raw: bytes) -> bytes:
+    if not _SPECIAL_IN_TEXT.search(raw):
+        return raw
+    text: bytes = text_value(raw)
     return text
 
 

@@ -10,6 +10,7 @@ import typer
 
 from lzeval.cli import intake
 from lzeval.core.errors import UserError
+from tournaments.intake.collection import no_collection
 
 if TYPE_CHECKING:
     from tournaments.intake.taking import Intake
@@ -19,6 +20,7 @@ MOST_INDENTED = 100
 """Players; JSON of more has their matrix in one long line."""
 
 
+@no_collection()
 def rate(
     paths: intake.Paths,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

@@ -111,6 +111,14 @@ class Endings:
     """1 accepted, -1 rejected, 0 undecided at the cap."""
     counts: Floats
     """`[tests, outcomes]`"""
+    llrs: Floats
+
+    @property
+    def order(self) -> npt.NDArray[np.int64]:
+        """By stages: quick rejections are worst, quick acceptances best; endings of one number are alike."""
+        keys = np.column_stack([self.verdicts, -self.verdicts * self.units, np.round(self.llrs, 9)])
+        order: npt.NDArray[np.int64] = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+        return order
 
 
 def run_tests(
@@ -119,7 +127,7 @@ def run_tests(
     """Run tests to their end, or to `cap` units, looking after every unit."""
     counts, units, llrs = walk(test, chances, tests, cap, int(rng.integers(2**31)))
     verdicts = np.where(llrs >= test.upper, 1, np.where(llrs <= test.lower, -1, 0))
-    return Endings(units, verdicts, counts)
+    return Endings(units, verdicts, counts, llrs)
 
 
 def planned_chances(elo: float, jigos: float = 0.0, *, paired: bool = True) -> Floats:
@@ -137,6 +145,11 @@ class AfterStop:
     """The median-unbiased estimate is above the truth."""
     plain_too_high: float
     """The plain estimate is, which does not know of the stop."""
+    median_units: float
+    exactly: float
+    """The interval would hold the truth if the chances of all endings were known."""
+    exactly_halved: float
+    """The same if half of the endings that are like the one at hand were taken for worse (mid-p)."""
 
 
 def chances_of_worse(test: Sprt, counts: Floats, elo: float) -> Floats:
@@ -152,7 +165,14 @@ def estimates_after_stop(test: Sprt, elo: float, tests: int, rng: np.random.Gene
     worse = chances_of_worse(test, endings.counts, elo)
     plain = endings.counts @ np.linspace(0, 1, len(chances)) / endings.units
     tail = (1 - CONFIDENCE) / 2
+    order = endings.order
+    alike = np.bincount(order) / tests
+    no_better = np.cumsum(alike)
+    no_worse, halved = 1 - no_better + alike, no_better - alike / 2
     return AfterStop(
+        median_units=float(np.median(endings.units)),
+        exactly=float(np.mean((np.minimum(no_better, no_worse) >= tail)[order])),
+        exactly_halved=float(np.mean(((tail <= halved) & (halved <= 1 - tail))[order])),
         covered=float(np.mean((tail <= worse) & (worse <= 1 - tail))),
         too_high=float(np.mean(worse > 0.5)),
         plain_too_high=float(np.mean(plain > mean_score(chances))),

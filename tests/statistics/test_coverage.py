@@ -10,6 +10,7 @@ import pytest
 
 from tests.statistics.pools import POOLS, PoolScenario, Schedule, pool_coverage
 from tests.statistics.simulation import (
+    Endings,
     Scenario,
     chances_of_worse,
     coverage,
@@ -133,6 +134,32 @@ def test_estimates_after_a_stop_hold_what_they_say(elo: float, cap: int) -> None
     found = estimates_after_stop(Sprt(0, 35), elo, 3000, np.random.default_rng(9), cap)
     assert 0.935 <= found.covered <= 0.98
     assert abs(found.too_high - 0.5) < 0.06
+
+
+def test_endings_are_ordered_by_stages_and_then_by_ratio() -> None:
+    """From the quickest rejection over what is undecided to the quickest acceptance."""
+    verdicts, units = np.array([1, 1, 0, -1, -1, 0, 1]), np.array([3.0, 5, 9, 5, 3, 9, 3])
+    llrs = np.array([3.0, 3.1, 0.5, -3.0, -3.3, -0.5, 3.2])
+    order = Endings(units, verdicts, np.zeros((7, 5)), llrs).order
+    assert order.tolist() == [5, 4, 3, 1, 0, 2, 6]
+
+
+@pytest.mark.parametrize("elo", [0, 100, 200])
+def test_intervals_of_coarse_tests_are_too_wide_but_never_too_narrow(elo: float) -> None:
+    """Even with the chances of all endings known they could not be 95 %: there are too few endings."""
+    found = estimates_after_stop(Sprt(0, 200), elo, 2000, np.random.default_rng(13), cap=5000)
+    assert found.median_units < 50
+    assert FEWEST_COVERED <= found.exactly_halved <= found.exactly
+    assert found.exactly >= 0.955
+    assert found.covered >= found.exactly
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("elo1", [70, 100, 200, 400])
+@pytest.mark.parametrize("share", [-0.5, 0, 0.5, 1, 1.5])
+def test_no_interval_after_a_stop_is_too_narrow(elo1: float, share: float) -> None:
+    found = estimates_after_stop(Sprt(0, elo1), share * elo1, 4000, np.random.default_rng(14), cap=5000)
+    assert found.covered >= FEWEST_COVERED
 
 
 # Several players

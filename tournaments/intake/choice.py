@@ -52,6 +52,8 @@ class Choice:
         """The games that are wanted; and of the others how many by the first filter that refuses them, and why."""
         filters = list(self._refusals())
         left_out: Counter[str] = Counter()
+        if not filters:
+            return list(games), left_out
         kept = []
         for game in games:
             for option, refusal in filters:

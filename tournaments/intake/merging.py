@@ -25,25 +25,22 @@ def merged(told: Iterable[Told]) -> tuple[list[GameRecord], int]:
     those are repetitions, which ratings count once.
     """
     ordered = list(told)
-    homes: dict[Found, str] = {}
+    kept: list[GameRecord | None] = [game for _, game in ordered]
     groups: dict[object, list[int]] = defaultdict(list)
+    homes: dict[Found, str] = {}
+    last, home = None, ""
     for place, (found, game) in enumerate(ordered):
-        if found not in homes:
-            homes[found] = home_of(found)
-        key = _key(homes[found], game)
-        if key is not None:
-            groups[key].append(place)
-    kept: dict[int, GameRecord] = {place: game for place, (_, game) in enumerate(ordered)}
+        if found is not last:
+            last, home = found, homes.get(found, "")
+            if found not in homes:
+                home = homes[found] = home_of(found)
+        if home and game.game_id:
+            groups[home, game.game_id, game.result.outcome is Outcome.VOID].append(place)
     for places in groups.values():
         _merge_group(places, ordered, kept)
     _drop_copies(kept, ordered)
-    return list(kept.values()), len(ordered) - len(kept)
-
-
-def _key(home: str, game: GameRecord) -> object | None:
-    if not home or not game.game_id:
-        return None
-    return home, game.game_id, game.result.outcome is Outcome.VOID
+    left = [game for game in kept if game is not None]
+    return left, len(ordered) - len(left)
 
 
 def home_of(found: Found) -> str:
@@ -67,24 +64,26 @@ def _home_of_table(folder: Path) -> str:
     return _absolute(str(beside[0].with_suffix(""))) if len(beside) == 1 else ""
 
 
-def _merge_group(places: list[int], ordered: list[Told], kept: dict[int, GameRecord]) -> None:
-    """Keep what the best kind of source tells; within one kind every game is a game."""
+def _merge_group(places: list[int], ordered: list[Told], kept: list[GameRecord | None]) -> None:
+    """Keep what the best kind of source tells; within one kind every game is a game. Who is dropped becomes None."""
     kinds = {ordered[place][0].kind for place in places}
     if len(kinds) == 1:
         return
     best = min(kinds, key=lambda kind: kind.rank)
     first = next(place for place in places if ordered[place][0].kind is best)
+    believed = ordered[first][1]
     for place in places:
         found, game = ordered[place]
         if found.kind is best:
             continue
-        del kept[place]
-        if _contradict(kept[first], game):
+        kept[place] = None
+        if _contradict(believed, game):
             note = (
-                f"contradictory: {ordered[first][0].path.name} says {_told(kept[first])}, "
+                f"contradictory: {ordered[first][0].path.name} says {_told(believed)}, "
                 f"{found.path.name} says {_told(game)}"
             )
-            kept[first] = replace(kept[first], result=GameResult(Outcome.UNKNOWN, note=note))
+            believed = replace(believed, result=GameResult(Outcome.UNKNOWN, note=note))
+    kept[first] = believed
 
 
 def _contradict(one: GameRecord, other: GameRecord) -> bool:
@@ -97,25 +96,27 @@ def _told(game: GameRecord) -> str:
     return f"{game.black} - {game.white} {format_result(game.result)}"
 
 
-def _drop_copies(kept: dict[int, GameRecord], ordered: list[Told]) -> None:
+def _drop_copies(kept: list[GameRecord | None], ordered: list[Told]) -> None:
     """Records that say the same in every particular, wherever they lie; entries of histories of copied records."""
     seen: dict[object, list[GameRecord]] = defaultdict(list)
     known: set[object] = set()
-    for place, game in list(kept.items()):
-        if not game.moves:
+    for place, game in enumerate(kept):
+        if game is None or not game.moves:
             continue
         entry = _entry(game)
         known.add((game.event.partition(" (")[0], *entry))
         said = (*entry, game.date, game.event, game.size, game.komi, len(game.moves))
         alike = seen[said]
         if any(other.moves == game.moves for other in alike):
-            del kept[place]
+            kept[place] = None
         else:
             alike.append(game)
-    for place, game in list(kept.items()):
+    if not known:
+        return
+    for place, game in enumerate(kept):
         found = ordered[place][0]
-        if found.kind is Kind.HISTORY and (found.path.stem, *_entry(game)) in known:
-            del kept[place]
+        if game and found.kind is Kind.HISTORY and (found.path.stem, *_entry(game)) in known:
+            kept[place] = None
 
 
 def _entry(game: GameRecord) -> tuple[str, str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from shlex import quote
 
@@ -65,9 +66,13 @@ def renamed(games: Sequence[GameRecord], aliases: Mapping[str, str]) -> list[Gam
     ]
 
 
-def names_in(games: Iterable[GameRecord]) -> Counter[str]:
+def names_in(games: Sequence[GameRecord]) -> Counter[str]:
     """How many games each player has."""
-    return Counter(name for game in games for name in (game.black, game.white) if name)
+    found: Counter[str] = Counter()
+    for colour in ("black", "white"):
+        found.update(map(attrgetter(colour), games))
+    del found[""]
+    return found
 
 
 def look_alikes(names: Counter[str]) -> list[str]:

@@ -15,6 +15,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from lzeval.core.errors import UserError
+from tournaments.intake.collection import no_collection
 from tournaments.records import Skipped, read_chunks, read_record_file, record_sources
 from tournaments.results import GameRecord
 from tournaments.sgf_reader import split_games
@@ -123,9 +124,10 @@ def _part(name: str, first: int, chunks: list[tuple[bytes, str]], share: float) 
 
 
 def _read(task: Task) -> list[GameRecord | Skipped]:
-    if task.source is not None:
-        return list(read_chunks(task.source, task.chunks, task.first))
-    return [game for file in task.files for game in read_record_file(file)]
+    with no_collection():
+        if task.source is not None:
+            return list(read_chunks(task.source, task.chunks, task.first))
+        return [game for file in task.files for game in read_record_file(file)]
 
 
 Read = tuple[float, Iterable[GameRecord | Skipped]]

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tournaments.intake.choice import Choice
+from tournaments.intake.collection import no_collection
 from tournaments.intake.finding import Found, Kind, find
 from tournaments.intake.merging import Told, merged
 from tournaments.intake.names import look_alikes, names_in, renamed
@@ -59,12 +60,14 @@ def take_in(
     Of a choice, players are meant by their new names. `listener` and `processes` are `read_records`'.
     """
     skipped: list[Skipped] = []
-    games, duplicates = merged(_told(find(paths), skipped, listener, processes))
+    with no_collection():
+        games, duplicates = merged(_told(find(paths), skipped, listener, processes))
     aliases, choice = aliases or {}, choice or Choice()
     names = names_in(games)
     games = renamed(games, aliases)
-    new_names = names_in(games)
+    new_names = names_in(games) if aliases else names
     kept, left_out = choice.chosen(games)
+    kept_names = names_in(kept) if left_out else new_names
     warnings = [
         *(f"--alias {old}={new}: no game names {old!r}" for old, new in aliases.items() if old not in names),
         *(
@@ -72,7 +75,7 @@ def take_in(
             for name in sorted(choice.players)
             if name not in new_names
         ),
-        *look_alikes(names_in(kept)),
+        *look_alikes(kept_names),
     ]
     return Intake(kept, skipped, duplicates, dict(Counter(left_out).most_common()), warnings)
 

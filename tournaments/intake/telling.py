@@ -10,7 +10,7 @@ from pathlib import Path
 from tournaments.intake.taking import Intake
 from tournaments.pairs import weigh
 from tournaments.report.facts import dispute
-from tournaments.results import GameRecord
+from tournaments.results import GameRecord, Outcome
 
 MOST_REASONS = 6
 MOST_FILES = 3
@@ -31,7 +31,7 @@ class Case:
 
 def cases_of(intake: Intake) -> list[Case]:
     """All of them, by kind."""
-    evidence = weigh(intake.games)
+    evidence = weigh([game for game in intake.games if not _counts(game)])
     found = [Case("unreadable", str(one.path), str(one.number), one.why) for one in intake.skipped]
     found += [_case("void", game, game.result.note or "no reason given") for game in evidence.void]
     found += [_case("unknown result", game, game.result.note or "RE says '?'") for game in evidence.unknown]
@@ -41,8 +41,19 @@ def cases_of(intake: Intake) -> list[Case]:
         )
         for game in evidence.nobody
     ]
-    found += [_case("disputed", game, why) for game in intake.games if (why := dispute(game))]
+    found += [
+        _case("disputed", game, why)
+        for game in intake.games
+        if (game.result.note or game.end_comment) and (why := dispute(game))
+    ]
     return found
+
+
+def _counts(game: GameRecord) -> bool:
+    """Whether it was decided, between two players."""
+    outcome, black, white = game.result.outcome, game.black, game.white
+    is_decided = outcome is not Outcome.VOID and outcome is not Outcome.UNKNOWN
+    return is_decided and bool(black and white) and black != white
 
 
 def _case(kind: str, game: GameRecord, why: str) -> Case:

@@ -51,13 +51,15 @@ def _unit_scores(facts: Facts) -> list[float]:
     return [score_of(game, first) for game in facts.evidence.distinct]
 
 
-def running_score(facts: Facts, player: str) -> list[float]:
-    """Points a game, 0 to 1, of `player` after each of its decided games."""
-    total, shares = 0.0, []
-    mine = (game for game in facts.evidence.decided if player in (game.black, game.white))
-    for number, game in enumerate(mine, start=1):
-        total += score_of(game, player)
-        shares.append(total / number)
+def running_scores(facts: Facts, players: Iterable[str]) -> dict[str, list[float]]:
+    """Points a game, 0 to 1, of each of `players` after each of its decided games."""
+    totals = dict.fromkeys(players, 0.0)
+    shares: dict[str, list[float]] = {name: [] for name in totals}
+    for game in facts.evidence.decided:
+        for name in (game.black, game.white):
+            if name in shares:
+                totals[name] += score_of(game, name)
+                shares[name].append(totals[name] / (len(shares[name]) + 1))
     return shares
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tournaments.report.course import running_score
+from tournaments.report.course import running_scores
 from tournaments.report.facts import Facts
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -38,7 +38,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 def score_lines(facts: Facts) -> Iterable[str]:
     """For each player (of two: for the stronger) a line of at most 80 columns; nothing for short matches."""
     players = facts.players[:1] if facts.is_duel else facts.players[:MOST_PLAYERS]
-    scores = {name: running_score(facts, name) for name in players}
+    scores = running_scores(facts, players)
     shown = {name: score for name, score in scores.items() if len(score) >= FEWEST_GAMES}
     if not shown:
         return

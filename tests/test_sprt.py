@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 
 from lzeval.core.errors import UserError
 from tests.statistics.simulation import planned_chances, run_tests
+from tournaments.bayeselo import bayeselo_llr
 from tournaments.ratings import estimate, percent_sure, score_from_elo
 from tournaments.sequential import (
     BoundedWalk,
@@ -69,6 +70,37 @@ def test_results_of_another_program(shared: Path) -> None:
         else:
             counts = [case["l"], case["d"], case["w"]]
         assert test.llr(counts) == pytest.approx(case["llr"], rel=0.01)
+
+
+def test_bayeselo_vectors_of_fastchess_and_cutechess(shared: Path) -> None:
+    vectors = json.loads((shared / "references" / "elo_sprt_vectors.json").read_text())
+    own = [case for case in vectors["sprt_llr"]["cases"] if case["model"] == "bayesian"]
+    assert len(own) == 2
+    for case in own:
+        counts = case["l"], case["d"], case["w"]
+        found = bayeselo_llr(*counts, case["elo0"], case["elo1"], logistic=False)
+        assert found == pytest.approx(case["llr"], abs=0.005)
+    published = vectors["sprt_llr_bayeselo_cutechess"]
+    for case, tolerance in zip(
+        published["cases"], (0.01, 0.01, 0.1), strict=True
+    ):  # the last one is not by the formula
+        found = bayeselo_llr(case["l"], case["d"], case["w"], published["elo0"], published["elo1"])
+        assert found == pytest.approx(case["llr"], abs=tolerance)
+
+
+@given(st.tuples(*[st.integers(1, 500)] * 3), st.floats(-50, 50), st.floats(1, 50), st.booleans())
+def test_bayeselo_seen_from_the_other_side(
+    counts: tuple[int, int, int], elo0: float, width: float, logistic: bool
+) -> None:
+    found = bayeselo_llr(*counts, elo0, elo0 + width, logistic=logistic)
+    turned = bayeselo_llr(*counts[::-1], -elo0 - width, -elo0, logistic=logistic)
+    assert found is not None
+    assert turned == pytest.approx(-found, rel=1e-9, abs=1e-9)
+
+
+def test_bayeselo_wants_every_outcome() -> None:
+    assert bayeselo_llr(0, 3, 5, 0, 10) is None
+    assert bayeselo_llr(4, 0, 5, 0, 10) is None
 
 
 # The ratio

@@ -33,17 +33,21 @@ def test_counts_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert found["los"] == pytest.approx(0.64828, abs=1e-5)
     assert (found["verdict"], found["unit"]) == ("undecided", "pairs")
     assert found["median_unbiased"]["ci"] == pytest.approx([-153.3, 248.9], abs=0.1)
+    assert found["llr_bayeselo"] is None  # which knows games alone
 
 
 def test_three_counts_are_games(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     found = as_json(monkeypatch, capsys, "--counts", "207,13,180", "--elo", "0,35", "--model", "normalized")
     assert (found["unit"], found["verdict"]) == ("games", "rejected")
     assert found["llr"] == pytest.approx(-4.780151301, rel=1e-6)
+    games = as_json(monkeypatch, capsys, "--counts", "1351,2942,1477", "--elo", "0,10")
+    assert games["llr_bayeselo"] == pytest.approx(2.525, abs=1e-3)
 
 
 def test_counts_in_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     said = run(monkeypatch, capsys, "--counts", "779,34,1187", "--elo", "0,35")
     assert "accepted: LLR +" in said
+    assert "with BayesElo's draws: LLR +" in said
     assert "median-unbiased: +" in said
     assert "LOS >99.9 %" in said
     assert "The LLR lies well past its bound" in said

@@ -90,11 +90,15 @@ def _print_plan(test: Sprt, draws: float, games: int | None, expected: list[Expe
 
 
 def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
+    from tournaments.bayeselo import bayeselo_llr
     from tournaments.ratings import estimate, percent_sure
     from tournaments.sequential import after_stop
 
     counts = _parse_counts(text)
     found, stopped, llr = estimate(counts), after_stop(test, counts), test.llr(counts)
+    old_llr = None
+    if len(counts) == 3:
+        old_llr = bayeselo_llr(counts[0], counts[1], counts[2], test.elo0, test.elo1)
     verdict = test.verdict(llr)
     if as_json:
         content = {
@@ -102,6 +106,7 @@ def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
             "counts": counts,
             "unit": found.unit,
             "llr": llr,
+            "llr_bayeselo": old_llr,
             "verdict": verdict,
             "elo": found.elo,
             "elo95": found.elo95,
@@ -112,6 +117,8 @@ def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
         return
     typer.echo(f"SPRT {test.describe()}, {found.units} {found.unit}")
     typer.echo(f"{verdict}: LLR {llr:+.3f}, bounds {test.lower:+.3f} and {test.upper:+.3f}")
+    if old_llr is not None:
+        typer.echo(f"as older programs count games, with BayesElo's draws: LLR {old_llr:+.3f}")
     typer.echo(f"median-unbiased: {stopped.describe()}")
     typer.echo(
         f"as if the number had been fixed: {found.elo:+.1f} +- {found.elo95:.1f} Elo, LOS {percent_sure(found.los)}"

@@ -147,8 +147,8 @@ def test_a_free_place_is_taken_before_the_others_are_done() -> None:
 
 def test_removing() -> None:
     search = PositionSearch(HashEvaluator(SIZE, 2), places=2)
-    tickets = [search.add(position(number, 50)) for number in range(5)]
-    for _ in range(10):
+    tickets = [search.add(position(number, 50)) for number in range(1, 6)]
+    for _ in range(5):
         assert search.step() == []
     searched, waiting = search.remove(tickets[0]), search.remove(tickets[3])
     assert searched.is_final

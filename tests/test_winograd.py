@@ -62,15 +62,13 @@ def test_one_convolution(size: int, add: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "batch", "threads"),
+    ("shape", "batch", "threads", "value_is_blacks"),
     [
-        (NetworkShape(blocks=2, filters=8, board_size=19), 1, 1),
-        (NetworkShape(blocks=3, filters=16, board_size=9), 5, 2),
-        (NetworkShape(blocks=1, filters=4, board_size=13), 2, 3),
-        (NetworkShape(blocks=0, filters=4, board_size=5), 3, 1),
+        (NetworkShape(blocks=2, filters=8, board_size=19), 1, 1, False),
+        (NetworkShape(blocks=3, filters=16, board_size=9), 5, 2, True),
+        (NetworkShape(blocks=0, filters=4, board_size=5), 3, 4, False),
     ],
 )
-@pytest.mark.parametrize("value_is_blacks", [False, True])
 def test_a_network(
     tmp_path: Path, shape: NetworkShape, batch: int, threads: int, value_is_blacks: bool
 ) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,7 @@ FILTER_BASIS = np.array(
 TWO, FOUR, FIVE, EIGHT, ZERO = (np.float32(number) for number in (2, 4, 5, 8, 0))
 
 Floats = npt.NDArray[np.float32]
+Real: TypeAlias = np.float32
 
 
 def pays(info: EvaluatorInfo) -> bool:
@@ -81,6 +82,25 @@ def spread_planes(planes: Planes, x: Floats, first: int, end: int) -> None:
 
 
 @jit
+def _six(a: Real, b: Real, c: Real, d: Real, e: Real, f: Real) -> tuple[Real, Real, Real, Real, Real, Real]:
+    """Six numbers in a row, in Winograd's basis."""
+    return (
+        FOUR * a - FIVE * c + e,
+        e + d - FOUR * (b + c),
+        e - d + FOUR * (b - c),
+        e - c + TWO * (d - b),
+        e - c - TWO * (d - b),
+        FOUR * b - FIVE * d + f,
+    )
+
+
+@jit
+def _four(a: Real, b: Real, c: Real, d: Real, e: Real, f: Real) -> tuple[Real, Real, Real, Real]:
+    """What six products in a row mean for four points."""
+    return a + b + c + d + e, b - c + TWO * (d - e), b + c + FOUR * (d + e), b - c + EIGHT * (d - e) + f
+
+
+@jit
 def into_basis(x: Floats, patches: Floats, first: int, end: int) -> None:
     """The 6x6 patches of `x` `[B, W, W, C]` into `patches` `[36, B * T, C]` in Winograd's basis."""
     channels, across = x.shape[3], (x.shape[1] - 2) // TILE
@@ -89,44 +109,31 @@ def into_basis(x: Floats, patches: Floats, first: int, end: int) -> None:
         row, place = divmod(number, across * across)
         top, left = place // across * TILE, place % across * TILE
         for i in range(PATCH):
+            d0, d1, d2 = x[row, top, left + i], x[row, top + 1, left + i], x[row, top + 2, left + i]
+            d3, d4, d5 = x[row, top + 3, left + i], x[row, top + 4, left + i], x[row, top + 5, left + i]
             for c in range(channels):
-                d0, d1, d2 = (
-                    x[row, top, left + i, c],
-                    x[row, top + 1, left + i, c],
-                    x[row, top + 2, left + i, c],
+                half[0, i, c], half[1, i, c], half[2, i, c], half[3, i, c], half[4, i, c], half[5, i, c] = (
+                    _six(d0[c], d1[c], d2[c], d3[c], d4[c], d5[c])
                 )
-                d3, d4, d5 = (
-                    x[row, top + 3, left + i, c],
-                    x[row, top + 4, left + i, c],
-                    x[row, top + 5, left + i, c],
-                )
-                half[0, i, c] = FOUR * d0 - FIVE * d2 + d4
-                half[1, i, c] = d4 + d3 - FOUR * (d1 + d2)
-                half[2, i, c] = d4 - d3 + FOUR * (d1 - d2)
-                half[3, i, c] = d4 - d2 + TWO * (d3 - d1)
-                half[4, i, c] = d4 - d2 - TWO * (d3 - d1)
-                half[5, i, c] = FOUR * d1 - FIVE * d3 + d5
         for i in range(PATCH):
+            d0, d1, d2, d3, d4, d5 = half[i, 0], half[i, 1], half[i, 2], half[i, 3], half[i, 4], half[i, 5]
+            n = PATCH * i
             for c in range(channels):
-                d0, d1, d2, d3, d4, d5 = (
-                    half[i, 0, c],
-                    half[i, 1, c],
-                    half[i, 2, c],
-                    half[i, 3, c],
-                    half[i, 4, c],
-                    half[i, 5, c],
-                )
-                patches[6 * i, number, c] = FOUR * d0 - FIVE * d2 + d4
-                patches[6 * i + 1, number, c] = d4 + d3 - FOUR * (d1 + d2)
-                patches[6 * i + 2, number, c] = d4 - d3 + FOUR * (d1 - d2)
-                patches[6 * i + 3, number, c] = d4 - d2 + TWO * (d3 - d1)
-                patches[6 * i + 4, number, c] = d4 - d2 - TWO * (d3 - d1)
-                patches[6 * i + 5, number, c] = FOUR * d1 - FIVE * d3 + d5
+                (
+                    patches[n, number, c],
+                    patches[n + 1, number, c],
+                    patches[n + 2, number, c],
+                    patches[n + 3, number, c],
+                    patches[n + 4, number, c],
+                    patches[n + 5, number, c],
+                ) = _six(d0[c], d1[c], d2[c], d3[c], d4[c], d5[c])
 
 
 @jit
-def out_of_basis(tiles: Floats, bias: Floats, y: Floats, size: int, first: int, end: int, add: bool) -> None:
-    """What the products `tiles` `[36, B * T, C]` mean, plus `bias` `[C]`, rectified, into `y` `[B, W, W, C]`.
+def out_of_basis(
+    products: Floats, bias: Floats, y: Floats, size: int, first: int, end: int, add: bool
+) -> None:
+    """What `products` `[36, B * T, C]` mean, plus `bias` `[C]`, rectified, into `y` `[B, W, W, C]`.
 
     `add`: what is in `y` is a residual block's input and is added before rectifying.
     """
@@ -136,32 +143,23 @@ def out_of_basis(tiles: Floats, bias: Floats, y: Floats, size: int, first: int, 
         row, place = divmod(number, across * across)
         top, left = place // across * TILE, place % across * TILE
         for i in range(PATCH):
+            m0, m1, m2 = products[i, number], products[6 + i, number], products[12 + i, number]
+            m3, m4, m5 = products[18 + i, number], products[24 + i, number], products[30 + i, number]
             for c in range(channels):
-                even, odd = (
-                    tiles[6 + i, number, c] + tiles[12 + i, number, c],
-                    tiles[6 + i, number, c] - tiles[12 + i, number, c],
+                half[0, i, c], half[1, i, c], half[2, i, c], half[3, i, c] = _four(
+                    m0[c], m1[c], m2[c], m3[c], m4[c], m5[c]
                 )
-                even2, odd2 = (
-                    tiles[18 + i, number, c] + tiles[24 + i, number, c],
-                    tiles[18 + i, number, c] - tiles[24 + i, number, c],
-                )
-                half[0, i, c] = tiles[i, number, c] + even + even2
-                half[1, i, c] = odd + TWO * odd2
-                half[2, i, c] = even + FOUR * even2
-                half[3, i, c] = odd + EIGHT * odd2 + tiles[30 + i, number, c]
         for i in range(min(TILE, size - top)):
+            line = half[i]
             for c in range(channels):
-                even, odd = half[i, 1, c] + half[i, 2, c], half[i, 1, c] - half[i, 2, c]
-                even2, odd2 = half[i, 3, c] + half[i, 4, c], half[i, 3, c] - half[i, 4, c]
-                half[i, 0, c] = half[i, 0, c] + even + even2 + bias[c]
-                half[i, 1, c] = odd + TWO * odd2 + bias[c]
-                half[i, 2, c] = even + FOUR * even2 + bias[c]
-                half[i, 3, c] = odd + EIGHT * odd2 + half[i, 5, c] + bias[c]
+                line[0, c], line[1, c], line[2, c], line[3, c] = _four(
+                    line[0, c], line[1, c], line[2, c], line[3, c], line[4, c], line[5, c]
+                )
             for j in range(min(TILE, size - left)):
                 point = y[row, top + i + 1, left + j + 1]
                 for c in range(channels):
                     before = point[c] if add else ZERO
-                    point[c] = max(half[i, j, c] + before, ZERO)
+                    point[c] = max(line[j, c] + bias[c] + before, ZERO)
 
 
 class Layer:

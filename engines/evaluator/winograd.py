@@ -1,8 +1,8 @@
 """A network's tower on processors without bf16: each 3x3 convolution as 36 matrix products, after Winograd.
 
 Tiles of 4x4 points come from 6x6 of the layer before, in a basis in which the convolution multiplies number by number:
-36 multiplications a tile and pair of channels in place of 144. OpenVINO, whose convolutions on processors without
-AVX512 do all 144, multiplies the matrices and computes the heads. Source: A. Lavin, S. Gray, "Fast Algorithms for
+36 multiplications a tile and pair of channels in place of 144, which OpenVINO's own convolutions do on x86 (tried with
+AVX2). OpenVINO multiplies the matrices and computes the heads. Source: A. Lavin, S. Gray, "Fast Algorithms for
 Convolutional Neural Networks" (2015), F(4x4, 3x3).
 """
 

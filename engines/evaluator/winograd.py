@@ -12,6 +12,7 @@ import platform
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -58,17 +59,19 @@ def pays(info: EvaluatorInfo) -> bool:
 
 
 class Convolution(NamedTuple):
-    filters: Floats
-    """`[O, I, 3, 3]`."""
+    matrices: Floats
+    """`[36, I, O]`: its filters, as `transformed`."""
     bias: Floats
     """`[O]`."""
 
 
 def transformed(filters: Floats) -> Floats:
     """`[O, I, 3, 3]` filters as `[36, I, O]` matrices."""
-    basis = np.einsum("ya,oiab,xb->yxio", FILTER_BASIS, filters.astype(np.float64), FILTER_BASIS)
-    matrices: Floats = basis.reshape(PRODUCTS, filters.shape[1], filters.shape[0]).astype(np.float32)
-    return matrices
+    outputs, inputs = filters.shape[:2]
+    basis = np.kron(FILTER_BASIS, FILTER_BASIS)
+    changed = basis @ filters.reshape(outputs * inputs, 9).T.astype(np.float64)
+    matrices = changed.reshape(PRODUCTS, outputs, inputs).transpose(0, 2, 1)
+    return np.ascontiguousarray(matrices, np.float32)
 
 
 @jit
@@ -162,36 +165,43 @@ def out_of_basis(
                     point[c] = max(line[j, c] + bias[c] + before, ZERO)
 
 
-class Layer:
-    """One convolution: patches in Winograd's basis in, products out."""
+class Multiplier:
+    """The products of patches and filters, for all convolutions with as many channels."""
 
-    def __init__(self, convolution: Convolution, patches: Floats, products: Floats, threads: int) -> None:
+    def __init__(self, patches: Floats, products: Floats, threads: int) -> None:
         """It reads `patches` `[36, B * T, I]` and writes `products` `[36, B * T, O]`."""
-        self.bias = convolution.bias
         self.patches, self.products = patches, products
         given = ops.parameter(list(patches.shape), np.float32)
-        product = ops.matmul(given, ops.constant(transformed(convolution.filters)), False, False)
-        compiled = core().compile_model(ov.Model([product], [given]), "CPU", settings("fp32", threads))
-        self._request = compiled.create_infer_request()
-        self._request.set_input_tensor(ov.Tensor(patches, shared_memory=True))
+        filters = ops.parameter([PRODUCTS, patches.shape[2], products.shape[2]], np.float32)
+        model = ov.Model([ops.matmul(given, filters, False, False)], [given, filters])
+        self._request = core().compile_model(model, "CPU", settings("fp32", threads)).create_infer_request()
+        self._request.set_input_tensor(0, ov.Tensor(patches, shared_memory=True))
         self._request.set_output_tensor(ov.Tensor(products, shared_memory=True))
 
-    def multiply(self) -> None:
+    def multiply(self, matrices: Floats) -> None:
+        """By `matrices` `[36, I, O]`."""
+        self._request.set_input_tensor(1, ov.Tensor(matrices, shared_memory=True))
         self._request.infer()
 
 
-def take_apart(model: ov.Model) -> tuple[list[Convolution], ov.Output]:
-    """The tower's convolutions in their order, and what the heads get of it, of a graph that `convert` made."""
-    found: list[Convolution] = []
+@lru_cache(maxsize=4)
+def tower_of(graph: Path) -> tuple[Convolution, ...]:
+    """The convolutions of a graph that `convert` made, once for all evaluators of this process."""
+    model = core().read_model(graph)
+    found = []
     for op in model.get_ordered_ops():
-        if op.get_type_name() != "Convolution":
-            continue
-        filters = _constant(op, 1)
-        if filters.shape[2:] == (1, 1):
-            return found, op.input_value(0)
-        [following] = op.output(0).get_target_inputs()
-        found.append(Convolution(filters, _constant(following.get_node(), 1).reshape(-1)))
-    raise ValueError("the graph has no heads")
+        if op.get_type_name() == "Convolution" and _constant(op, 1).shape[2:] == (3, 3):
+            [following] = op.output(0).get_target_inputs()
+            bias = _constant(following.get_node(), 1).reshape(-1)
+            found.append(Convolution(transformed(_constant(op, 1)), bias))
+    return tuple(found)
+
+
+def tower_end(model: ov.Model) -> ov.Output:
+    """What the heads, which begin with a 1x1 convolution each, get of the tower."""
+    convolutions = (op for op in model.get_ordered_ops() if op.get_type_name() == "Convolution")
+    first: ov.Output = next(op.input_value(0) for op in convolutions if _constant(op, 1).shape[2:] == (1, 1))
+    return first
 
 
 def _constant(op: ov.Node, place: int) -> Floats:
@@ -201,14 +211,12 @@ def _constant(op: ov.Node, place: int) -> Floats:
 class Heads:
     """Policy and value of what the tower has made of a batch."""
 
-    def __init__(
-        self, model: ov.Model, tower_end: ov.Output, trunk: Floats, planes: Planes, threads: int
-    ) -> None:
-        """Cut `model` at `tower_end`; `trunk` `[B, W, W, C]` and `planes` `[B, 18, S, S]` are what it reads."""
+    def __init__(self, model: ov.Model, trunk: Floats, planes: Planes, threads: int) -> None:
+        """Cut `model` behind its tower; `trunk` `[B, W, W, C]` and `planes` `[B, 18, S, S]` are what it reads."""
         size = planes.shape[-1]
         given = ops.parameter(list(trunk.shape), np.float32)
         inner = ops.slice(given, [1, 1], [1 + size, 1 + size], [1, 1], [1, 2])
-        tower_end.replace(ops.transpose(inner, [0, 3, 1, 2]).output(0))
+        tower_end(model).replace(ops.transpose(inner, [0, 3, 1, 2]).output(0))
         steps = ov.preprocess.PrePostProcessor(
             ov.Model(model.get_results(), [given, *model.get_parameters()])
         )
@@ -241,16 +249,13 @@ class WinogradEvaluator:
         self._trunk, self._branch = (np.zeros((*padded, info.filters), np.float32) for _ in range(2))
         model = core().read_model(graph)
         model.reshape(list(self._planes.shape))
-        convolutions, tower_end = take_apart(model)
         tiles = batch_size * tiles_across**2
         first, others, products = (
             np.empty((PRODUCTS, tiles, channels), np.float32) for channels in (18, info.filters, info.filters)
         )
-        self._layers = [
-            Layer(convolution, others if number else first, products, threads)
-            for number, convolution in enumerate(convolutions)
-        ]
-        self._heads = Heads(model, tower_end, self._trunk, self._planes, threads)
+        self._tower = tower_of(graph)
+        self._first, self._others = (Multiplier(patches, products, threads) for patches in (first, others))
+        self._heads = Heads(model, self._trunk, self._planes, threads)
         self._pool = ThreadPoolExecutor(threads, "winograd") if threads > 1 else None
         self._parts = [
             (batch_size * part // threads, batch_size * (part + 1) // threads) for part in range(threads)
@@ -260,18 +265,20 @@ class WinogradEvaluator:
         """As `Evaluator.evaluate`."""
         self._planes[:] = planes
         self._share(lambda first, end: spread_planes(self._planes, self._input, first, end))
-        self._convolve(self._layers[0], self._input, self._trunk)
-        for one, two in zip(self._layers[1::2], self._layers[2::2], strict=True):
-            self._convolve(one, self._trunk, self._branch)
-            self._convolve(two, self._branch, self._trunk, add=True)
+        self._convolve(self._first, self._tower[0], self._input, self._trunk)
+        for one, two in zip(self._tower[1::2], self._tower[2::2], strict=True):
+            self._convolve(self._others, one, self._trunk, self._branch)
+            self._convolve(self._others, two, self._branch, self._trunk, add=True)
         self._heads.judge()
         return self._heads.answer
 
-    def _convolve(self, layer: Layer, x: Floats, y: Floats, *, add: bool = False) -> None:
-        size = self.info.board_size
-        self._share(lambda first, end: into_basis(x, layer.patches, first, end))
-        layer.multiply()
-        self._share(lambda first, end: out_of_basis(layer.products, layer.bias, y, size, first, end, add))
+    def _convolve(
+        self, multiplier: Multiplier, convolution: Convolution, x: Floats, y: Floats, *, add: bool = False
+    ) -> None:
+        size, bias = self.info.board_size, convolution.bias
+        self._share(lambda first, end: into_basis(x, multiplier.patches, first, end))
+        multiplier.multiply(convolution.matrices)
+        self._share(lambda first, end: out_of_basis(multiplier.products, bias, y, size, first, end, add))
 
     def _share(self, work: Callable[[int, int], None]) -> None:
         """Have `work` done on rows first to end of the batch, by all threads."""

@@ -98,6 +98,12 @@ def test_bayeselo_seen_from_the_other_side(
     assert turned == pytest.approx(-found, rel=1e-9, abs=1e-9)
 
 
+def test_bayeselo_of_hypotheses_that_cannot_be() -> None:
+    found = bayeselo_llr(1, 1_000_000, 1, 0, 900)
+    assert found is not None
+    assert -math.inf < found < -1e6
+
+
 def test_bayeselo_wants_every_outcome() -> None:
     assert bayeselo_llr(0, 3, 5, 0, 10) is None
     assert bayeselo_llr(4, 0, 5, 0, 10) is None

@@ -22,15 +22,24 @@ def bayeselo_llr(
         return None
     games = losses + draws + wins
     lost, won = losses / games, wins / games
-    draw_elo = 200 * math.log10((1 - lost) / lost * (1 - won) / won)
+    draw_elo = 200 * (math.log10((1 - lost) / lost) + math.log10((1 - won) / won))
     x = 10 ** (-draw_elo / 400)
     scale = 4 * x / (1 + x) ** 2 if logistic else 1.0
-    under0, under1 = (_chances(elo / scale, draw_elo) for elo in (elo0, elo1))
-    seen = (losses, draws, wins)
-    return sum(count * math.log(one / zero) for count, zero, one in zip(seen, under0, under1, strict=True))
+    under0, under1 = (_log_chances(elo / scale, draw_elo) for elo in (elo0, elo1))
+    loss, win = (one - zero for zero, one in zip(under0, under1, strict=True))
+    return losses * loss + draws * (loss + win) + wins * win
 
 
-def _chances(elo: float, draw_elo: float) -> tuple[float, float, float]:
-    """Of a loss, a draw and a win, by BayesElo's difference."""
-    lost, won = (1 / (1 + 10 ** ((draw_elo - sign * elo) / 400)) for sign in (-1, 1))
-    return lost, 1 - lost - won, won
+def _log_chances(elo: float, draw_elo: float) -> tuple[float, float]:
+    """Of a loss and of a win, by BayesElo's difference.
+
+    That of a draw is their sum and what depends on drawelo alone, as 1 - 1 / (1 + a) - 1 / (1 + b) is
+    (a b - 1) / ((1 + a) (1 + b)).
+    """
+    lost, won = (-_softplus((draw_elo - sign * elo) * math.log(10) / 400) for sign in (-1, 1))
+    return lost, won
+
+
+def _softplus(number: float) -> float:
+    """log(1 + exp(number)), however large that is."""
+    return max(number, 0.0) + math.log1p(math.exp(-abs(number)))

@@ -630,11 +630,8 @@ def test_as_a_program_it_answers_while_it_searches(network: Path) -> None:
         send(process, **query(id="short", maxVisits=3))
         send(process, id="stop", action="terminate", terminateId="long")
         seen = [receive(process) for _ in range(3)]
-        while {(answer["id"], answer.get("isDuringSearch")) for answer in seen} < {
-            ("long", False),
-            ("short", False),
-            ("stop", None),
-        }:
+        ends = {("long", False), ("short", False), ("stop", None)}
+        while not ends <= {(answer["id"], answer.get("isDuringSearch")) for answer in seen}:
             seen.append(receive(process))
         finals = [answer for answer in seen if answer.get("isDuringSearch") is False]
         assert {answer["id"] for answer in finals} == {"long", "short"}

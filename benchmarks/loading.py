@@ -25,8 +25,8 @@ from benchmarks.packing import made_up_records
 from benchmarks.report import present, restrict_to, run
 from lzeval.core.bundled import resolve_network
 from tournaments.sgf_reader import split_games
+from trainer.batches import ShuffledBatches
 from trainer.chunks import read_v1, write_v1
-from trainer.data import ShuffledBatches
 from trainer.memory import keep_freed_memory
 from trainer.pack import pack
 from trainer.packed import PackedData, open_packed

@@ -28,8 +28,8 @@ import typer
 import lzeval.net.fused
 from benchmarks.report import available_cores, present, run
 from lzeval.net.network import SHAPES, LeelaNetwork
+from trainer.batches import ShuffledBatches, TensorBatch
 from trainer.config import OptimizerConfig
-from trainer.data import ShuffledBatches, TensorBatch
 from trainer.memory import keep_freed_memory
 from trainer.optimizers import build_optimizer
 from trainer.packed import open_packed

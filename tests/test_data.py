@@ -15,12 +15,14 @@ from torch.utils.data import DataLoader
 from lzeval.core.errors import DataError, UserError
 from lzeval.core.points import SYMMETRIES
 from tests.make_games import random_game, sgf_text
+from trainer.batches import FixedBatches, ShuffledBatches, TensorBatch
 from trainer.config import DataConfig
-from trainer.data import FixedBatches, GoData, ShuffledBatches, TensorBatch, prepare, sampled_positions
+from trainer.data import GoData
 from trainer.device_planes import PlanesUnpacker
 from trainer.pack import pack
 from trainer.packed import PackedData, open_packed
 from trainer.positions import Batch
+from trainer.prepare import prepare, sampled_positions
 from trainer.selection import Selection
 
 

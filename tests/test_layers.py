@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,13 @@ def module_name(file: Path) -> str:
 FILES = {module_name(file): file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))}
 
 
-def imports(module: str, *, top_only: bool = False) -> Iterator[str]:
+@cache
+def imports(module: str, *, top_only: bool = False) -> tuple[str, ...]:
     """Every module that the file imports anywhere, in functions and for type checking, too, unless `top_only`."""
+    return tuple(_imports(module, top_only=top_only))
+
+
+def _imports(module: str, *, top_only: bool) -> Iterator[str]:
     tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
     for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -113,6 +119,11 @@ def imported_at_once(module: str) -> set[str]:
 
 @pytest.mark.parametrize("module", [m for m in FILES if any(is_within(m, part) for part in WITHOUT_TORCH)])
 def test_importing_what_plays_games_does_not_import_torch(module: str) -> None:
+    assert not imported_at_once(module) & set(TORCH)
+
+
+@pytest.mark.parametrize("module", ["trainer.prepare", "trainer.evaluate", "trainer.lint", "trainer.unpack"])
+def test_packing_and_measuring_start_without_torch(module: str) -> None:
     assert not imported_at_once(module) & set(TORCH)
 
 

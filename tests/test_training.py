@@ -13,8 +13,8 @@ from lzeval.net.checkpoint import load_network
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from tests.tiny_runs import BATCH, SIZE, STEPS, assert_same_training, logged, settings, state, write_records
+from trainer.batches import TensorBatch
 from trainer.config import NetworkConfig, stored
-from trainer.data import TensorBatch
 from trainer.module import GoModule
 from trainer.run import new_network, train
 

@@ -28,9 +28,9 @@ from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from tests.tiny_runs import BATCH, SIZE, STEPS, assert_same_training, logged, settings, state, write_records
 from trainer.averages import Average, renew_statistics
+from trainer.batches import TensorBatch
 from trainer.callbacks import Checkpoints
 from trainer.config import AverageConfig, ExportConfig, ScheduleConfig, TeacherConfig, TrainConfig, stored
-from trainer.data import TensorBatch
 from trainer.metrics import PHASES, measure, measure_by_phase
 from trainer.module import GoModule
 from trainer.optimizers import Plateau, rate_factor
@@ -463,7 +463,7 @@ def test_two_processes_learn_what_one_learns_of_the_same_steps(records: Path, tm
     two.trainer.devices, two.trainer.strategy = 2, "ddp"
     for config in (one, two):  # the order of a step's positions differs, and so do their symmetries
         config.optimizer.name, config.optimizer.lr = "sgd", 0.01
-    monkeypatched = "import trainer.data, numpy as np; trainer.data.SYMMETRIES = 1; "
+    monkeypatched = "import trainer.batches, numpy as np; trainer.batches.SYMMETRIES = 1; "
     for config in (one, two):
         assert config.run is not None
         folder = Path(config.run)

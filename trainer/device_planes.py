@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lzeval.core.points import SYMMETRIES, symmetry_tables
-from trainer.data import TensorBatch
+from trainer.batches import TensorBatch
 from trainer.positions import TURN_WHITE
 
 

@@ -14,8 +14,8 @@ from rich.progress import track
 
 from engines.evaluator.base import Evaluator
 from engines.evaluator.load import plan_evaluator
-from trainer.data import prepare, sampled_positions
 from trainer.packed import PackedData
+from trainer.prepare import prepare, sampled_positions
 
 PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, None))
 """Moves played so far, from and below."""

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lzeval.core.errors import UserError
 from lzeval.net.network import LeelaNetwork, NetworkShape
+from trainer.batches import TensorBatch
 from trainer.config import TrainConfig, seconds
-from trainer.data import TensorBatch
 from trainer.device_planes import PlanesUnpacker
 from trainer.global_norm import make_global
 from trainer.metrics import Sums, as_log, measure_by_phase

@@ -12,9 +12,9 @@ import numpy as np
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_bytes_atomically
 from trainer.chunks import ChunkPositions, positions_from_rows, write_v1, write_v2
-from trainer.data import prepare
 from trainer.packed import Numbers, PackedData
 from trainer.positions import WON_BY_BLACK, WON_BY_WHITE, Soft
+from trainer.prepare import prepare
 
 VERSIONS = ("v1", "v2")
 NO_SOFT = Soft(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.uint16), np.empty(0, np.float32))

@@ -59,7 +59,7 @@ def pack(
     Interrupted, the same command goes on. Which games are held out depends on the games alone, so that the share stays
     the same one when records are added.
     """
-    from trainer.data import pack_with_progress
+    from trainer.prepare import pack_with_progress
 
     chosen = _selection(min_moves, min_rank, handicap, komi, sample, from_move, to_move, holdout)
     try:

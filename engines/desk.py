@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -309,6 +310,10 @@ class SeatedGrowth(Growth):
         self._seat = seat
         self._answer_s = answer_s
         self._done = threading.Condition(seat.desk.monitor)
+
+    @property
+    def standstill(self) -> AbstractContextManager[object]:
+        return self._seat.desk.monitor
 
     def run(self, limit: int | None, watch: Callable[[], bool], *, impatient: bool = False) -> None:  # noqa: ARG002
         """As Growth's. `watch` is called on the desk's thread."""

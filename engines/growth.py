@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,6 +78,11 @@ class Growth:
         """Leaves that wait for an answer."""
         self._ended = False
         self._pool = ThreadPoolExecutor(len(lanes) - 1, "search") if len(lanes) > 1 else None
+
+    @property
+    def standstill(self) -> AbstractContextManager[object]:
+        """While another thread holds it, nothing moves in the tree."""
+        return self._lock
 
     def run(self, limit: int | None, watch: Callable[[], bool], *, impatient: bool = False) -> None:
         """Grow until the root has `limit` visits (None: the tree its largest size), or `watch` says True.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +34,7 @@ from engines.search import restrictions as looked_at
 from engines.search.forest import fill_planes
 from engines.search.searcher import Limits, Searcher, Waiting
 from engines.settle import dead_stones, owners
-from engines.watch import Patience, Report, Watch
+from engines.watch import Patience, Reporter, Watch
 from lzeval.core.board import BLACK, EMPTY, WALL, WHITE, Game
 from lzeval.core.errors import UserError
 from lzeval.core.points import SYMMETRIES, format_vertex, symmetry_tables
@@ -201,21 +202,23 @@ class NetworkPlayer:
         self._follow(colour, restrictions)
         self._mix_noise()
         limit = limits.root_visits(self._searcher.visits(TREE))
-        watch = self._watch(colour, stop, reports, limit, seconds)
-        self._grow(limit, watch, impatient=seconds is not None or reports is not None)
-        if reports is not None:
-            reports.send(self.analysis(colour, reports.fewest_moves))
-
-    def _watch(
-        self, colour: Colour, stop: Stop, reports: Reports | None, limit: int | None, seconds: float | None
-    ) -> Watch:
         patience = Patience(limit, seconds, self._options.stop_when_decided)
-        report = None
-        if reports is not None:
-            report = Report(
-                lambda: reports.send(self.analysis(colour, reports.fewest_moves)), reports.interval_s
-            )
-        return Watch(self._searcher, TREE, stop, patience, report)
+        watch = Watch(self._searcher, TREE, stop, patience)
+        if reports is None:
+            self._grow(limit, watch, impatient=seconds is not None)
+            return
+        with self._reporter(colour, reports) as reporter:
+            self._grow(limit, lambda: watch() or reporter.problem is not None, impatient=True)
+        reports.send(self.analysis(colour, reports.fewest_moves))
+
+    def _reporter(self, colour: Colour, reports: Reports) -> Reporter:
+        """What tells of the search for `colour`, whose root is expanded first: before, there is nothing to tell."""
+        self._expand_root()
+        return Reporter(
+            lambda: reports.send(self.analysis(colour, reports.fewest_moves)),
+            reports.interval_s,
+            self._growth.standstill,
+        )
 
     def _follow(self, colour: Colour, restrictions: Sequence[Restriction] = ()) -> None:
         """Make the game's position the root."""
@@ -231,15 +234,24 @@ class NetworkPlayer:
 
     def _mix_noise(self) -> None:
         if self._options.noise:
-            self._growth.expand_root()
+            self._expand_root()
             points = self._size**2 + 1
             noise = self._random.dirichlet(np.full(points, NOISE_TOTAL / points))
             self._searcher.mix_root(TREE, noise, NOISE_SHARE)
 
     def _grow(self, limit: int | None, watch: Stop, *, impatient: bool) -> None:
         self._searched_for = None
-        try:
+        with self._forgetting_what_fails():
             self._growth.run(limit, watch, impatient=impatient)
+
+    def _expand_root(self) -> None:
+        with self._forgetting_what_fails():
+            self._growth.expand_root()
+
+    @contextmanager
+    def _forgetting_what_fails(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:
             self._searcher.forget(TREE)  # a node in it waits for an answer that will not come
             raise
@@ -262,16 +274,20 @@ class NetworkPlayer:
         self._follow(colour, restrictions)
         if restrictions:
             self._check_moves()
-        watch = self._watch(colour, stop, reports, self._options.analysis_visits, None)
-        self._grow(self._options.analysis_visits, watch, impatient=True)
-        while not watch():
-            time.sleep(POLL_S)
-        if not watch.has_reported:
+        with self._reporter(colour, reports) as reporter:
+
+            def is_over() -> bool:
+                return stop() or reporter.problem is not None
+
+            self._grow(self._options.analysis_visits, is_over, impatient=True)
+            while not is_over():
+                time.sleep(POLL_S)
+        if not reporter.has_reported:
             reports.send(self.analysis(colour, max(1, reports.fewest_moves)))
 
     def _check_moves(self) -> None:
         """Raise UserError where restrictions have left none."""
-        self._growth.expand_root()
+        self._expand_root()
         if not self._searcher.root_moves(TREE):
             raise UserError("no move is left to look at")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import TracebackType
 
 from engines.gtp.engine import Stop
 from engines.search.searcher import Searcher
@@ -23,46 +26,73 @@ class Patience:
     """On a clock, whether to stop once no other move can get ahead."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """What to call again and again during a search."""
+class Reporter:
+    """Calls `send` at an even pace, on a thread of its own: a batch of the network may take as long as an interval.
 
-    send: Callable[[], None]
-    interval_s: float
+    A context manager; once it is left, nothing is sent any more, and what went wrong with `send` is raised.
+    """
+
+    def __init__(
+        self, send: Callable[[], None], interval_s: float, standstill: AbstractContextManager[object]
+    ) -> None:
+        """`standstill`: held while `send` looks at the tree."""
+        self.has_reported = False
+        self.problem: Exception | None = None
+        """What `send` raised; it is not called again then."""
+        self._send = send
+        self._interval_s = interval_s
+        self._standstill = standstill
+        self._sending = threading.Lock()
+        self._is_over = threading.Event()
+
+    def __enter__(self) -> Reporter:
+        threading.Thread(target=self._work, name="reporter", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_over.set()
+        with self._sending:  # what is being sent gets sent
+            pass
+        if problem is None and self.problem is not None:
+            raise self.problem
+
+    def _work(self) -> None:
+        due = time.monotonic() + self._interval_s
+        while self.problem is None and not self._is_over.wait(due - time.monotonic()):
+            with self._standstill, self._sending:
+                if self._is_over.is_set():
+                    return
+                try:
+                    self._send()
+                except Exception as problem:  # raised where the search was begun
+                    self.problem = problem
+                self.has_reported = True
+            now = time.monotonic()
+            while due <= now:
+                due += self._interval_s
 
 
 class Watch:
     """Called between the batches of a search; True ends it."""
 
-    def __init__(
-        self, searcher: Searcher, tree: int, stop: Stop, patience: Patience, report: Report | None
-    ) -> None:
-        self.has_reported = False
+    def __init__(self, searcher: Searcher, tree: int, stop: Stop, patience: Patience) -> None:
         self._searcher = searcher
         self._tree = tree
         self._stop = stop
         self._patience = patience
-        self._report = report
-        self._started = self._last_call = time.monotonic()
+        self._started = time.monotonic()
         self._visits_before = searcher.visits(tree)
-        self._next_report = self._started + (report.interval_s if report is not None else 0.0)
         self._next_look = self._started + LOOK_EVERY_S
 
     def __call__(self) -> bool:
-        now = time.monotonic()
-        batch_s, self._last_call = now - self._last_call, now
-        if (
-            self._report is not None and now + batch_s / 2 >= self._next_report
-        ):  # nearer than after the next batch
-            self._report.send()
-            self.has_reported = True
-            while self._next_report <= now + batch_s / 2:
-                self._next_report += self._report.interval_s
         if self._stop():
             return True
         seconds = self._patience.seconds
         if seconds is None:
             return False
+        now = time.monotonic()
         return now - self._started >= seconds or self._is_decided(now, seconds)
 
     def _is_decided(self, now: float, seconds: float) -> bool:

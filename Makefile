@@ -26,8 +26,8 @@ help: ## Say what there is to make.
 match: $(VENV)/.installed ## Play 20 short games between the two bundled networks and rate them.
 	$(BIN)/lzeval match big small --games 20 --visits 8 $(ARGS)
 
-test: $(VENV)/.installed-dev ## Run the tests.
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.installed-dev ## Run the tests, on up to four cores.
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-slow: $(VENV)/.installed-dev ## Run the tests that take minutes as well.
 	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)

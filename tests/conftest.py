@@ -12,6 +12,12 @@ import pytest
 
 pytest_plugins = ["tests.golden_files"]
 
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # tests run side by side, one a core: threads of theirs would fight over cores
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 GAMES_DIRECTORY = Path("/usr/games")
 """Debian puts engines here, and not on PATH."""

@@ -308,6 +308,35 @@ def test_a_teacher_answers_as_its_network_and_is_learnt_from(records: Path, tmp_
     assert distances[0] < distances[1]
 
 
+def turned(array: Tensor) -> Tensor:
+    """Boards `[..., S, S]` by a quarter, the other way round and back to front: the seventh symmetry."""
+    return array.transpose(-2, -1).flip(-1, -2)
+
+
+@pytest.mark.parametrize("symmetries", [1, 2, 8])
+def test_a_teacher_answers_with_the_mean_of_images(symmetries: int, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    network = LeelaNetwork(NetworkShape(1, 8, SIZE)).eval()
+    write_network(network, tmp_path / "teacher.txt")
+    teacher = Teacher(str(tmp_path / "teacher.txt"), BATCH, SIZE, 1, symmetries)
+    planes = torch.from_numpy(np.random.default_rng(1).integers(0, 2, (BATCH, 18, SIZE, SIZE), np.uint8))
+    (policy, value), (policy_turned, value_turned) = teacher.answer(planes), teacher.answer(turned(planes))
+    torch.testing.assert_close(policy.sum(1), torch.ones(BATCH))
+    on_board = policy[:, :-1].reshape(-1, SIZE, SIZE)
+    of_turned = policy_turned[:, :-1].reshape(-1, SIZE, SIZE)
+    sees_all = symmetries == 8
+    assert torch.allclose(turned(on_board), of_turned, atol=1e-5) == sees_all
+    assert torch.allclose(policy[:, -1], policy_turned[:, -1], atol=1e-5) == sees_all
+    assert torch.allclose(value, value_turned, atol=1e-5) == sees_all
+    if symmetries == 2:
+        mirrored = planes.flip(-2)
+        plain = Teacher(str(tmp_path / "teacher.txt"), BATCH, SIZE, 1)
+        (one, worth), (other, other_worth) = plain.answer(planes), plain.answer(mirrored)
+        other = torch.cat([other[:, :-1].reshape(-1, SIZE, SIZE).flip(-2).flatten(1), other[:, -1:]], 1)
+        torch.testing.assert_close(policy, (one + other) / 2)
+        torch.testing.assert_close(value, (worth + other_worth) / 2)
+
+
 def test_a_teacher_for_another_board_is_refused(records: Path, tmp_path: Path) -> None:
     write_network(LeelaNetwork(NetworkShape(1, 8, 7)), tmp_path / "teacher.txt")
     with pytest.raises(UserError, match="a network for 7x7 boards"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lzeval.core.errors import UserError
+from lzeval.core.points import SYMMETRIES
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -124,6 +125,8 @@ class TeacherConfig:
     """Share of the teacher in what the policy is to say; the rest is the record's."""
     value: float = 0.8
     """Likewise for the value."""
+    symmetries: int = 1
+    """Of how many of a position's eight images its answer is the mean: 2 costs a second question."""
 
 
 @dataclass
@@ -275,6 +278,8 @@ def check(config: TrainConfig) -> None:
         "max_positions": config.max_positions,
         "average.norm_batches": config.average.norm_batches,
     }
+    if not 1 <= config.teacher.symmetries <= SYMMETRIES:
+        raise UserError(f"teacher.symmetries={config.teacher.symmetries}: a number from 1 to {SYMMETRIES}")
     for key, number in at_least_one.items():
         if number is not None and number < 1:
             raise UserError(f"{key}={number}: must be at least 1")

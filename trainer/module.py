@@ -56,10 +56,11 @@ class GoModule(pl.LightningModule):
         return min(1.0, max(by_positions, by_time))
 
     def _teacher(self) -> Teacher | None:
-        if self.config.teacher.network is None:
+        wanted = self.config.teacher
+        if wanted.network is None:
             return None
-        size = self.config.data.board_size
-        return Teacher(self.config.teacher.network, self.config.batch_size, size, torch.get_num_threads())
+        size, threads = self.config.data.board_size, torch.get_num_threads()
+        return Teacher(wanted.network, self.config.batch_size, size, threads, wanted.symmetries)
 
     def setup(self, stage: str) -> None:
         if self.trainer.world_size > 1:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from engines.search.searcher import Searcher
 from lzeval.core.board import BLACK, Game
 from tests.fakes.evaluators import HashEvaluator
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZE, TREE, MOST_NODES = 9, 0, 100_000
 
 
@@ -107,3 +111,30 @@ def test_an_error_on_any_thread_ends_the_search_and_is_told(failing: int) -> Non
 
     with pytest.raises(MemoryError):
         grown([Lane(HashEvaluator(SIZE) if failing else Broken(SIZE)), Lane(Broken(SIZE))], None)
+
+
+def test_warming_up_leaves_nothing_to_load() -> None:
+    """In a process of its own, as here all is loaded; with reports, small batches and large ones."""
+    program = """
+import sys
+from engines.growth import Lane
+from engines.gtp.engine import Colour, Reports, never
+from engines.player import NetworkPlayer, PlayerOptions
+from engines.search.searcher import Limits
+from engines.warm_up import warm_up
+from tests.fakes.evaluators import HashEvaluator
+lane = Lane(HashEvaluator(9), HashEvaluator(9, 4))
+warm_up([lane])
+assert lane.single.calls == lane.wide.calls == 1
+functions = [value for name, module in list(sys.modules.items()) if name.startswith(("engines.", "lzeval."))
+             for value in vars(module).values() if hasattr(value, "nopython_signatures")]
+loaded = {function: len(function.nopython_signatures) for function in functions}, set(sys.modules)
+player = NetworkPlayer(lane.single, PlayerOptions(Limits(200)), [lane])
+player.genmove(Colour.BLACK, never, Reports(lambda analysis: None, 0.01, 1))
+assert lane.wide.calls > 1
+assert ({function: len(function.nopython_signatures) for function in functions}, set(sys.modules)) == loaded
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr

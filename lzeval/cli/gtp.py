@@ -113,11 +113,13 @@ def gtp(
     def make_engine() -> Engine:
         from engines.growth import Lane
         from engines.player import NetworkPlayer
+        from engines.warm_up import warm_up
 
         plan = asked.plan()
         options = asked.player_options(plan.info.board_size, os.environ.get("GOMILL_GAME_ID", ""))
         wide = plan.with_batch(batch) if batch > 1 else None
         lanes = [Lane(plan.build(), wide.build() if wide is not None else None) for _ in range(threads)]
+        warm_up(lanes)
         return NetworkPlayer(lanes[0].single, options, lanes)
 
     serve_stdio(make_engine, name=called, version=asked.version, ponder=ponder, tell_searches=not quiet)

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from typer.testing import CliRunner, Result
 
-from lzeval.cli.main import app
+from lzeval.cli.main import application
 from lzeval.core.errors import UserError
 from tests.make_games import random_game, sgf_text
 from trainer.chunks import read_v1
@@ -24,7 +24,7 @@ def records(folder: Path, count: int = 30, result: str = "B+R") -> Path:
 
 
 def lzeval(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["data", *map(str, arguments), "--size", "9"])
+    return CliRunner().invoke(application(), ["data", *map(str, arguments), "--size", "9"])
 
 
 def mistake(*arguments: str | Path) -> str:

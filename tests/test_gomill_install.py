@@ -15,7 +15,7 @@ from typing import NoReturn
 import pytest
 from typer.testing import CliRunner
 
-from lzeval.cli.main import app
+from lzeval.cli.main import application
 from lzeval.core.errors import UserError
 from tests.gomill_judge import gomill_archive
 from tests.test_gomill_files import FAKE, SCRIPTED, written
@@ -221,13 +221,15 @@ def test_what_is_gone_is_told(archive: Path, python2: Path) -> None:
 
 def test_the_commands(archive: Path, python2: Path) -> None:
     runner = CliRunner()
-    outcome = runner.invoke(app, ["gomill", "path"])
+    outcome = runner.invoke(application(), ["gomill", "path"])
     assert isinstance(outcome.exception, UserError)
-    outcome = runner.invoke(app, ["gomill", "install", "--python", str(python2), "--archive", str(archive)])
+    outcome = runner.invoke(
+        application(), ["gomill", "install", "--python", str(python2), "--archive", str(archive)]
+    )
     assert outcome.exit_code == 0, outcome.output
     program = str(install_folder() / "ringmaster")
     assert outcome.output.splitlines() == [f"gomill 0.8.3: {install_folder()}", f"its ringmaster: {program}"]
-    outcome = runner.invoke(app, ["gomill", "path"])
+    outcome = runner.invoke(application(), ["gomill", "path"])
     assert (outcome.exit_code, outcome.output) == (0, f"{program}\n")
 
 

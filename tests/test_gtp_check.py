@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from engines.gtp.check import CLIENTS, Finding, Severity, check_engine
 from engines.gtp.check.analysis import kata_line, leela_line
 from engines.gtp.check.conversation import Conversation
-from lzeval.cli.main import app
+from lzeval.cli.main import application
 from tests.test_gtp_client import is_alive, wait_until
 
 FAKE = [sys.executable, str(Path(__file__).parent / "fakes" / "misbehaving_engine.py")]
@@ -296,9 +296,11 @@ def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_prints_findings_and_sets_its_status() -> None:
-    fine = CliRunner().invoke(app, ["gtp-check", "--client", "gogui", *COMPLETE, "--crlf"])
+    fine = CliRunner().invoke(application(), ["gtp-check", "--client", "gogui", *COMPLETE, "--crlf"])
     assert (fine.exit_code, fine.stdout) == (0, "GoGui: ok\n")
-    notice = CliRunner().invoke(app, ["gtp-check", "--client", "gogui", *COMPLETE, "--refuse", "komi"])
+    notice = CliRunner().invoke(
+        application(), ["gtp-check", "--client", "gogui", *COMPLETE, "--refuse", "komi"]
+    )
     assert notice.exit_code == 0
     assert notice.stdout.splitlines()[:3] == [
         "GoGui: works",
@@ -317,7 +319,7 @@ def test_the_command_prints_findings_and_sets_its_status() -> None:
         "--banner",
         "1",
     ]
-    broken = CliRunner().invoke(app, ["gtp-check", *arguments])
+    broken = CliRunner().invoke(application(), ["gtp-check", *arguments])
     assert broken.exit_code == 1
     content = json.loads(broken.stdout)
     assert (content["breaks"], content["board_size"]) == (True, 9)

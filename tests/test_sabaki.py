@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from engines import sabaki
 from engines.sabaki import EngineEntry, add_engine, engine_entry, settings_path
-from lzeval.cli.main import app
+from lzeval.cli.main import application
 from lzeval.core.bundled import bundled_networks
 from lzeval.core.errors import UserError
 
@@ -155,7 +155,7 @@ def test_what_cannot_be_read_or_written(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_command_prints_what_to_paste() -> None:
     outcome = CliRunner().invoke(
-        app, ["sabaki", "--command", "time_settings 0 2 1", "small", "--visits", "400"]
+        application(), ["sabaki", "--command", "time_settings 0 2 1", "small", "--visits", "400"]
     )
     assert outcome.exit_code == 0, outcome.output
     network = bundled_networks()["small"].resolve()
@@ -171,7 +171,7 @@ def test_the_command_writes_the_entry(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     arguments = ["sabaki", "--write", "--settings", str(file), "--name", "Mine", "--json", "small"]
     for copies in range(2):
-        outcome = CliRunner().invoke(app, arguments)
+        outcome = CliRunner().invoke(application(), arguments)
         assert outcome.exit_code == 0, outcome.output
         assert outcome.stderr.startswith(f"written to {file}")
         assert ("the file before it is" in outcome.stderr) == bool(copies)

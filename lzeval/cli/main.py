@@ -1,49 +1,61 @@
 """The `lzeval` command: what there is, in groups by job, and the exit status.
 
 Nothing heavy is imported here or at the top of a command's module: torch, numba and pandas come in
-where a command does its work, so that `lzeval --help` answers at once.
+where a command does its work, so that `lzeval --help` answers at once. Of the commands' modules, a command imports
+its own alone: all of them would take a quarter of a second.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from importlib import import_module
+from typing import Annotated, NamedTuple
 
 import typer
 
-from lzeval.cli import (
-    analysis_engine,
-    data,
-    evaluate,
-    export,
-    gauntlet,
-    gomill,
-    gtp,
-    gtp_check,
-    match,
-    pool,
-    rate,
-    review,
-    runs,
-    sabaki,
-    sprt,
-    tournament,
-    train,
-    weights,
-)
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.errors import LzevalError
 from lzeval.version import __version__
 
 EVALUATE, TRAIN, PLAY, FILES = "Evaluate", "Train", "Play", "Files"
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="Train networks for Leela Zero's world, and learn which of them is stronger.",
-    epilog="Start with: [bold]lzeval match big small --games 20[/]",
-)
+
+class Entry(NamedTuple):
+    """A command, or with a name of `app` a group of them, in a module of `lzeval.cli`."""
+
+    panel: str
+    module: str
+    name: str = "app"
+    example: str = ""
+    """What follows `lzeval`; groups have none, their commands do."""
+    takes_command_line: bool = False
+    """Whether another program's options may follow."""
+
+
+COMMANDS = {
+    "match": Entry(EVALUATE, "match", "match", "match big small --games 20"),
+    "rate": Entry(EVALUATE, "rate", "rate", "rate matches/big-small/match.games"),
+    "tournament": Entry(EVALUATE, "tournament"),
+    "pool": Entry(EVALUATE, "pool"),
+    "gauntlet": Entry(EVALUATE, "gauntlet", "gauntlet", "gauntlet new.txt.gz --against nets.pool --until 50"),
+    "sprt": Entry(EVALUATE, "sprt", "sprt", "sprt --elo 0,35"),
+    "eval": Entry(EVALUATE, "evaluate", "evaluate", "eval small records.sgf --json"),
+    "review": Entry(EVALUATE, "review", "review", "review game.sgf --net big --plot game.png"),
+    "train": Entry(TRAIN, "train", "train", "train network=small data.train=records.sgf max_time=30m"),
+    "export": Entry(
+        TRAIN, "export", "export", "export runs/small-2026-01-31-120000/latest.ckpt small.txt.gz"
+    ),
+    "runs": Entry(TRAIN, "runs"),
+    "gtp": Entry(PLAY, "gtp", "gtp", "gtp big --visits 400"),
+    "gtp-check": Entry(
+        PLAY, "gtp_check", "gtp_check", "gtp-check lzeval gtp small --visits 20", takes_command_line=True
+    ),
+    "sabaki": Entry(PLAY, "sabaki", "sabaki", "sabaki big --visits 400", takes_command_line=True),
+    "analysis-engine": Entry(PLAY, "analysis_engine", "analysis_engine", "analysis-engine big --visits 200"),
+    "weights": Entry(FILES, "weights"),
+    "data": Entry(FILES, "data"),
+    "gomill": Entry(FILES, "gomill"),
+}
 
 
 def _print_version(wanted: bool) -> None:
@@ -52,7 +64,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -61,57 +72,36 @@ def _root(
     del version
 
 
-def _example(command: str) -> str:
-    return f"Example: [bold]{command}[/]"
-
-
-app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval match big small --games 20"))(match.match)
-app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval rate matches/big-small/match.games"))(rate.rate)
-app.add_typer(tournament.app, name="tournament", rich_help_panel=EVALUATE)
-app.add_typer(pool.app, name="pool", rich_help_panel=EVALUATE)
-app.command(
-    rich_help_panel=EVALUATE, epilog=_example("lzeval gauntlet new.txt.gz --against nets.pool --until 50")
-)(gauntlet.gauntlet)
-app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval sprt --elo 0,35"))(sprt.sprt)
-app.command("eval", rich_help_panel=EVALUATE, epilog=_example("lzeval eval small records.sgf --json"))(
-    evaluate.evaluate
-)
-app.command(rich_help_panel=EVALUATE, epilog=_example("lzeval review game.sgf --net big --plot game.png"))(
-    review.review
-)
-app.command(
-    rich_help_panel=TRAIN,
-    epilog=_example("lzeval train network=small data.train=records.sgf max_time=30m"),
-)(train.train)
-app.command(
-    rich_help_panel=TRAIN,
-    epilog=_example("lzeval export runs/small-2026-01-31-120000/latest.ckpt small.txt.gz"),
-)(export.export)
-app.add_typer(runs.app, name="runs", rich_help_panel=TRAIN)
-app.command(rich_help_panel=PLAY, epilog=_example("lzeval gtp big --visits 400"))(gtp.gtp)
-app.command(
-    "gtp-check",
-    rich_help_panel=PLAY,
-    epilog=_example("lzeval gtp-check lzeval gtp small --visits 20"),
-    context_settings={"allow_interspersed_args": False},
-)(gtp_check.gtp_check)
-app.command(
-    rich_help_panel=PLAY,
-    epilog=_example("lzeval sabaki big --visits 400"),
-    context_settings={"allow_interspersed_args": False},
-)(sabaki.sabaki)
-app.command(
-    "analysis-engine", rich_help_panel=PLAY, epilog=_example("lzeval analysis-engine big --visits 200")
-)(analysis_engine.analysis_engine)
-app.add_typer(weights.app, name="weights", rich_help_panel=FILES)
-app.add_typer(data.app, name="data", rich_help_panel=FILES)
-app.add_typer(gomill.app, name="gomill", rich_help_panel=FILES)
+def application(*names: str) -> typer.Typer:
+    """The command line with the commands `names`, or with all."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        help="Train networks for Leela Zero's world, and learn which of them is stronger.",
+        epilog="Start with: [bold]lzeval match big small --games 20[/]",
+    )
+    app.callback()(_root)
+    for name in names or COMMANDS:
+        entry = COMMANDS[name]
+        found = getattr(import_module(f"lzeval.cli.{entry.module}"), entry.name)
+        if entry.name == "app":
+            app.add_typer(found, name=name, rich_help_panel=entry.panel)
+            continue
+        app.command(
+            name,
+            rich_help_panel=entry.panel,
+            epilog=f"Example: [bold]lzeval {entry.example}[/]",
+            context_settings={"allow_interspersed_args": False} if entry.takes_command_line else None,
+        )(found)
+    return app
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and status 2, Ctrl-C status 130."""
     try:
-        app()
+        application(*(name for name in sys.argv[1:2] if name in COMMANDS))()
     except LzevalError as exc:
         typer.echo(f"lzeval: {exc}", err=True)
         raise SystemExit(USER_ERROR) from exc

@@ -12,9 +12,8 @@ import pytest
 
 pytest_plugins = ["tests.golden_files"]
 
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # tests run side by side, one a core: threads of theirs would fight over cores
+# Tests that run side by side have a core each, and threads of theirs would fight over cores.
+if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 

@@ -372,7 +372,7 @@ def test_no_file_takes_long_or_much_memory(bomb: str, tmp_path: Path) -> None:
     began = time.process_time()
     (said,) = refusal(tmp_path, BASE + bomb + "\n")
     assert said
-    assert time.process_time() - began < 60, "without a limit it would be hours"
+    assert time.process_time() - began < 10
 
 
 def test_values_that_are_small_but_endless_are_told_briefly(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tournaments.control.budget import TOO_DEEP, Budget, Meter
+from tournaments.control.budget import TOO_DEEP, UNITS_A_CALL, Budget, Meter
 from tournaments.control.functions import BUILTINS, Builtin
 from tournaments.control.methods import METHODS
 from tournaments.control.operators import binary
@@ -445,6 +445,7 @@ class _Evaluator:
         self, node: ast.Call, function: _Function, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> object:
         """Call a function that the file defines."""
+        self.budget.spend(node.lineno, UNITS_A_CALL)
         scope = _Scope(_bound(function, args, kwargs), function.scope)
         if self.depth == DEEPEST_CALL:
             raise RefusedError(

@@ -26,6 +26,7 @@ from lzeval.core.locks import locked
 from lzeval.net.checkpoint import load_network, read_checkpoint
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
+from lzeval.net.symmetric import asymmetry
 from tests.tiny_runs import BATCH, SIZE, STEPS, assert_same_training, logged, settings, state, write_records
 from trainer.averages import Average, renew_statistics
 from trainer.batches import TensorBatch
@@ -492,6 +493,7 @@ def test_two_processes_learn_what_one_learns_of_the_same_steps(records: Path, tm
     two.trainer.devices, two.trainer.strategy = 2, "ddp"
     for config in (one, two):  # the order of a step's positions differs, and so do their symmetries
         config.optimizer.name, config.optimizer.lr = "sgd", 0.01
+        config.symmetric_policy = True
     monkeypatched = "import trainer.batches, numpy as np; trainer.batches.SYMMETRIES = 1; "
     for config in (one, two):
         assert config.run is not None
@@ -511,6 +513,7 @@ def test_two_processes_learn_what_one_learns_of_the_same_steps(records: Path, tm
     assert first["global_step"] == second["global_step"] == STEPS
     for name, value in first["state_dict"].items():
         torch.testing.assert_close(value, second["state_dict"][name], atol=2e-4, rtol=2e-3, msg=name)
+    assert asymmetry(load_network(tmp_path / "two" / "latest.ckpt").network) == 0
 
 
 def test_a_checkpoint_on_the_way_counts_what_was_learnt(records: Path, tmp_path: Path) -> None:

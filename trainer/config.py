@@ -152,6 +152,8 @@ class TrainConfig:
     watch: WatchConfig = field(default_factory=WatchConfig)
     run: str | None = None
     init: str | None = None
+    symmetric_policy: bool | None = False
+    """Whether the images of the policy's weights stay tied; None: in new networks, and where they are equal."""
     seed: int = 1
     batch_size: int = 64
     accumulate: int = 1

@@ -56,6 +56,15 @@ def new_network(config: NetworkConfig, board_size: int, init: str | None) -> Lee
     return grow(network, shape)
 
 
+def tie_policy(network: LeelaNetwork, config: TrainConfig) -> None:
+    """Tie the images of the policy's weights to each other, where that is asked for, or, unasked, changes nothing."""
+    from lzeval.net.symmetric import SYMMETRIC, asymmetry, keep_symmetric
+
+    wanted = config.symmetric_policy
+    if wanted or (wanted is None and (config.init is None or asymmetry(network) <= SYMMETRIC)):
+        keep_symmetric(network)
+
+
 def run_folder(config: TrainConfig) -> Path:
     """Where the run is kept. Raises UserError where several processes would each think of a folder of their own."""
     if config.run is not None:
@@ -126,7 +135,9 @@ def _train(config: TrainConfig, folder: Path) -> Path:
         raise UserError("schedule=plateau follows the holdout's loss; add data.holdout=...")
     latest = folder / "latest.ckpt"
     _require_same_network(config, latest)
-    module = GoModule(config, new_network(config.network, config.data.board_size, config.init))
+    network = new_network(config.network, config.data.board_size, config.init)
+    tie_policy(network, config)
+    module = GoModule(config, network)
     if is_first_process():
         write_text_atomically(folder / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)

@@ -14,9 +14,11 @@ from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:  # numpy and torch are imported where a command works, not where it prints its help
     from lzeval.core.weights import Problem, WeightsInfo
+    from lzeval.net.combine import Change
 
 app = typer.Typer(
-    no_args_is_help=True, help="Look at, check, convert, average and shorten Leela Zero weights files."
+    no_args_is_help=True,
+    help="Look at, check, convert, average, shorten and symmetrize Leela Zero weights files.",
 )
 
 BAD_FILE_STATUS = 2
@@ -131,6 +133,31 @@ def quantize(
     before, after = (path.stat().st_size for path in (resolve_network(source), target))
     typer.echo(
         f"{digits} significant digits: {after:,} bytes; {source}: {before:,} bytes\n"
+        + _change_as_text(change)
+    )
+
+
+@app.command(epilog="Example: lzeval weights symmetrize mynet.txt.gz symmetric.txt.gz")
+def symmetrize(source: _Source, target: _Target, digits: _Digits = None, force: _Force = False) -> None:
+    """Write a network whose policy weighs a board's eight images alike, and say what that changes in 64 positions.
+
+    Each weight of the policy's last layer becomes the mean of its images. Compare the two with lzeval eval: many
+    networks predict better so, some (Leela Zero's first ones) can no longer play.
+    """
+    check_target(target, force, [source])
+    from engines.evaluator.load import CHECKED_POSITIONS, sample_planes
+    from lzeval.net.combine import Answers
+    from lzeval.net.symmetric import symmetrized
+
+    weights = read_any(source)
+    made = symmetrized(weights)
+    write(made, target, digits)
+    change = Answers(weights, sample_planes(weights.shape.board_size, CHECKED_POSITIONS)).change(made)
+    typer.echo(_change_as_text(change))
+
+
+def _change_as_text(change: Change) -> str:
+    return (
         f"in {change.positions} positions of random games, a move's probability changed by {change.policy:.2g} at "
         f"most, a winrate by {change.winrate:.2g}, and the best move stayed the best in {change.same_best}"
     )

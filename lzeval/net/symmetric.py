@@ -12,10 +12,9 @@ The value's layers are left alone: what they weigh is mixed in hidden units, whi
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -31,49 +30,47 @@ _WEIGHT, _BIAS = "policy.fc.weight", "policy.fc.bias"
 
 def symmetrized(weights: LeelaWeights) -> LeelaWeights:
     """`weights` with each weight of the policy's fully connected layer replaced by the mean of its eight images."""
-    size = weights.shape.board_size
     tensors = dict(weights.tensors)
-    for name, orbits in zip((_WEIGHT, _BIAS), _orbits(size), strict=True):
-        tensors[name] = orbits.mean(torch.tensor(tensors[name]).double()).float().numpy()
+    for name in ("policy.fc.weight", "policy.fc.bias"):
+        values = torch.tensor(tensors[name]).double()
+        tensors[name] = _mean_of_images(values, weights.shape.board_size).float().numpy()
     return LeelaWeights(weights.version, weights.shape, tensors)
 
 
 def asymmetry(network: LeelaNetwork) -> float:
     """How far the policy's layer is from its symmetric mean, as a share of its length: 0 to 1."""
-    weight = network.policy.fc.weight.detach().double().cpu()
-    mean = _orbits(network.shape.board_size)[0].mean(weight)
+    weight = network.policy.fc.weight.detach().double()
+    mean = _mean_of_images(weight, network.shape.board_size)
     return float((weight - mean).norm() / weight.norm().clamp(min=1e-30))
 
 
 def keep_symmetric(network: LeelaNetwork) -> None:
     """Make the policy's layer symmetric, and its gradients from now on: any optimiser then keeps it so, to the bit."""
-    layer = network.policy.fc
-    for parameter, orbits in zip((layer.weight, layer.bias), _orbits(network.shape.board_size), strict=True):
+    mean = partial(_mean_of_images, size=network.shape.board_size)
+    for parameter in network.policy.fc.parameters():
         with torch.no_grad():
-            parameter.copy_(orbits.mean(parameter))
-        parameter.register_hook(orbits.mean)  # type: ignore[no-untyped-call]
+            parameter.copy_(mean(parameter))
+        parameter.register_hook(mean)  # type: ignore[no-untyped-call]
 
 
-class _Orbits:
-    """Which numbers of a layer turning and mirroring the board take to each other."""
-
-    def __init__(self, images: npt.NDArray[np.int64]) -> None:
-        """`images` `[8, ...]`: where each index of the layer, `[...]`, goes under each symmetry."""
-        _, numbers, counts = np.unique(images.min(0), return_inverse=True, return_counts=True)
-        self._numbers = torch.from_numpy(numbers.reshape(images.shape[1:]))
-        self._counts = torch.from_numpy(counts)
-
-    def mean(self, values: Tensor) -> Tensor:
-        """`values` `[...]` with each replaced by the mean of its orbit, and so equal to the others of it to the bit."""
-        numbers, counts = self._numbers.to(values.device), self._counts.to(values)
-        sums = torch.zeros_like(counts).index_add_(0, numbers.flatten(), values.flatten())
-        return (sums / counts)[numbers]
+def _mean_of_images(values: Tensor, size: int) -> Tensor:
+    """The layer's weights or biases `values`, each replaced by its images' mean, and so equal to them to the bit."""
+    orbits, counts = _orbits(size, values.ndim, values.device)
+    sums = values.new_zeros(len(counts)).index_add_(0, orbits.flatten(), values.flatten())
+    return (sums / counts)[orbits]
 
 
 @cache
-def _orbits(size: int) -> tuple[_Orbits, _Orbits]:
-    """Of the layer's weights `[S*S + 1, 2*S*S]`, and of its biases `[S*S + 1]`."""
+def _orbits(size: int, axes: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Which numbers turning and mirroring the board take to each other, and how many those are.
+
+    The orbit of each bias `[S*S + 1]` (where `axes` is 1) or weight `[S*S + 1, 2*S*S]`, numbered from 0 to O - 1, and
+    how many each has, `[O]`.
+    """
     points = size * size
-    moves = symmetry_tables(size).astype(np.int64)
-    inputs = np.concatenate([channel * points + moves[:, :-1] for channel in range(POLICY_CHANNELS)], 1)
-    return _Orbits(moves[:, :, None] * (POLICY_CHANNELS * points) + inputs[:, None, :]), _Orbits(moves)
+    images = symmetry_tables(size).astype(np.int64)
+    if axes == 2:
+        inputs = [channel * points + images[:, None, :-1] for channel in range(POLICY_CHANNELS)]
+        images = images[:, :, None] * (POLICY_CHANNELS * points) + np.concatenate(inputs, 2)
+    _, orbits, counts = np.unique(images.min(0), return_inverse=True, return_counts=True)
+    return torch.from_numpy(orbits.reshape(images.shape[1:])).to(device), torch.from_numpy(counts).to(device)

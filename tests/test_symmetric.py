@@ -140,6 +140,9 @@ def test_a_start_from_another_network_keeps_its_policy_unless_told_otherwise(
     start = str(tmp_path / "start.txt")
     train(settings(records, tmp_path / "run", 2, init=start, symmetric_policy=wanted))
     assert (asymmetry(trained(tmp_path / "run")) == 0) == ends_symmetric
+    assert (
+        stored(str(tmp_path / "run"), []).symmetric_policy is ends_symmetric
+    )  # whatever becomes of the file
 
 
 def test_a_run_of_an_older_version_goes_on_as_it_began(tmp_path: Path) -> None:

@@ -226,6 +226,13 @@ def _nearest(overrides: Sequence[str], known: Sequence[str]) -> str | None:
     return None
 
 
+def _told(error: Exception) -> str:
+    """The first line of Hydra's or OmegaConf's `error`, after the setting that it is about."""
+    key = getattr(error, "full_key", None)
+    line = " ".join(str(error).split("\n")[0].split())
+    return f"{key}: {line}" if key else line
+
+
 def compose(overrides: Sequence[str], name: str = "train") -> TrainConfig:
     """The configuration `name` with `overrides` (`key=value`) applied. Raises UserError if it does not fit."""
     from hydra import compose as hydra_compose
@@ -244,7 +251,7 @@ def compose(overrides: Sequence[str], name: str = "train") -> TrainConfig:
                 raise UserError(f"{key} is not set; add {key}=... (a file or folder of game records)")
             built = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), raw))
         except (HydraException, OmegaConfBaseException) as exc:
-            problem = _nearest(overrides, known) or " ".join(str(exc).split("\n")[0].split())
+            problem = _nearest(overrides, known) or _told(exc)
             raise UserError(problem) from exc
     assert isinstance(built, TrainConfig)
     check(built)
@@ -337,7 +344,7 @@ def stored(run: str, overrides: Sequence[str]) -> TrainConfig:
         merged = OmegaConf.merge(structure, OmegaConf.load(file), OmegaConf.from_dotlist(list(overrides)))
         built = OmegaConf.to_object(merged)
     except (OmegaConfBaseException, YAMLError) as exc:
-        problem = _nearest(overrides, _known_keys(structure)) or str(exc).split("\n")[0]
+        problem = _nearest(overrides, _known_keys(structure)) or _told(exc)
         raise UserError(problem) from exc
     assert isinstance(built, TrainConfig)
     built.run = str(run)

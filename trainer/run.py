@@ -6,7 +6,7 @@ import datetime
 import logging
 import os
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import platformdirs
@@ -21,6 +21,7 @@ from lzeval.core.files import write_text_atomically
 from lzeval.core.locks import locked
 from lzeval.net.checkpoint import checkpoint_shape
 from lzeval.net.network import LeelaNetwork, NetworkShape
+from lzeval.net.symmetric import SYMMETRIC, asymmetry, keep_symmetric
 from trainer.callbacks import Averages, Checkpoints, Counting, Exports, ProgressLine
 from trainer.config import LoggerConfig, NetworkConfig, TrainConfig, seconds
 from trainer.data import GoData
@@ -56,13 +57,11 @@ def new_network(config: NetworkConfig, board_size: int, init: str | None) -> Lee
     return grow(network, shape)
 
 
-def tie_policy(network: LeelaNetwork, config: TrainConfig) -> None:
-    """Tie the images of the policy's weights to each other, where that is asked for, or, unasked, changes nothing."""
-    from lzeval.net.symmetric import SYMMETRIC, asymmetry, keep_symmetric
-
-    wanted = config.symmetric_policy
-    if wanted or (wanted is None and (config.init is None or asymmetry(network) <= SYMMETRIC)):
-        keep_symmetric(network)
+def ties_policy(config: TrainConfig, network: LeelaNetwork) -> bool:
+    """Whether the images of the policy's weights are tied: where that is asked for, or, unasked, changes nothing."""
+    if config.symmetric_policy is not None:
+        return config.symmetric_policy
+    return config.init is None or asymmetry(network) <= SYMMETRIC
 
 
 def run_folder(config: TrainConfig) -> Path:
@@ -136,7 +135,9 @@ def _train(config: TrainConfig, folder: Path) -> Path:
     latest = folder / "latest.ckpt"
     _require_same_network(config, latest)
     network = new_network(config.network, config.data.board_size, config.init)
-    tie_policy(network, config)
+    config = replace(config, symmetric_policy=ties_policy(config, network))  # also when the run goes on
+    if config.symmetric_policy:
+        keep_symmetric(network)
     module = GoModule(config, network)
     if is_first_process():
         write_text_atomically(folder / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))

@@ -141,16 +141,18 @@ def quantize(
 def symmetrize(source: _Source, target: _Target, digits: _Digits = None, force: _Force = False) -> None:
     """Write a network whose policy weighs a board's eight images alike, and say what that changes in 64 positions.
 
-    Each weight of the policy's last layer becomes the mean of its images. Compare the two with lzeval eval: many
-    networks predict better so, some (Leela Zero's first ones) can no longer play.
+    Each weight of the policy's last layer becomes the mean of its images. Compare the two with lzeval eval: the
+    bundled ones predict better so, Leela Zero's 5x64 networks can no longer play.
     """
     check_target(target, force, [source])
     from engines.evaluator.load import CHECKED_POSITIONS, sample_planes
+    from lzeval.core.weights import rounded
     from lzeval.net.combine import Answers
     from lzeval.net.symmetric import symmetrized
 
     weights = read_any(source)
     made = symmetrized(weights)
+    made = made if digits is None else rounded(made, digits)
     write(made, target, digits)
     change = Answers(weights, sample_planes(weights.shape.board_size, CHECKED_POSITIONS)).change(made)
     typer.echo(_change_as_text(change))

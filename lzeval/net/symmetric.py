@@ -3,9 +3,9 @@
 A position may be turned and mirrored, and its best move goes along. A convolution need not know that, but the
 policy's fully connected layer has a weight for each pair of one of its inputs and a move, a quarter of a million of
 them, and each of the eight images of such a pair learns by itself what all might share. Tied together they learn from
-eight times as many positions, and what a weight picked up by chance is averaged away: a trained network often
-predicts better with no more training than this mean. Where its two channels mean something that turns with the board,
-as in Leela Zero's first networks, that mean is another policy, and a bad one.
+eight times as many positions, and what a weight picked up by chance is averaged away: the bundled networks came to
+predict better by this mean alone. A network whose layer is far from symmetric is another one afterwards, and a bad one:
+so it is with Leela Zero's 5x64 networks.
 
 The value's layers are left alone: what they weigh is mixed in hidden units, which have no images of their own.
 """
@@ -24,8 +24,6 @@ from lzeval.net.network import LeelaNetwork
 
 SYMMETRIC = 1e-4
 """Largest `asymmetry` of a layer that counts as symmetric: what rounding leaves."""
-
-_WEIGHT, _BIAS = "policy.fc.weight", "policy.fc.bias"
 
 
 def symmetrized(weights: LeelaWeights) -> LeelaWeights:
@@ -55,22 +53,22 @@ def keep_symmetric(network: LeelaNetwork) -> None:
 
 def _mean_of_images(values: Tensor, size: int) -> Tensor:
     """The layer's weights or biases `values`, each replaced by its images' mean, and so equal to them to the bit."""
-    orbits, counts = _orbits(size, values.ndim, values.device)
-    sums = values.new_zeros(len(counts)).index_add_(0, orbits.flatten(), values.flatten())
-    return (sums / counts)[orbits]
+    members, orbits = _orbits(size, values.ndim, values.device)
+    return values.flatten()[members].mean(0)[orbits]
 
 
 @cache
 def _orbits(size: int, axes: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Which numbers turning and mirroring the board take to each other, and how many those are.
+    """Which numbers turning and mirroring the board take to each other: an orbit.
 
-    The orbit of each bias `[S*S + 1]` (where `axes` is 1) or weight `[S*S + 1, 2*S*S]`, numbered from 0 to O - 1, and
-    how many each has, `[O]`.
+    Where the members of each are in the flattened layer, `[8, O]`, repeated where there are fewer; and the orbit of
+    each bias `[S*S + 1]` (where `axes` is 1) or weight `[S*S + 1, 2*S*S]`, 0 to O - 1.
     """
     points = size * size
     images = symmetry_tables(size).astype(np.int64)
     if axes == 2:
         inputs = [channel * points + images[:, None, :-1] for channel in range(POLICY_CHANNELS)]
         images = images[:, :, None] * (POLICY_CHANNELS * points) + np.concatenate(inputs, 2)
-    _, orbits, counts = np.unique(images.min(0), return_inverse=True, return_counts=True)
-    return torch.from_numpy(orbits.reshape(images.shape[1:])).to(device), torch.from_numpy(counts).to(device)
+    _, first, orbits = np.unique(images.min(0), return_index=True, return_inverse=True)
+    members = images.reshape(len(images), -1)[:, first]
+    return torch.from_numpy(members).to(device), torch.from_numpy(orbits.reshape(images.shape[1:])).to(device)

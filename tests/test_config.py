@@ -137,6 +137,7 @@ def test_any_name_gets_through_hydras_grammar(name: str) -> None:
         ("average.ema=1.5", "average.ema=1.5: a share from 0 to 1"),
         ("average.ema=1", "such an average never moves"),
         ("teacher.symmetries=9", "teacher.symmetries=9: a number from 1 to 8"),
+        ("teacher.value_network=big", "name the first one with teacher.network"),
         ("data.weights=[1,2]", "a number above 0 for each of data.train's 1"),
         ("data.workers=-1", "must be at least 0"),
         ("schedule.name=plateau", "the rate is divided by it"),

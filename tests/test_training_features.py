@@ -294,11 +294,11 @@ def test_a_teacher_answers_as_its_network_and_is_learnt_from(records: Path, tmp_
     teacher = Teacher(str(tmp_path / "teacher.txt"), BATCH, SIZE, 1)
     planes = torch.from_numpy(np.random.default_rng(1).integers(0, 2, (BATCH, 18, SIZE, SIZE), np.uint8))
     policy, value = teacher.answer(planes)
-    expected = network(planes.float())
-    torch.testing.assert_close(policy, expected.policy_logits.softmax(1), atol=0.02, rtol=0.05)
+    expected = network(planes.flip(-2).float())
+    torch.testing.assert_close(mirrored(policy), expected.policy_logits.softmax(1), atol=0.02, rtol=0.05)
     torch.testing.assert_close(value, expected.value, atol=0.02, rtol=0.05)
     config = settings(
-        records, tmp_path / "run", teacher=TeacherConfig(str(tmp_path / "teacher.txt"), 1.0, 1.0)
+        records, tmp_path / "run", teacher=TeacherConfig(str(tmp_path / "teacher.txt"), policy=1.0, value=1.0)
     )
     train(config)
     student = load_network(tmp_path / "run" / "latest.ckpt").network
@@ -307,6 +307,11 @@ def test_a_teacher_answers_as_its_network_and_is_learnt_from(records: Path, tmp_
         F.cross_entropy(net(planes.float()).policy_logits, policy).item() for net in (student, fresh)
     ]
     assert distances[0] < distances[1]
+
+
+def mirrored(policy: Tensor, axis: int = -2) -> Tensor:
+    """Policies `[B, S * S + 1]` with their boards' rows (-2) or columns (-1) in reverse order."""
+    return torch.cat([policy[:, :-1].reshape(-1, SIZE, SIZE).flip(axis).flatten(1), policy[:, -1:]], 1)
 
 
 def turned(array: Tensor) -> Tensor:
@@ -330,12 +335,43 @@ def test_a_teacher_answers_with_the_mean_of_images(symmetries: int, tmp_path: Pa
     assert torch.allclose(policy[:, -1], policy_turned[:, -1], atol=1e-5) == sees_all
     assert torch.allclose(value, value_turned, atol=1e-5) == sees_all
     if symmetries == 2:
-        mirrored = planes.flip(-2)
-        plain = Teacher(str(tmp_path / "teacher.txt"), BATCH, SIZE, 1)
-        (one, worth), (other, other_worth) = plain.answer(planes), plain.answer(mirrored)
-        other = torch.cat([other[:, :-1].reshape(-1, SIZE, SIZE).flip(-2).flatten(1), other[:, -1:]], 1)
-        torch.testing.assert_close(policy, (one + other) / 2)
-        torch.testing.assert_close(value, (worth + other_worth) / 2)
+        outputs = [network(planes.flip(-2).float()), network(planes.flip(-1).float())]
+        one, other = (output.policy_logits.softmax(1) for output in outputs)
+        mean = (mirrored(one, -2) + mirrored(other, -1)) / 2
+        torch.testing.assert_close(policy, mean, atol=0.02, rtol=0.05)
+        torch.testing.assert_close(value, (outputs[0].value + outputs[1].value) / 2, atol=0.02, rtol=0.05)
+
+
+def test_a_second_teacher_says_the_values(tmp_path: Path) -> None:
+    planes = torch.from_numpy(np.random.default_rng(1).integers(0, 2, (BATCH, 18, SIZE, SIZE), np.uint8))
+    files = [str(tmp_path / f"teacher-{number}.txt") for number in range(2)]
+    for number, file in enumerate(files):
+        torch.manual_seed(number)
+        write_network(LeelaNetwork(NetworkShape(1, 8, SIZE)).eval(), file)
+    (policy, other_value), (other_policy, value) = (
+        Teacher(file, BATCH, SIZE, 1, symmetries=3).answer(planes) for file in files
+    )
+    both = Teacher(files[0], BATCH, SIZE, 1, symmetries=3, value_network=files[1]).answer(planes)
+    assert torch.equal(both[0], policy)
+    assert torch.equal(both[1], value)
+    assert not torch.allclose(policy, other_policy)
+    assert not torch.allclose(value, other_value)
+
+
+def test_a_run_learns_values_from_the_second_teacher(records: Path, tmp_path: Path) -> None:
+    names = {}
+    for shift in (-3.0, 3.0):
+        network = LeelaNetwork(NetworkShape(1, 8, SIZE)).eval()
+        torch.nn.init.zeros_(network.value.fc2.weight)
+        torch.nn.init.constant_(network.value.fc2.bias, shift)
+        names[shift] = str(tmp_path / f"{shift:+.0f}.txt")
+        write_network(network, names[shift])
+    biases = []
+    for second in names.values():
+        run = tmp_path / f"run-{Path(second).stem}"
+        train(settings(records, run, teacher=TeacherConfig(names[3.0], second, policy=0.5, value=1.0)))
+        biases.append(load_network(run / "latest.ckpt").network.value.fc2.bias.item())
+    assert biases[0] < biases[1]
 
 
 def test_a_teacher_for_another_board_is_refused(records: Path, tmp_path: Path) -> None:

@@ -121,6 +121,8 @@ class PoolConfig:
 class TeacherConfig:
     network: str | None = None
     """A weights file, a checkpoint or a bundled name; None: no teacher."""
+    value_network: str | None = None
+    """Another one, from which the values are learnt; None: they are `network`'s as well."""
     policy: float = 0.3
     """Share of the teacher in what the policy is to say; the rest is the record's."""
     value: float = 0.8
@@ -287,6 +289,11 @@ def check(config: TrainConfig) -> None:
         "max_positions": config.max_positions,
         "average.norm_batches": config.average.norm_batches,
     }
+    if config.teacher.value_network is not None and config.teacher.network is None:
+        raise UserError(
+            "teacher.value_network is for a second teacher: name the first one with teacher.network "
+            "(one network that teaches both needs teacher.network only)"
+        )
     if not 1 <= config.teacher.symmetries <= SYMMETRIES:
         raise UserError(f"teacher.symmetries={config.teacher.symmetries}: a number from 1 to {SYMMETRIES}")
     for key, number in at_least_one.items():

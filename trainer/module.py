@@ -60,7 +60,8 @@ class GoModule(pl.LightningModule):
         if wanted.network is None:
             return None
         size, threads = self.config.data.board_size, torch.get_num_threads()
-        return Teacher(wanted.network, self.config.batch_size, size, threads, wanted.symmetries)
+        batch = self.config.batch_size
+        return Teacher(wanted.network, batch, size, threads, wanted.symmetries, wanted.value_network)
 
     def setup(self, stage: str) -> None:
         if self.trainer.world_size > 1:

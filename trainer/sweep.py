@@ -11,7 +11,15 @@ from pathlib import Path
 from lzeval.core.errors import UserError
 from trainer.config import TrainConfig, compose
 
-ONE_VALUE = ("data.train", "data.holdout", "data.cache", "init", "run", "teacher.network")
+ONE_VALUE = (
+    "data.train",
+    "data.holdout",
+    "data.cache",
+    "init",
+    "run",
+    "teacher.network",
+    "teacher.value_network",
+)
 """Settings that are paths, in which a comma may stand for itself."""
 LONGEST_NAME = 120
 

@@ -10,20 +10,38 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engines.evaluator.base import Evaluator
 from engines.evaluator.load import plan_evaluator
 from lzeval.core.points import symmetry_tables
 
 
 class Teacher:
-    """Answers about batches of one size, each the mean over so many of the eight images of a position."""
+    """Answers about batches of one size, each the mean over so many of the eight images of a position.
+
+    The position as it was given is the last image to be asked about, as a pupil that is its own teacher, or was a
+    moment ago, has nothing to learn from the very answer that it gives.
+    """
 
     def __init__(
-        self, network: str, batch_size: int, board_size: int, threads: int, symmetries: int = 1
+        self,
+        network: str,
+        batch_size: int,
+        board_size: int,
+        threads: int,
+        symmetries: int = 1,
+        value_network: str | None = None,
     ) -> None:
-        """`network`: a weights file, a checkpoint or a bundled name. Raises UserError if it cannot be used."""
-        plan = plan_evaluator(network, batch_size=batch_size, board_size=board_size)
-        self._evaluator = plan.build(threads)
-        self._tables = symmetry_tables(board_size)[:symmetries]
+        """`network`: a weights file, a checkpoint or a bundled name, as is `value_network`, which says the values.
+
+        Without a `value_network`, `network` says them. Raises UserError if one cannot be used.
+        """
+
+        def built(name: str) -> Evaluator:
+            return plan_evaluator(name, batch_size=batch_size, board_size=board_size).build(threads)
+
+        self._policy = built(network)
+        self._value = built(value_network) if value_network is not None else self._policy
+        self._tables = np.roll(symmetry_tables(board_size), -1, axis=0)[:symmetries]
 
     def answer(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities `[B, S*S + 1]` and the mover's values `[B]`, -1 to 1, for planes `[B, 18, S, S]` uint8."""
@@ -32,8 +50,9 @@ class Teacher:
         policy = np.zeros((len(given), points.shape[2] + 1), np.float32)
         value = np.zeros(len(given), np.float32)
         for table in self._tables:
-            image = np.ascontiguousarray(points[:, :, table[:-1]])
-            found = self._evaluator.evaluate(image.reshape(given.shape))
+            image = np.ascontiguousarray(points[:, :, table[:-1]]).reshape(given.shape)
+            found = self._policy.evaluate(image)
             policy[:, table] += found.policy / len(self._tables)
-            value += found.value / len(self._tables)
+            judged = found if self._value is self._policy else self._value.evaluate(image)
+            value += judged.value / len(self._tables)
         return torch.from_numpy(policy).to(planes.device), torch.from_numpy(value).to(planes.device)

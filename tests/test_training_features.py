@@ -297,6 +297,13 @@ def test_a_teacher_answers_as_its_network_and_is_learnt_from(records: Path, tmp_
     expected = network(planes.flip(-2).float())
     torch.testing.assert_close(mirrored(policy), expected.policy_logits.softmax(1), atol=0.02, rtol=0.05)
     torch.testing.assert_close(value, expected.value, atol=0.02, rtol=0.05)
+    of_itself = network(planes.float())
+    assert (value - expected.value).abs().mean() < 0.5 * (value - of_itself.value).abs().mean()
+    away = [
+        (policy - probabilities).abs().mean()
+        for probabilities in (mirrored(expected.policy_logits.softmax(1)), of_itself.policy_logits.softmax(1))
+    ]
+    assert away[0] < 0.5 * away[1]
     config = settings(
         records, tmp_path / "run", teacher=TeacherConfig(str(tmp_path / "teacher.txt"), policy=1.0, value=1.0)
     )
@@ -335,11 +342,11 @@ def test_a_teacher_answers_with_the_mean_of_images(symmetries: int, tmp_path: Pa
     assert torch.allclose(policy[:, -1], policy_turned[:, -1], atol=1e-5) == sees_all
     assert torch.allclose(value, value_turned, atol=1e-5) == sees_all
     if symmetries == 2:
-        outputs = [network(planes.flip(-2).float()), network(planes.flip(-1).float())]
-        one, other = (output.policy_logits.softmax(1) for output in outputs)
-        mean = (mirrored(one, -2) + mirrored(other, -1)) / 2
-        torch.testing.assert_close(policy, mean, atol=0.02, rtol=0.05)
-        torch.testing.assert_close(value, (outputs[0].value + outputs[1].value) / 2, atol=0.02, rtol=0.05)
+        plain = Teacher(str(tmp_path / "teacher.txt"), BATCH, SIZE, 1)  # upside down
+        (one, worth), (other, other_worth) = plain.answer(planes), plain.answer(planes.flip(-2, -1))
+        other = mirrored(mirrored(other, -2), -1)  # what the network sees of this one are mirrored columns
+        torch.testing.assert_close(policy, (one + other) / 2)
+        torch.testing.assert_close(value, (worth + other_worth) / 2)
 
 
 def test_a_second_teacher_says_the_values(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Teacher:
             return plan_evaluator(name, batch_size=batch_size, board_size=board_size).build(threads)
 
         self._policy = built(network)
-        self._value = built(value_network) if value_network is not None else self._policy
+        self._value = self._policy if value_network in (None, network) else built(value_network)
         self._tables = np.roll(symmetry_tables(board_size), -1, axis=0)[:symmetries]
 
     def answer(self, planes: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from lzeval.cli.gtp import gtp
-from tournaments.own_engine import LEAST, MOST, EngineArguments, option_of, parse_command
+from tournaments.own_engine import LEAST, MOST, EngineArguments, option_of, our_command, parse_command
 
 PYTHON = [sys.executable, "-m", "lzeval", "gtp"]
 
@@ -93,6 +93,7 @@ def test_another_installation_is_another_program(tmp_path: Path, monkeypatch: py
     assert parse_command(["lzeval", "gtp", "net"]) is None
     assert parse_command([str(tmp_path / "lzeval"), "gtp", "net"]) is None
     assert parse_command(["python3", "-m", "lzeval", "gtp", "net"]) is None
+    assert our_command() == PYTHON[:-1]
     monkeypatch.setenv("PATH", os.path.dirname(sys.executable))  # noqa: PTH120
     for name in ("lzeval", "python3"):
         if shutil.which(name):
@@ -114,8 +115,10 @@ def test_the_script_that_runs_is_ours_wherever_it_lies(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "argv", [str(script), "tournament"])
     assert parse_command(["lzeval", "gtp", "net"]) == EngineArguments("net")
+    assert our_command() == ["lzeval"]
     monkeypatch.setenv("PATH", "")
     assert parse_command(["lzeval", "gtp", "net"]) == EngineArguments("net")
+    assert our_command() == PYTHON[:-1]
 
 
 def test_files_are_found_from_the_programs_folder(tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ import datetime
 import json
 import math
 import re
-import shutil
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,6 +29,7 @@ from lzeval.version import __version__
 from tournaments.ctl import CtlPlayer, game_ids, write_match_ctl
 from tournaments.machine import hardware, process_count, software
 from tournaments.openings import DEFAULT, EMPTY_BOARD, Book, game_of, game_seed, load_book
+from tournaments.own_engine import our_command
 from tournaments.playing import GameJob, GameSettings, PlayerSettings
 from tournaments.records import read_games
 from tournaments.results import GameRecord
@@ -464,7 +463,7 @@ def gtp_command(options: MatchOptions, name: str) -> list[str]:
     """The program that plays a network of the match as the match itself does."""
     network = name if not Path(name).exists() else str(resolve_network(name).resolve())
     command = [
-        *_lzeval_command(),
+        *our_command(),
         "gtp",
         network,
         "--quiet",
@@ -482,10 +481,6 @@ def gtp_command(options: MatchOptions, name: str) -> list[str]:
 
 def book_argument(openings: str) -> str:
     return str(Path(openings).resolve()) if Path(openings).is_file() else openings
-
-
-def _lzeval_command() -> list[str]:
-    return ["lzeval"] if shutil.which("lzeval") else [sys.executable, "-m", "lzeval"]
 
 
 def _process_count(match: Match) -> int:

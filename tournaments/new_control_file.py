@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,6 +11,7 @@ from lzeval.core.bundled import network_name, resolve_network
 from lzeval.core.errors import UserError
 from tournaments.control import settings
 from tournaments.ctl import CtlPlayer, write_allplayall_ctl
+from tournaments.own_engine import our_command
 
 EngineKind: TypeAlias = Literal["lzeval", "leelaz"]
 ENGINES: tuple[EngineKind, ...] = ("lzeval", "leelaz")
@@ -83,9 +82,8 @@ def _codes(paths: Sequence[Path]) -> list[str]:
 
 
 def _lzeval_command(network: Path, visits: int | None, seed: int) -> list[str]:
-    program = ["lzeval"] if shutil.which("lzeval") else [sys.executable, "-m", "lzeval"]
     limit = [] if visits is None else ["--visits", str(visits)]
-    return [*program, "gtp", str(network), *limit, "--seed", str(seed)]
+    return [*our_command(), "gtp", str(network), *limit, "--seed", str(seed)]
 
 
 def _leelaz_command(network: Path, visits: int | None, _seed: int) -> list[str]:

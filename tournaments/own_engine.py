@@ -100,6 +100,12 @@ class EngineArguments:
         )
 
 
+def our_command() -> list[str]:
+    """How a control file names the program `lzeval`: by this installation's Python if PATH has none, or another's."""
+    found = shutil.which("lzeval") is not None and _is_our_script("lzeval")
+    return ["lzeval"] if found else [sys.executable, "-m", "lzeval"]
+
+
 def parse_command(command: Sequence[str], cwd: Path | None = None) -> EngineArguments | None:
     """What the command line starts `lzeval gtp` of this installation with; None for any other one, or a wrong one.
 

@@ -24,6 +24,8 @@ from tests.fakes.weights_files import lived_in_network, random_planes
 
 SHAPES = [NetworkShape(1, 4, 5), NetworkShape(2, 12, 9), NetworkShape(3, 16, 19)]
 TOLERANCE = 1e-4
+REPORTS_ARE_OFF_WITH = {"CI", "TF_BUILD", "JENKINS_URL"}
+"""Variables at which OpenVINO sends its makers nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,30 @@ def test_signals_are_handled_after_an_evaluator_is_gone(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     ran = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (0, "handled\n"), ran.stderr
+
+
+THE_FIRST_EVALUATOR = """
+import atexit, sys
+from pathlib import Path
+suspicious = {"os.fork", "socket.connect", "socket.getaddrinfo"}
+seen = set()
+sys.addaudithook(lambda event, _: seen.add(event) if event in suspicious else None)
+atexit.register(lambda: print(sorted(seen)))  # after the last thread has ended
+from engines.evaluator.load import plan_evaluator
+plan_evaluator(Path(sys.argv[1])).build()
+"""
+
+
+def test_nothing_is_forked_or_sent_beside_an_evaluator(tmp_path: Path) -> None:
+    """A fork while numpy multiplies matrices in threads would have it wait for ever."""
+    home = tmp_path / "home"
+    home.mkdir()
+    arguments = [sys.executable, "-c", THE_FIRST_EVALUATOR, str(write(tmp_path / "net.txt"))]
+    environment = {name: value for name, value in os.environ.items() if name not in REPORTS_ARE_OFF_WITH}
+    environment |= {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(home), "USERPROFILE": str(home)}
+    ran = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr
+    assert not list(home.glob("intel"))
 
 
 def torch_plan(file: Path, device: str, precision: str = "fp32", batch_size: int = 8) -> EvaluatorPlan:

@@ -104,6 +104,13 @@ def test_no_torch_where_games_are_played(module: str) -> None:
     assert not [name for name in imports(module) if name.split(".")[0] in TORCH]
 
 
+def test_only_the_evaluators_import_openvino() -> None:
+    """Their package keeps it from reporting to its makers before it is imported."""
+    users = {module for module in FILES if any(is_within(name, "openvino") for name in imports(module))}
+    assert users
+    assert {part_of(module) for module in users} == {"engines.evaluator"}
+
+
 def imported_at_once(module: str) -> set[str]:
     """What Python has imported when it has imported `module`: not what is imported in functions."""
     found: set[str] = set()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.evaluator.base import Answer, Evaluator, Planes
+from engines.evaluator.load import EvaluatorPlan
 from lzeval.core.errors import UserError
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from tests.make_games import random_game, sgf_text
-from trainer.evaluate import among_best, calibration, calibration_error, measure_network, print_measurements
+from trainer.evaluate import (
+    BATCH,
+    among_best,
+    calibration,
+    calibration_error,
+    measure_network,
+    print_measurements,
+)
 from trainer.pack import pack
 from trainer.packed import open_packed
 from trainer.plots import check_plot
@@ -107,6 +117,117 @@ def test_the_command_prints_json(network: tuple[LeelaNetwork, Path], records: Pa
     found = json.loads(done.stdout)
     assert found["positions"] == 50
     assert {"top1", "top5", "policy_loss", "value_mse4"} <= set(found)
+
+
+# Interruptions
+
+
+class Interrupted:
+    """An evaluator that Ctrl-C meets after so many calls, and that counts them."""
+
+    def __init__(self, inner: Evaluator, calls: int) -> None:
+        self.inner, self.left, self.made = inner, calls, 0
+        self.info, self.batch_size = inner.info, inner.batch_size
+
+    def evaluate(self, planes: Planes) -> Answer:
+        if self.made == self.left:
+            raise KeyboardInterrupt
+        self.made += 1
+        return self.inner.evaluate(planes)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def measured(network: str, data: Path, calls: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, int]:
+    """The figures, None if Ctrl-C came after `calls` batches, and how many batches were asked for."""
+    made: list[Interrupted] = []
+    build = EvaluatorPlan.build
+
+    def interrupted(plan: EvaluatorPlan, threads: int = 1) -> Interrupted:
+        made.append(Interrupted(build(plan, threads), calls))
+        return made[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EvaluatorPlan, "build", interrupted)
+        try:
+            found = measure_network(network, [str(data)], precision="fp32")
+        except KeyboardInterrupt:
+            found = None
+    return found, made[0].made
+
+
+def test_a_measurement_goes_on_after_interruptions(
+    network: tuple[LeelaNetwork, Path],
+    records: Path,
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, batches = measured(str(network[1]), records, 1000, monkeypatch)
+    assert batches > 7
+    assert measured(str(network[1]), records, 3, monkeypatch) == (None, 3)
+    assert measured(str(network[1]), records, 4, monkeypatch) == (None, 4)
+    capsys.readouterr()
+    assert measured(str(network[1]), records, 1000, monkeypatch) == (whole, batches - 7)
+    told = capsys.readouterr().err
+    assert f"going on: {7 * BATCH} of {whole['positions']} positions were measured before" in told
+    assert not list((cache / "measuring").iterdir())
+
+
+def test_what_was_measured_of_others_is_not_taken_over(
+    network: tuple[LeelaNetwork, Path],
+    records: Path,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another network under the same name, and other records."""
+    file, fewer = tmp_path / "net.txt", tmp_path / "fewer.sgf"
+    file.write_bytes(network[1].read_bytes())
+    fewer.write_text(records.read_text(encoding="utf-8").replace("W+3.5", "B+3.5"), encoding="utf-8")
+    _, batches = measured(str(file), records, 1000, monkeypatch)
+    assert measured(str(file), records, 3, monkeypatch) == (None, 3)
+    assert measured(str(file), fewer, 1000, monkeypatch)[1] == batches
+    torch.manual_seed(4)
+    write_network(LeelaNetwork(NetworkShape(1, 8, SIZE)).eval(), file)
+    assert measured(str(file), records, 1000, monkeypatch)[1] == batches
+    assert (
+        measured(str(network[1]), records, 1000, monkeypatch)[1] == batches - 3
+    )  # the first one, by another name
+
+
+@pytest.mark.parametrize("damage", ["torn", "another's", "too long"])
+def test_what_cannot_be_taken_over_is_measured_again(
+    damage: str,
+    network: tuple[LeelaNetwork, Path],
+    records: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, batches = measured(str(network[1]), records, 1000, monkeypatch)
+    measured(str(network[1]), records, 3, monkeypatch)
+    [kept] = (cache / "measuring").iterdir()
+    if damage == "torn":
+        kept.write_bytes(kept.read_bytes()[:-20])
+    elif damage == "another's":
+        np.save(kept, np.zeros(10))
+    else:
+        np.save(kept, np.zeros(whole["positions"] + 1, np.load(kept).dtype))
+    assert measured(str(network[1]), records, 1000, monkeypatch) == (whole, batches)
+
+
+def test_where_nothing_can_be_kept_it_is_measured_all_the_same(
+    network: tuple[LeelaNetwork, Path], records: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.unfinished.SAVE_EVERY_S", 0.0)
+    cache.mkdir()
+    (cache / "measuring").write_text("a file where the folder should be", encoding="utf-8")
+    whole, _ = measured(str(network[1]), records, 1000, monkeypatch)
+    assert whole["positions"] == 420
 
 
 # Calibration

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,20 +12,24 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from engines.evaluator.base import Evaluator
+from engines.evaluator.base import Evaluator, Planes
 from engines.evaluator.load import plan_evaluator
-from trainer.packed import PackedData
+from trainer.packed import PackedData, read_meta
 from trainer.prepare import prepare, sampled_positions
+from trainer.unfinished import Unfinished
 
 PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, None))
 """Moves played so far, from and below."""
 BATCH = 16
 SMALLEST_PROBABILITY = 1e-12
 """Stands for a probability that has been rounded to 0, so that its logarithm exists."""
-MEASURED = ("policy_loss", "top1", "top5", "value_mse4")
 CALIBRATION_BINS = 10
+
+ANSWER = np.dtype([("played", "f4"), ("better", "u2"), ("alike", "u2"), ("value", "f4"), ("outcome", "i1")])
+"""Of one position: the probability of the move that was played, how many moves have a higher one and the same one,
+itself counted; value and outcome (0: nobody won), -1 to 1, for the side to move."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,14 +43,18 @@ def measure_network(
     `policy_loss`: mean cross entropy in nats; `value_mse4`: mean squared error of the value / 4 over games with a
     winner, so that 0.25 is knowing nothing. `phases` has the same by moves played. `calibration` compares the
     winrates that the network gives the side to move with how often it won, see `calibration`; `calibration_error`
-    is the mean distance of the two, None where nobody won. Raises UserError.
+    is the mean distance of the two, None where nobody won. A measurement that was interrupted goes on. Raises
+    UserError.
     """
     plan = plan_evaluator(network, precision=precision, batch_size=BATCH)
-    cache = Path(platformdirs.user_cache_dir("lzeval", False)) / "packed"
-    packed = prepare(list(data), cache, plan.info.board_size)
+    cache = Path(platformdirs.user_cache_dir("lzeval", False))
+    packed = prepare(list(data), cache / "packed", plan.info.board_size)
     chosen = sampled_positions(packed, sample if sample is not None else len(packed))
     evaluator = plan.build(threads=_cores())
-    columns, winrates, won = _positions(evaluator, packed, chosen)
+    kept = Unfinished(cache / "measuring" / f"{_measurement_key(evaluator, packed, chosen)}.npy")
+    answers = _answers(evaluator, packed, chosen, kept)
+    kept.forget()
+    columns, winrates, won = _measures(answers)
     plies = packed.plies(chosen)
     phases = {}
     for first, end in PHASES:
@@ -107,36 +117,77 @@ def _cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def _positions(
-    evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64]
-) -> tuple[dict[str, Floats], Floats, Floats]:
+def _measurement_key(evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64]) -> str:
+    """A name for what is measured here: other answers, or of other positions, have another."""
+    checksums = read_meta(packed.path)["sha256"]
+    parts = [ANSWER.descr, BATCH, evaluator.info.as_dict() | {"network": ""}, checksums]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    digest.update(chosen.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _answers(
+    evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64], kept: Unfinished
+) -> npt.NDArray[np.void]:
+    """`[N]` of ANSWER; begins with what an earlier call that was interrupted had `kept`."""
+    answers = np.zeros(len(chosen), ANSWER)
+    done = kept.recall_into(answers)
+    console = Console(stderr=True)
+    if done:
+        console.print(f"going on: {done:,} of {len(answers):,} positions were measured before")
+    planes = np.zeros((BATCH, 18, packed.size, packed.size), np.uint8)
+    columns = TextColumn("measuring"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    try:
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("", total=len(answers), completed=done)
+            while done < len(answers):
+                part = chosen[done : done + BATCH]
+                _answer(evaluator, packed, part, planes, answers[done : done + len(part)])
+                done += len(part)
+                bar.update(task, completed=done)
+                kept.save_if_due(answers[:done])
+    except KeyboardInterrupt:
+        kept.save(answers[:done])
+        raise
+    return answers
+
+
+def _answer(
+    evaluator: Evaluator,
+    packed: PackedData,
+    part: npt.NDArray[np.int64],
+    planes: Planes,
+    rows: npt.NDArray[np.void],
+) -> None:
+    """Fill `rows` `[B]` of ANSWER for the positions `part` `[B]`; `planes` `[BATCH, 18, S, S]` is for use."""
+    batch = packed.batch(part, np.zeros(len(part), np.int64))
+    planes[: len(part)] = batch.planes
+    answer = evaluator.evaluate(planes)
+    policy = answer.policy[: len(part)]
+    played = policy[np.arange(len(part)), batch.moves]
+    rows["played"] = played
+    rows["better"] = (policy > played[:, None]).sum(1)
+    rows["alike"] = (policy == played[:, None]).sum(1)
+    rows["value"] = answer.value[: len(part)]
+    rows["outcome"] = batch.outcomes
+
+
+def _measures(answers: npt.NDArray[np.void]) -> tuple[dict[str, Floats], Floats, Floats]:
     """Each measure for each position, `[N]`; the value's is NaN where nobody won.
 
     And the mover's predicted winrate `[N]`, 0 to 1, and whether the mover won `[N]`, 0 or 1, NaN where nobody did.
     """
-    count = len(chosen)
-    columns = {name: np.empty(count) for name in MEASURED}
-    winrates, won = np.empty(count), np.empty(count)
-    planes = np.zeros((BATCH, 18, packed.size, packed.size), np.uint8)
-    starts = range(0, count, BATCH)
-    for start in track(starts, "measuring", console=Console(stderr=True), transient=True):
-        part = chosen[start : start + BATCH]
-        batch = packed.batch(part, np.zeros(len(part), np.int64))
-        planes[: len(part)] = batch.planes
-        answer = evaluator.evaluate(planes)
-        policy, value = answer.policy[: len(part)], answer.value[: len(part)]
-        played = policy[np.arange(len(part)), batch.moves]
-        better = (policy > played[:, None]).sum(1)
-        alike = (policy == played[:, None]).sum(1)
-        rows = slice(start, start + len(part))
-        columns["policy_loss"][rows] = -np.log(np.maximum(played, SMALLEST_PROBABILITY))
-        columns["top1"][rows] = among_best(1, better, alike)
-        columns["top5"][rows] = among_best(5, better, alike)
-        error = (value - batch.outcomes) ** 2 / 4
-        columns["value_mse4"][rows] = np.where(batch.outcomes == 0, np.nan, error)
-        winrates[rows] = np.clip((value.astype(np.float64) + 1) / 2, 0, 1)
-        won[rows] = np.where(batch.outcomes == 0, np.nan, batch.outcomes > 0)
-    return columns, winrates, won
+    better, alike = (answers[name].astype(np.int64) for name in ("better", "alike"))
+    played, value, outcomes = (answers[name].astype(np.float64) for name in ("played", "value", "outcome"))
+    nobody = outcomes == 0
+    columns = {
+        "policy_loss": -np.log(np.maximum(played, SMALLEST_PROBABILITY)),
+        "top1": among_best(1, better, alike),
+        "top5": among_best(5, better, alike),
+        "value_mse4": np.where(nobody, np.nan, (value - outcomes) ** 2 / 4),
+    }
+    winrates = np.clip((value + 1) / 2, 0, 1)
+    return columns, winrates, np.where(nobody, np.nan, outcomes > 0)
 
 
 def among_best(count: int, better: npt.NDArray[np.int64], alike: npt.NDArray[np.int64]) -> Floats:

@@ -119,8 +119,7 @@ def _cores() -> int:
 
 def _measurement_key(evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64]) -> str:
     """A name for what is measured here: other answers, or of other positions, have another."""
-    checksums = read_meta(packed.path)["sha256"]
-    parts = [ANSWER.descr, BATCH, evaluator.info.as_dict() | {"network": ""}, checksums]
+    parts = [ANSWER.descr, BATCH, evaluator.info.as_dict() | {"network": ""}, read_meta(packed.path)]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     digest.update(chosen.tobytes())
     return digest.hexdigest()[:32]

@@ -185,19 +185,18 @@ def test_what_was_measured_of_others_is_not_taken_over(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Another network under the same name, and other records."""
-    file, fewer = tmp_path / "net.txt", tmp_path / "fewer.sgf"
+    """Another network under the same name, and records with another winner."""
+    file, changed = tmp_path / "net.txt", tmp_path / "changed.sgf"
     file.write_bytes(network[1].read_bytes())
-    fewer.write_text(records.read_text(encoding="utf-8").replace("W+3.5", "B+3.5"), encoding="utf-8")
+    changed.write_text(records.read_text(encoding="utf-8").replace("W+3.5", "B+3.5"), encoding="utf-8")
     _, batches = measured(str(file), records, 1000, monkeypatch)
     assert measured(str(file), records, 3, monkeypatch) == (None, 3)
-    assert measured(str(file), fewer, 1000, monkeypatch)[1] == batches
+    assert measured(str(file), changed, 1000, monkeypatch)[1] == batches
     torch.manual_seed(4)
     write_network(LeelaNetwork(NetworkShape(1, 8, SIZE)).eval(), file)
     assert measured(str(file), records, 1000, monkeypatch)[1] == batches
-    assert (
-        measured(str(network[1]), records, 1000, monkeypatch)[1] == batches - 3
-    )  # the first one, by another name
+    first_by_another_name = measured(str(network[1]), records, 1000, monkeypatch)
+    assert first_by_another_name[1] == batches - 3
 
 
 @pytest.mark.parametrize("damage", ["torn", "another's", "too long"])

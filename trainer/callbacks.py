@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +133,8 @@ class Averages(pl.Callback):
                     average.state = {k: v.detach().clone() for k, v in pl_module.network.state_dict().items()}
 
     def _batches(self, module: GoModule) -> Iterator[Tensor]:
-        for batch in islice(self._data.batches(), self.config.norm_batches):
-            planes = batch.planes.to(module.device).float()
-            yield planes.contiguous(memory_format=torch.channels_last)
+        for planes in self._data.first_planes(self.config.norm_batches):
+            yield planes.to(module.device).contiguous(memory_format=torch.channels_last)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pytorch_lightning as pl
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lzeval.core.errors import UserError
@@ -63,6 +65,11 @@ class GoData(pl.LightningDataModule):
             ranks=ranks,
             as_bits=as_bits,
         )
+
+    def first_planes(self, batches: int) -> Iterator[Tensor]:
+        """Planes `[batch_size, 18, S, S]`, float32, of the stream's first batches: the same ones on every device."""
+        for batch in islice(self.batches(), batches):
+            yield batch.planes.float()
 
     def train_dataloader(self) -> DataLoader[TensorBatch]:
         assert self.trainer is not None

@@ -6,9 +6,7 @@ import datetime
 import logging
 import os
 import warnings
-from collections.abc import Iterator
 from dataclasses import asdict, replace
-from itertools import islice
 from pathlib import Path
 
 import platformdirs
@@ -17,7 +15,6 @@ import torch
 import yaml
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_text_atomically
@@ -66,12 +63,6 @@ def ties_policy(config: TrainConfig, network: LeelaNetwork) -> bool:
     if config.symmetric_policy is not None:
         return config.symmetric_policy
     return config.init is None or asymmetry(network) <= SYMMETRIC
-
-
-def first_positions(data: GoData) -> Iterator[Tensor]:
-    """Training positions by which the gammas of a network of `init=` are restored: the same on every device."""
-    for batch in islice(data.batches(), -(-ENOUGH_POSITIONS // data.batch_size)):
-        yield batch.planes.float()
 
 
 def run_folder(config: TrainConfig) -> Path:
@@ -149,7 +140,7 @@ def _train(config: TrainConfig, folder: Path) -> Path:
     if config.symmetric_policy:
         keep_symmetric(network)
     if config.init is not None and not latest.exists():
-        restore_gammas(network, first_positions(data))
+        restore_gammas(network, data.first_planes(-(-ENOUGH_POSITIONS // config.batch_size)))
     module = GoModule(config, network)
     if is_first_process():
         write_text_atomically(folder / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))

@@ -27,8 +27,9 @@ class Unfinished:
     def recall_into(self, rows: npt.NDArray[Any]) -> int:
         """Fill the first of `rows` with what was saved, if it fits them; returns how many."""
         try:
-            saved = np.load(self.file, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            with self.file.open("rb") as stream:
+                saved = np.lib.format.read_array(stream, allow_pickle=False)
+        except (OSError, ValueError):
             return 0
         if saved.dtype != rows.dtype or saved.ndim != rows.ndim or len(saved) > len(rows):
             return 0

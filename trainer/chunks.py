@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.core.board import BLACK, WHITE
-from lzeval.core.jit import jit
+from lzeval.core.jit import int64, jit
 from lzeval.core.points import LARGEST, SMALLEST
 from trainer.positions import (
     CONTEXT,
@@ -411,7 +411,7 @@ def _read_text(
     after any other, reading goes on where 16 hex rows begin.
     """
     lines = np.empty((LINES, 2), np.int64)
-    at, count, bad, filled = 0, 0, 0, 0
+    at, count, bad, filled = int64(0), int64(0), 0, int64(0)
     positions.starts[0] = 0
     while at < text.shape[0]:
         end, following = _find_line(text, at)
@@ -495,7 +495,7 @@ def _write_text(
 
     Entry `e` is spelled `letters[spans[k]:spans[k + 1]]` with `k = spelling[e]`.
     """
-    at = 0
+    at = int64(0)
     for number in range(positions.bits.shape[0]):
         for row in range(HEX_ROWS):
             at = _write_hex_row(positions.bits[number, row], points, out, at)
@@ -735,7 +735,7 @@ def _likeliest(positions: ChunkPositions, number: int) -> tuple[int, bool]:
         if positions.shares[entry] > positions.shares[best]:
             best = entry
     only = positions.starts[number + 1] == positions.starts[number] + 1
-    return int(positions.points[best]), bool(only and positions.shares[best] == 1.0)
+    return int64(positions.points[best]), bool(only and positions.shares[best] == 1.0)
 
 
 @jit
@@ -747,7 +747,7 @@ def _write_rows(
     games: npt.NDArray[np.int64],
 ) -> None:
     """Fill `rows` `[R, row_bytes]`, `learn` `[N]` and `games` `[G, 2]`, `context` being as `_find_runs` left it."""
-    at, run = 0, -1
+    at, run, no_move = int64(0), -1, int64(NO_MOVE)
     for number in range(context.shape[0]):
         planes, white = positions.bits[number], positions.white_to_move[number] != 0
         flags = 0
@@ -757,10 +757,10 @@ def _write_rows(
             run += 1
             games[run, 0] = at
             for back in range(context[number], 0, -1):
-                _write_row(planes, back, white, NO_MOVE, at - games[run, 0], flags | CONTEXT, rows[at])
+                _write_row(planes, back, white, no_move, at - games[run, 0], flags | CONTEXT, rows[at])
                 at += 1
         move, certain = _likeliest(positions, number)
-        _write_row(planes, 0, white, move, at - games[run, 0], flags, rows[at])
+        _write_row(planes, int64(0), white, move, at - games[run, 0], flags, rows[at])
         rows[at, rows.shape[1] - 1] = 0 if certain else 1
         learn[number] = at
         at += 1

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.core.board import BLACK, EMPTY, ILLEGAL, WHITE, Geometry, Scratch, Stones, play_stone
-from lzeval.core.jit import jit
+from lzeval.core.jit import int64, jit
 from lzeval.core.sgf import Record
 
 HISTORY = 8
@@ -117,10 +117,10 @@ def pack_game(geo: Geometry, scratch: Scratch, stones: Stones, record: Record, r
         result = WON_BY_WHITE
     ko, last_colour = -1, 0
     for ply in range(record.counts[0]):
-        colour, move = record.moves[ply, 0], record.moves[ply, 1]
+        colour, move = int64(record.moves[ply, 0]), int64(record.moves[ply, 1])
         row = rows[ply]
-        _write_bits(stones, BLACK, row, 0)
-        _write_bits(stones, WHITE, row, width)
+        _write_bits(stones, int64(BLACK), row, int64(0))
+        _write_bits(stones, int64(WHITE), row, width)
         row[2 * width] = move & 255
         row[2 * width + 1] = move >> 8
         row[2 * width + 2] = ply & 255

@@ -30,7 +30,7 @@ from lzeval.core.board import (
     play_stone,
     play_suicide,
 )
-from lzeval.core.jit import jit
+from lzeval.core.jit import int64, jit
 
 WAITING, EXPANDED, OVER = 0, 1, 2
 """A node's state: waiting for its evaluation; with priors; the game has ended by two passes."""
@@ -157,7 +157,7 @@ def _cached(forest: Forest, tree: int, key: np.uint64) -> int:
     slot = np.int64(key >> np.uint64(20)) & mask
     while forest.cache_keys[tree, slot] != 0:
         if forest.cache_keys[tree, slot] == key:
-            return forest.cache_nodes[tree, slot]
+            return int64(forest.cache_nodes[tree, slot])
         slot = (slot + 1) & mask
     return NONE
 
@@ -178,7 +178,7 @@ def _remember(forest: Forest, tree: int, index: int) -> None:
 @jit
 def new_node(forest: Forest, tree: int, parent: int, move: int, to_move: int) -> int:
     """Append a WAITING node; its stones, hash, ko and links are the caller's to fill in."""
-    index = forest.size[tree]
+    index = int64(forest.size[tree])
     forest.size[tree] += 1
     node = forest.nodes[tree, index]
     node.black = 0.0
@@ -239,25 +239,25 @@ def _repeats(forest: Forest, tree: int, parent: int, hash_after: np.uint64) -> b
 def _try_move(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, parent: int) -> int:
     """Make the parent's best untried move a node. Returns it; NONE if superko forbids the move, which is then gone."""
     above = forest.nodes[tree, parent]
-    move = int(above.best)
+    move, to_move = int64(above.best), int64(above.to_move)
     prior = forest.policy[tree, parent, move]
     forest.policy[tree, parent, move] = -1.0
     _find_best_untried(forest, tree, parent)
-    index = forest.size[tree]
+    index = int64(forest.size[tree])
     stones = forest.stones[tree, index]
     stones[:] = forest.stones[tree, parent]
     hash_after, ko, passes = above.hash, NO_KO, 0
     if move == stones.shape[0] - 1:
         passes = min(2, above.passes + 1)
     else:
-        captured, change, ko = play_stone(geo, scratch, stones, move, above.to_move)
+        captured, change, ko = play_stone(geo, scratch, stones, move, to_move)
         if captured == ILLEGAL:
-            _, change = play_suicide(geo, scratch, stones, move, above.to_move)
+            _, change = play_suicide(geo, scratch, stones, move, to_move)
         hash_after ^= change
         if forest.rules[tree] & SUPERKO and _repeats(forest, tree, parent, hash_after):
             forest.policy[tree, parent, move] = _hidden(prior)
             return NONE
-    new_node(forest, tree, parent, move, BLACK + WHITE - above.to_move)
+    new_node(forest, tree, parent, move, BLACK + WHITE - to_move)
     node = forest.nodes[tree, index]
     node.hash = hash_after
     node.ko = ko
@@ -325,20 +325,20 @@ def _keep_legal(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, inde
     """Mark moves that do not exist in the node's policy, let the others' priors sum to 1, and note the highest."""
     node = forest.nodes[tree, index]
     stones, policy, neighbours = forest.stones[tree, index], forest.policy[tree, index], geo.neighbours
-    points = stones.shape[0] - 1
-    legal, total = 0, 0.0
+    points, ko, to_move = stones.shape[0] - 1, int64(node.ko), int64(node.to_move)
+    legal, total = int64(0), 0.0
     for move in range(points):
         # a free neighbour decides nearly always, and is looked for here: a call costs more than the look
         if (
             stones[move] == EMPTY
-            and move != node.ko
+            and move != ko
             and (
                 stones[neighbours[move, 0]] == EMPTY
                 or stones[neighbours[move, 1]] == EMPTY
                 or stones[neighbours[move, 2]] == EMPTY
                 or stones[neighbours[move, 3]] == EMPTY
-                or is_legal(geo, scratch, stones, node.ko, move, node.to_move)
-                or (forest.rules[tree] & SUICIDE and may_take_own(geo, stones, move, node.to_move))
+                or is_legal(geo, scratch, stones, ko, move, to_move)
+                or (forest.rules[tree] & SUICIDE and may_take_own(geo, stones, move, to_move))
             )
         ):
             legal += 1
@@ -350,7 +350,7 @@ def _keep_legal(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, inde
         total += policy[points]
     else:
         policy[points] = -1.0
-    depths = forest.depths[tree, node.to_move - BLACK]
+    depths = forest.depths[tree, to_move - BLACK]
     if depths[0, points + 1] or depths[1, points + 1]:
         legal, total = _restrict(forest, tree, index, depths)
     scale = np.float32(1.0 / total if total > 1e-10 else 0.0)
@@ -438,7 +438,7 @@ def descend(geo: Geometry, scratch: Scratch, forest: Forest, tree: int) -> int:
 
     NONE with an unchanged root means that the chosen line already waits (only with several leaves at a time).
     """
-    index = 0
+    index = int64(0)
     while True:
         node = forest.nodes[tree, index]
         if node.state == WAITING:
@@ -502,7 +502,7 @@ def gather(
     waiting = 0
     capacity = forest.nodes.shape[1]
     for number in range(trees.shape[0]):
-        tree = trees[number]
+        tree = int64(trees[number])
         leaves[number] = NONE
         root = forest.nodes[tree, 0]
         if root.state == WAITING:
@@ -598,7 +598,7 @@ def write_planes(
     point is the board at the point that the symmetry sends it to.
     """
     for number in range(trees.shape[0]):
-        tree, index = trees[number], leaves[number]
+        tree, index = int64(trees[number]), int64(leaves[number])
         symmetries[number] = np.int64(random_number(forest, tree) >> np.uint64(61))
         fill_planes(forest, tree, index, tables[symmetries[number]], planes[number])
 
@@ -644,7 +644,7 @@ def apply(
     Values are the network's, -1 to 1 for the side to move, and belong to the planes that `write_planes` made.
     """
     for number in range(trees.shape[0]):
-        tree, index = trees[number], leaves[number]
+        tree, index = int64(trees[number]), int64(leaves[number])
         table = tables[symmetries[number]]
         policy = forest.policy[tree, index]
         for point in range(policy.shape[0]):
@@ -668,7 +668,7 @@ def set_root(
     """Forget the tree and start from a game: `boards` `[K, P + 1]`, up to 8, latest last; all its `hashes` `[M]`."""
     forest.size[tree] = 0
     forest.cache_keys[tree, :] = 0
-    new_node(forest, tree, NONE, NONE, to_move)
+    new_node(forest, tree, int64(NONE), int64(NONE), to_move)
     last = boards.shape[0] - 1
     forest.stones[tree, 0] = boards[last]
     for back in range(min(last, HISTORY - 1)):

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.core.errors import IllegalMoveError, UserError
-from lzeval.core.jit import jit
+from lzeval.core.jit import int64, jit
 from lzeval.core.points import LARGEST, SMALLEST
 
 EMPTY, BLACK, WHITE, WALL = 0, 1, 2, 3
@@ -170,7 +170,7 @@ def is_legal(geo: Geometry, scratch: Scratch, stones: Stones, ko: int, point: in
     legal = False
     stones[point] = colour  # so that the point itself no longer counts as a liberty
     for direction in range(4):
-        neighbour = geo.neighbours[point, direction]
+        neighbour = int64(geo.neighbours[point, direction])
         cell = stones[neighbour]
         if cell == WALL:
             continue
@@ -195,7 +195,7 @@ def play_stone(
     change = geo.zobrist[colour, point]
     captured, last_capture = 0, NO_KO
     for direction in range(4):
-        neighbour = geo.neighbours[point, direction]
+        neighbour = int64(geo.neighbours[point, direction])
         if stones[neighbour] == opponent and not has_liberty(geo, scratch, stones, neighbour):
             count, removed = remove_group(geo, scratch, stones, neighbour)
             captured += count

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -18,3 +19,13 @@ def jit(function: F) -> F:
 def jit_parallel(function: F) -> F:
     """The same for loops over large arrays: `prange` on several threads, sums in any order."""
     return cast("F", numba.njit(cache=True, nogil=True, parallel=True, fastmath=True)(function))
+
+
+@jit
+def int64(number: int) -> int:
+    """`number` as the type of integer that compiled functions give each other.
+
+    numba compiles a function anew for each type that it is called with, and takes a variable that begins with a
+    constant for a type of its own: without this, twice to six times the functions, each to be waited for.
+    """
+    return int(np.int64(number))

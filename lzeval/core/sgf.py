@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.core.board import BLACK, WHITE
-from lzeval.core.jit import jit
+from lzeval.core.jit import int64, jit
 
 LONGEST = 2048
 """Moves of the longest game that is read."""
@@ -174,7 +174,7 @@ def _square_size(text: Bytes, start: int, end: int) -> float:
 @jit
 def _root_size(text: Bytes, start: int) -> float:
     """What SZ says in the root of the tree at `start`, wherever it stands; 19 if nothing, 0 if nothing usable."""
-    at, name, after_value = start + 1, 0, False
+    at, name, after_value = start + 1, int64(0), False
     while at < text.shape[0]:
         byte = text[at]
         if byte == 91:
@@ -266,7 +266,7 @@ def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
     size = _root_size(text, at)
     record.facts[0], record.facts[1], record.facts[2], record.facts[3] = size, np.nan, 0.0, 0.0
     record.facts[4], record.facts[5] = np.nan, np.nan
-    problem, name, depth = OK if size else BAD_SIZE, 0, 0
+    problem, name, depth = OK if size else BAD_SIZE, int64(0), 0
     after_value = False
     while at < text.shape[0]:
         byte = text[at]

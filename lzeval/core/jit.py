@@ -1,8 +1,12 @@
-"""numba with this project's settings, and with types that mypy keeps."""
+"""numba with this project's settings, with types that mypy keeps, and a cache that notices what changed."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
@@ -10,15 +14,53 @@ import numpy as np
 
 F = TypeVar("F", bound=Callable[..., object])
 
+ROOT = Path(__file__).resolve().parents[2]
+_IMPORT = re.compile(rb"^from ((?:lzeval|trainer|engines|tournaments)[\w.]*) import ", re.MULTILINE)
+
+
+def sources(file: Path, root: Path = ROOT) -> set[Path]:
+    """`file` and the files below `root` that it imports at its top level, those that they import, and so on."""
+    found: set[Path] = set()
+    todo = [file]
+    while todo:
+        file = todo.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for module in _IMPORT.findall(file.read_bytes()):
+            stem = root.joinpath(*module.decode().split("."))
+            todo += [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()]
+    return found
+
+
+@cache
+def _digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(sources(file)):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _kept(compiled: object, function: F) -> F:
+    """`compiled`, whose machine code on disk is used as long as nothing has changed that went into it.
+
+    numba looks at the function's own file only, while functions and constants of others are compiled into it: after
+    an update, new rules would be searched with old ones.
+    """
+    if hasattr(compiled, "_cache"):  # not with NUMBA_DISABLE_JIT
+        file = compiled._cache._cache_file
+        file._source_stamp = (file._source_stamp, _digest(Path(function.__code__.co_filename)))
+    return cast("F", compiled)
+
 
 def jit(function: F) -> F:
     """Compile without Python objects, keep the result on disk, release the lock while it runs."""
-    return cast("F", numba.njit(cache=True, nogil=True)(function))
+    return _kept(numba.njit(cache=True, nogil=True)(function), function)
 
 
 def jit_parallel(function: F) -> F:
     """The same for loops over large arrays: `prange` on several threads, sums in any order."""
-    return cast("F", numba.njit(cache=True, nogil=True, parallel=True, fastmath=True)(function))
+    return _kept(numba.njit(cache=True, nogil=True, parallel=True, fastmath=True)(function), function)
 
 
 @jit

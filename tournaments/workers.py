@@ -211,8 +211,9 @@ def _marker() -> Path:
     import platformdirs
 
     from engines.search import forest
+    from lzeval.core.jit import sources_digest
 
-    stamp = f"{Path(forest.__file__).stat().st_mtime_ns}-{sys.version_info[0]}.{sys.version_info[1]}"
+    stamp = f"{sources_digest(Path(forest.__file__))} {sys.version_info[0]}.{sys.version_info[1]}"
     key = hashlib.sha256(f"{forest.__file__} {stamp}".encode()).hexdigest()[:16]
     return Path(platformdirs.user_cache_dir("lzeval", False)) / f"compiled-{key}"
 

@@ -34,7 +34,8 @@ def sources(file: Path, root: Path = ROOT) -> set[Path]:
 
 
 @cache
-def _digest(file: Path) -> str:
+def sources_digest(file: Path) -> str:
+    """What changes whenever one of `sources(file)` does."""
     digest = hashlib.sha256()
     for path in sorted(sources(file)):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -49,7 +50,7 @@ def _kept(compiled: object, function: F) -> F:
     """
     if hasattr(compiled, "_cache"):  # not with NUMBA_DISABLE_JIT
         file = compiled._cache._cache_file
-        file._source_stamp = (file._source_stamp, _digest(Path(function.__code__.co_filename)))
+        file._source_stamp = (file._source_stamp, sources_digest(Path(function.__code__.co_filename)))
     return cast("F", compiled)
 
 

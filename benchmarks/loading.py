@@ -26,7 +26,7 @@ from benchmarks.report import present, restrict_to, run
 from lzeval.core.bundled import resolve_network
 from tournaments.sgf_reader import split_games
 from trainer.batches import ShuffledBatches
-from trainer.chunks import read_v1, write_v1
+from trainer.chunks.text import read_v1, write_v1
 from trainer.memory import keep_freed_memory
 from trainer.pack import pack
 from trainer.packed import PackedData, open_packed

@@ -16,18 +16,11 @@ from hypothesis import strategies as st
 
 from lzeval.core.board import BLACK, WHITE
 from tests.make_games import RandomGame, random_games, sgf_text
-from trainer.chunks import (
-    V2,
-    ChunkPositions,
-    PackedChunk,
-    chunk_kind,
-    positions_from_rows,
-    read_v1,
-    read_v2,
-    rows_from_chunks,
-    write_v1,
-    write_v2,
-)
+from trainer.chunks.binary import V2, read_v2, write_v2
+from trainer.chunks.contents import ChunkPositions
+from trainer.chunks.kind import chunk_kind
+from trainer.chunks.rows import PackedChunk, positions_from_rows, rows_from_chunks
+from trainer.chunks.text import read_v1, write_v1
 from trainer.pack import pack
 from trainer.packed import open_packed
 from trainer.positions import CONTEXT, NO_MOVE, WHITE_TO_MOVE, WON_BY_BLACK, WON_BY_WHITE, Soft

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from lzeval.cli.main import application
 from lzeval.core.errors import UserError
 from tests.make_games import random_game, sgf_text
-from trainer.chunks import read_v1
+from trainer.chunks.text import read_v1
 from trainer.packed import HOLDOUT, TRAIN, open_packed
 
 

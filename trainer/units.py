@@ -15,7 +15,10 @@ import numpy.typing as npt
 from lzeval.core.board import BLACK, WHITE, empty_board, geometry, new_scratch
 from lzeval.core.points import symmetry_tables
 from lzeval.core.sgf import LONGEST, NO_GAME, OK, PROBLEMS, end_of_games, new_record, read_record
-from trainer.chunks import PackedChunk, chunk_kind, read_v1, read_v2, rows_from_chunks
+from trainer.chunks.binary import read_v2
+from trainer.chunks.kind import chunk_kind
+from trainer.chunks.rows import PackedChunk, rows_from_chunks
+from trainer.chunks.text import read_v1
 from trainer.positions import (
     BAD_MOVE,
     NOTHING,

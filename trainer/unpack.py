@@ -11,7 +11,10 @@ import numpy as np
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_bytes_atomically
-from trainer.chunks import ChunkPositions, positions_from_rows, write_v1, write_v2
+from trainer.chunks.binary import write_v2
+from trainer.chunks.contents import ChunkPositions
+from trainer.chunks.rows import positions_from_rows
+from trainer.chunks.text import write_v1
 from trainer.packed import Numbers, PackedData
 from trainer.positions import WON_BY_BLACK, WON_BY_WHITE, Soft
 from trainer.prepare import prepare

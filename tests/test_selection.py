@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,11 +25,11 @@ from lzeval.core.points import symmetry_tables
 from lzeval.core.sgf import end_of_games, rank_number
 from tests.make_games import Move, holdout_texts, random_game, sgf_text
 from trainer.lint import check_records, format_rank
-from trainer.pack import pack
+from trainer.pack import Part, pack
 from trainer.packed import HOLDOUT, TRAIN, PackedData, damaged_files, open_packed, shared_games
 from trainer.selection import Selection
 from trainer.sources import read_sources
-from trainer.units import Unit, units_of
+from trainer.units import Packed, Unit, units_of
 
 
 def written(folder: Path, *texts: str, name: str = "games.sgf") -> Path:
@@ -257,19 +263,78 @@ def test_other_settings_or_other_records_begin_anew(tmp_path: Path, monkeypatch:
     assert len(open_packed(tmp_path / "packed")) == 40
 
 
-def test_a_full_disk_ends_in_one_line_and_the_same_command_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = written(tmp_path, *games(3))
+def full_disk() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
 
-    def full(self: Any, made: Any, number: int) -> None:
-        raise OSError(28, "No space left on device")
+
+@pytest.mark.parametrize("trouble", [Stopped, full_disk], ids=["interrupted", "full disk"])
+@pytest.mark.parametrize("after", [0, 3, 40, 63, 119])
+def test_trouble_in_the_middle_of_a_unit_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, trouble: Callable[[], BaseException]
+) -> None:
+    """Trouble comes when the boards of one game more are in their file, and nothing else of that game is."""
+    monkeypatch.setattr(trainer.units, "UNIT_BYTES", 2000)
+    monkeypatch.setattr(trainer.pack, "SECONDS_A_NOTE", 0.0)
+    file = written(tmp_path, *games(120))
+    whole = pack([file], tmp_path / "whole", 9)
+    add, games_added = Part.add, []
+
+    def fail_after(part: Part, made: Packed, number: int) -> None:
+        if len(games_added) == after:
+            part._files[0].write(made.rows[number].tobytes())
+            raise trouble()
+        games_added.append(number)
+        add(part, made, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer.pack.Part, "add", full)
-        with pytest.raises(UserError, match="No space left on device"):
+        patch.setattr(Part, "add", fail_after)
+        with pytest.raises((Stopped, UserError)) as caught:
             pack([file], tmp_path / "packed", 9)
-    assert pack([file], tmp_path / "packed", 9).games == 3
+    if trouble is full_disk:
+        assert str(caught.value).endswith("(No space left on device); the same command goes on")
+    assert pack([file], tmp_path / "packed", 9) == whole
+    assert contents(tmp_path / "packed") == contents(tmp_path / "whole")
+
+
+def test_a_disk_that_is_full_in_the_end_costs_no_packing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, *games(20))
+    whole = pack([file], tmp_path / "whole", 9, selection=Selection(sample=2))
+
+    def full(target: Path, array: npt.NDArray[Any]) -> None:
+        target.write_bytes(array.tobytes()[:100])
+        raise full_disk()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", full)
+        with pytest.raises(UserError, match="No space left on device"):
+            pack([file], tmp_path / "packed", 9, selection=Selection(sample=2))
+    shares: list[float] = []
+    again = pack([file], tmp_path / "packed", 9, lambda share, _: shares.append(share), Selection(sample=2))
+    assert not shares, "units were packed again"
+    assert again == whole
+    assert contents(tmp_path / "packed") == contents(tmp_path / "whole")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limit on the size of files here")
+def test_files_that_the_system_does_not_let_grow(tmp_path: Path) -> None:
+    """As on a full disk, what the files have not taken yet is still to be written when they are closed."""
+    file = written(tmp_path, *games(40))
+    pack([file], tmp_path / "compiled", 9)
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); " + (
+        "sys.argv[0] = 'lzeval'; from lzeval.cli.main import main; main()"
+    )
+    words = ["data", "pack", str(file), "--out", str(tmp_path / "packed"), "--size", "9"]
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].endswith(
+        "cannot be written (File too large); the same command goes on"
+    )
+    assert "Traceback" not in done.stderr
+    assert pack([file], tmp_path / "packed", 9).games == 40
 
 
 def test_units_hold_whole_games(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

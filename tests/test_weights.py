@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -447,6 +448,22 @@ def run(*arguments: str | Path) -> tuple[int, str]:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.output
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limit on the size of files here")
+@pytest.mark.parametrize("name", ["out.txt", "out.txt.gz"])
+def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("as it was")
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000)); " + (
+        "sys.argv[0] = 'lzeval'; from lzeval.cli.main import main; main()"
+    )
+    words = ["weights", "convert", "small", str(tmp_path / name), "--force"]
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *words], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, f"lzeval: cannot write {tmp_path / name}: File too large\n")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "as it was"
 
 
 def test_info_describes_a_network(bundle: Path) -> None:

@@ -13,8 +13,8 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,28 +130,23 @@ class Part:
         return [file.tell() for file in self._files]
 
     def close(self) -> None:
+        """Close the files; what a full disk does not take is lost, and was not noted."""
         for file in self._files:
-            file.close()
+            with suppress(OSError):
+                file.close()
 
     def finish(self, meta: dict[str, Any]) -> None:
         """Turn the raw files into those of a packed data set."""
         self.flush()
         self.close()
         _to_npy(self.folder / "games.raw", self.folder / GAMES, GAME)
-        if self.counts["all"]:
-            (self.folder / "learn.raw").unlink()
-        else:
+        if not self.counts["all"]:
             _to_npy(self.folder / "learn.raw", self.folder / LEARN, np.dtype("<i8"))
-        types = {"rows": "<i8", "starts": "<i8", "points": "<u2", "shares": "<f4"}
         if self.counts["soft"]:
             with (self.folder / "soft-starts.raw").open("ab") as stream:
                 stream.write(np.array([self.counts["entries"]], "<i8").tobytes())
-        for name, kind in types.items():
-            raw = self.folder / f"soft-{name}.raw"
-            if self.counts["soft"]:
-                _to_npy(raw, self.folder / SOFT[name], np.dtype(kind))
-            else:
-                raw.unlink()
+            for name, kind in {"rows": "<i8", "starts": "<i8", "points": "<u2", "shares": "<f4"}.items():
+                _to_npy(self.folder / f"soft-{name}.raw", self.folder / SOFT[name], np.dtype(kind))
         files = sorted(file.name for file in self.folder.iterdir() if file.suffix in (".bin", ".npy"))
         facts = {
             "format": FORMAT,
@@ -164,6 +159,8 @@ class Part:
             "sha256": {name: file_sha256(self.folder / name) for name in files},
         }
         (self.folder / META).write_text(json.dumps(facts | meta, indent=1) + "\n", encoding="utf-8")
+        for name in self.RAW[1:]:
+            (self.folder / name).unlink()
 
 
 def _to_npy(raw: Path, target: Path, kind: np.dtype[Any]) -> None:
@@ -171,8 +168,6 @@ def _to_npy(raw: Path, target: Path, kind: np.dtype[Any]) -> None:
     count = raw.stat().st_size // kind.itemsize
     array = np.memmap(raw, kind, "r") if count else np.empty(0, kind)
     np.save(target, np.asarray(array))
-    del array
-    raw.unlink()
 
 
 def pack(
@@ -194,47 +189,43 @@ def pack(
     files = record_files(sources)
     out = out.resolve()
     partial = out.with_name(out.name + ".partial")
-    journal = Journal.take_up(partial, _signature(files, size, selection), selection.holdout > 0)
     try:
-        for number, share, unit, made in packed_units(
-            files, size, selection, first=journal.units, threads=threads
-        ):
-            _take(unit, made, journal, selection)
-            journal.units = number + 1
-            journal.note_now_and_then()
-            if progress is not None:
-                progress(share, journal.report.positions)
-        for part in journal.parts.values():
-            part.flush()
+        journal = Journal.take_up(partial, _signature(files, size, selection), selection.holdout > 0)
+        try:
+            for number, share, unit, made in packed_units(
+                files, size, selection, first=journal.units, threads=threads
+            ):
+                with journal.unit(number):
+                    _take(unit, made, journal, selection)
+                if progress is not None:
+                    progress(share, journal.report.positions)
+            _require_positions(journal, files[0])
+            meta = {
+                "board_size": size,
+                "sources": [str(file) for file in files],
+                "skipped": dict(journal.report.skipped),
+                "selection": asdict(selection),
+            }
+            journal.finish(meta)
+        finally:
+            journal.close()
+        (partial / JOURNAL).unlink(missing_ok=True)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
     except OSError as exc:
-        journal.close()
         raise UserError(f"{partial}: cannot be written ({exc.strerror}); the same command goes on") from exc
-    except BaseException:
-        with suppress(OSError, UserError):
-            journal.note()
-        journal.close()
-        raise
+    return journal.report
+
+
+def _require_positions(journal: Journal, file: Path) -> None:
+    """Raise UserError, and leave nothing behind, if a part has nothing to learn from; `file` was the first read."""
     report = journal.report
-    meta = {
-        "board_size": size,
-        "sources": [str(file) for file in files],
-        "skipped": dict(report.skipped),
-        "selection": asdict(selection),
-    }
     empty = [name for name, part in journal.parts.items() if not part.counts["learn"]]
     if empty:
-        journal.close()
-        shutil.rmtree(partial)
+        journal.forget()
         reasons = "; ".join(f"{reason} ({count})" for reason, count in report.skipped.most_common(3))
         what = "no game could be used" if not report.games else f"no game fell to the {empty[0]} part"
-        raise UserError(f"{files[0]}: {what}" + (f": {reasons}" if reasons else ""))
-    for part in journal.parts.values():
-        part.finish(meta)
-    journal.close()
-    (partial / JOURNAL).unlink(missing_ok=True)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
-    return report
+        raise UserError(f"{file}: {what}" + (f": {reasons}" if reasons else ""))
 
 
 class Journal:
@@ -248,7 +239,9 @@ class Journal:
         names = (TRAIN, HOLDOUT) if split else ("",)
         self.parts = {name: Part(folder / name, *state["parts"].get(name, (None, None))) for name in names}
         self._signature = signature
-        self._file = folder / JOURNAL
+        self._folder = folder
+        self._notable = True
+        """Whether the files hold what the counts say, which `note` may then write down."""
         self._noted_at = time.monotonic()
 
     @staticmethod
@@ -265,7 +258,13 @@ class Journal:
             shutil.rmtree(folder, ignore_errors=True)
         return Journal(folder, signature, split, state)
 
-    def note_now_and_then(self) -> None:
+    @contextmanager
+    def unit(self, number: int) -> Iterator[None]:
+        """The block appends what was made of that unit, all of it or, if it raises, nothing that counts."""
+        self._notable = False
+        yield
+        self.units = number + 1
+        self._notable = True
         if time.monotonic() - self._noted_at >= SECONDS_A_NOTE:
             self.note()
 
@@ -278,12 +277,29 @@ class Journal:
             "parts": parts,
             "report": vars(self.report),
         }
-        write_text_atomically(self._file, json.dumps(entry))
+        write_text_atomically(self._folder / JOURNAL, json.dumps(entry))
         self._noted_at = time.monotonic()
 
+    def finish(self, meta: dict[str, Any]) -> None:
+        """Turn the parts into packed data sets."""
+        self.note()
+        self._notable = False
+        for part in self.parts.values():
+            part.finish(meta)
+
     def close(self) -> None:
+        """Note how far it has come, unless that is the middle of a unit or the disk takes no more, and close all."""
+        with suppress(OSError, UserError):
+            if self._notable:
+                self.note()
         for part in self.parts.values():
             part.close()
+
+    def forget(self) -> None:
+        """Close all and remove it."""
+        self._notable = False
+        self.close()
+        shutil.rmtree(self._folder)
 
 
 def _is_whole(folder: Path, entry: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from typing import BinaryIO
 
 from lzeval.core.errors import UserError
 
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where there is no room: on the disk, for this user, or for so large a file."""
+
 
 @contextmanager
 def replacing(path: str | Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
@@ -18,7 +22,7 @@ def replacing(path: str | Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
 
     It grows under a temporary name in the same folder. If the block raises, `path` stays as it was and the temporary
     file is removed. Not `lasting`, the file is complete for every reader, but a power failure may leave it empty or cut
-    off. Raises UserError where the folder does not exist or cannot be written to.
+    off. Raises UserError where the folder does not exist or cannot be written to, and where the disk is full.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
@@ -33,6 +37,10 @@ def replacing(path: str | Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
             if lasting:
                 os.fsync(file.fileno())
         _rename(temporary, target)
+    except OSError as exc:
+        if exc.errno in DISK_FULL:
+            raise UserError(f"cannot write {target}: {exc.strerror}") from exc
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -50,34 +50,66 @@ def test_what_goes_into_compiled_functions(module: str) -> None:
     assert subject.sources(FILES[module]) == {FILES[name] for name in closure(module)}
 
 
-def run(folder: Path) -> str:
-    program = "import trainer.caller"
-    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
-    return subprocess.run(
-        [sys.executable, "-c", program],
+def project(folder: Path) -> None:
+    """The package with nothing in it but what compiles, and a caller to be compiled."""
+    for source in subject.sources(Path(subject.__file__)):
+        copy = folder / source.relative_to(subject.ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "trainer").mkdir()
+    for name in (
+        "lzeval/__init__.py",
+        "lzeval/core/__init__.py",
+        "trainer/__init__.py",
+        "trainer/unrelated.py",
+    ):
+        (folder / name).touch()
+    (folder / "trainer/caller.py").write_text(CALLER)
+    (folder / "trainer/callee.py").write_text(CALLEE.format(one=1, two=2))
+
+
+def run(folder: Path, **variables: str) -> tuple[str, str]:
+    """What a process says on standard output and standard error."""
+    environment = {name: value for name, value in os.environ.items() if "CACHE" not in name}
+    environment |= {"PYTHONPATH": str(folder), **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", "import trainer.caller"],
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.strip()
+    )
+    return done.stdout.strip(), done.stderr
 
 
 def test_a_change_in_another_file_is_noticed(tmp_path: Path) -> None:
-    for name in ("lzeval/__init__", "lzeval/core/__init__", "trainer/__init__", "trainer/unrelated"):
-        path = tmp_path / f"{name}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-    (tmp_path / "lzeval/core/jit.py").write_text(Path(subject.__file__).read_text(encoding="utf-8"))
-    (tmp_path / "trainer/caller.py").write_text(CALLER)
+    project(tmp_path)
     callee = tmp_path / "trainer/callee.py"
-
-    callee.write_text(CALLEE.format(one=1, two=2))
-    assert run(tmp_path) == "12 0"
+    said = [run(tmp_path)]
     (tmp_path / "trainer/unrelated.py").write_text("SOMETHING = 1")
-    assert run(tmp_path) == "12 1"
+    said.append(run(tmp_path))
     callee.write_text(CALLEE.format(one=3, two=2))
-    assert run(tmp_path) == "32 0"
+    said.append(run(tmp_path))
     callee.write_text(CALLEE.format(one=3, two=4))
-    assert run(tmp_path) == "34 0"
-    assert run(tmp_path) == "34 1"
+    said += [run(tmp_path), run(tmp_path)]
+    assert said == [("12 0", ""), ("12 1", ""), ("32 0", ""), ("34 0", ""), ("34 1", "")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows' user folders are not told by the environment")
+def test_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    """Files stand where the folders should be, which stops the super-user as well."""
+    project(tmp_path)
+    (tmp_path / "file").touch()
+    for package in ("lzeval/core", "trainer"):
+        (tmp_path / package / "__pycache__").touch()
+    nowhere = {name: str(tmp_path / "file" / "home") for name in ("HOME", "XDG_CACHE_HOME")}
+    (tmp_path / "temporary").mkdir()
+    nowhere["TMPDIR"] = str(tmp_path / "temporary")
+    said, complaint = run(tmp_path, **nowhere)
+    assert said == "12 0"
+    assert complaint.startswith(f"lzeval: {tmp_path / 'file' / 'home'}")
+    assert complaint.endswith("set LZEVAL_CACHE_DIR to a folder that can\n")
+    assert not list((tmp_path / "temporary").iterdir())
+    kept = nowhere | {"LZEVAL_CACHE_DIR": str(tmp_path / "kept")}
+    assert [run(tmp_path, **kept), run(tmp_path, **kept)] == [("12 0", ""), ("12 1", "")]

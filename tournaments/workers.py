@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lzeval.core.cache import cache_folder
 from lzeval.core.errors import EngineError, UserError
 from tournaments.on_demand import on_demand
 from tournaments.playing import GameJob, GameSettings, PlayerSettings, Room
@@ -208,14 +209,12 @@ def share_jobs(jobs: Sequence[GameJob], workers: int, tables: int) -> list[list[
 
 def _marker() -> Path:
     """A file that is there once this version of the search has been compiled on this machine."""
-    import platformdirs
-
     from engines.search import forest
     from lzeval.core.jit import sources_digest
 
     stamp = f"{sources_digest(Path(forest.__file__))} {sys.version_info[0]}.{sys.version_info[1]}"
     key = hashlib.sha256(f"{forest.__file__} {stamp}".encode()).hexdigest()[:16]
-    return Path(platformdirs.user_cache_dir("lzeval", False)) / f"compiled-{key}"
+    return cache_folder() / f"compiled-{key}"
 
 
 def _note_compiled() -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from engines.evaluator.base import Evaluator, Planes
 from engines.evaluator.load import plan_evaluator
+from lzeval.core.cache import cache_folder
 from trainer.packed import PackedData, read_meta
 from trainer.prepare import prepare, sampled_positions
 from trainer.unfinished import Unfinished
@@ -47,7 +46,7 @@ def measure_network(
     UserError.
     """
     plan = plan_evaluator(network, precision=precision, batch_size=BATCH)
-    cache = Path(platformdirs.user_cache_dir("lzeval", False))
+    cache = cache_folder()
     packed = prepare(list(data), cache / "packed", plan.info.board_size)
     chosen = sampled_positions(packed, sample if sample is not None else len(packed))
     evaluator = plan.build(threads=_cores())

@@ -9,13 +9,13 @@ import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import platformdirs
 import pytorch_lightning as pl
 import torch
 import yaml
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from lzeval.core.cache import cache_folder
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_text_atomically
 from lzeval.core.locks import locked
@@ -127,7 +127,7 @@ def _train(config: TrainConfig, folder: Path) -> Path:
     pl.seed_everything(config.seed, verbose=False)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    cached = config.data.cache or platformdirs.user_cache_dir("lzeval", False)
+    cached = config.data.cache or cache_folder()
     data = GoData(
         config.data, config.batch_size, config.seed, config.watch.evaluate_on, Path(cached) / "packed"
     )

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openvino as ov
-import platformdirs
 
 from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+from lzeval.core.cache import cache_folder
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def settings(precision: str, threads: int) -> dict[str, Any]:
 
 
 def graph_folder() -> Path:
-    return Path(platformdirs.user_cache_dir("lzeval", False)) / "graphs"
+    return cache_folder() / "graphs"
 
 
 def graph_file(sha256: str, folder: Path | None = None) -> Path:

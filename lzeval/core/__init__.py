@@ -1,1 +1,1 @@
-"""Rules, records and file formats: numpy, numba and sgfmill only."""
+"""Rules, records and file formats; no torch, and nothing that plays."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +12,8 @@ from typing import TypeVar, cast
 
 import numba
 import numpy as np
+
+from lzeval.core.cache import cache_folder
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -42,12 +45,19 @@ def sources_digest(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _kept(compiled: object, function: F) -> F:
-    """`compiled`, whose machine code on disk is used as long as nothing has changed that went into it.
+def _compiled(decorate: Callable[[F], object], function: F) -> F:
+    """`function` compiled, its machine code on disk being used as long as nothing has changed that went into it.
 
     numba looks at the function's own file only, while functions and constants of others are compiled into it: after
-    an update, new rules would be searched with old ones.
+    an update, new rules would be searched with old ones. It keeps the code beside the source or in the user's cache
+    folder, and raises RuntimeError where it may write to neither.
     """
+    try:
+        compiled = decorate(function)
+    except RuntimeError:
+        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() / "compiled")
+        numba.config.reload_config()  # type: ignore[no-untyped-call]
+        compiled = decorate(function)
     if hasattr(compiled, "_cache"):  # not with NUMBA_DISABLE_JIT
         file = compiled._cache._cache_file
         file._source_stamp = (file._source_stamp, sources_digest(Path(function.__code__.co_filename)))
@@ -56,12 +66,12 @@ def _kept(compiled: object, function: F) -> F:
 
 def jit(function: F) -> F:
     """Compile without Python objects, keep the result on disk, release the lock while it runs."""
-    return _kept(numba.njit(cache=True, nogil=True)(function), function)
+    return _compiled(numba.njit(cache=True, nogil=True), function)
 
 
 def jit_parallel(function: F) -> F:
     """The same for loops over large arrays: `prange` on several threads, sums in any order."""
-    return _kept(numba.njit(cache=True, nogil=True, parallel=True, fastmath=True)(function), function)
+    return _compiled(numba.njit(cache=True, nogil=True, parallel=True, fastmath=True), function)
 
 
 @jit

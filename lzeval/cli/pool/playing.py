@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from lzeval.cli.status import INTERRUPTED
+from lzeval.core.cache import cache_folder
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,13 +48,11 @@ def run_session(
     only: str | None = None,
 ) -> None:
     """Play in this machine's processes, with a line of progress; Ctrl-C ends it with what `again` says."""
-    import platformdirs
-
     from tournaments.ratingpool.play import Progress, Session, entrants, standing_of, start_crew
 
     if games % 2:
         raise UserError(f"--games {games}: must be an even number; each opening is played with either colour")
-    cache = Path(platformdirs.user_cache_dir("lzeval", False)) / "pool-networks"
+    cache = cache_folder() / "pool-networks"
     players = entrants(pool, members, cache, device)
     for entrant in players.values():
         if entrant.plan.info.note:

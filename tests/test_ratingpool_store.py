@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import stat
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -288,6 +289,21 @@ def test_files_that_are_no_pools(tmp_path: Path) -> None:
         RatingPool.create(tmp_path / "text", SETTINGS)
     with pytest.raises(UserError, match="cannot be created; is its folder there"):
         RatingPool.create(tmp_path / "no" / "p.pool", SETTINGS)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limit on the size of files here")
+def test_a_pool_that_could_not_be_created_can_be_once_there_is_room(tmp_path: Path) -> None:
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); " + (
+        "sys.argv[0] = 'lzeval'; from lzeval.cli.main import main; main()"
+    )
+    words = ["pool", "create", str(tmp_path / "n.pool")]
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"lzeval: {tmp_path / 'n.pool'}: the disk ")
+    with RatingPool.create(tmp_path / "n.pool", SETTINGS) as pool:
+        assert pool.settings == SETTINGS
 
 
 def test_a_damaged_pool_is_one_line(pool: RatingPool) -> None:

@@ -75,7 +75,7 @@ CREATE INDEX copies ON games (fingerprint);
 
 def create(path: Path) -> sqlite3.Connection:
     """A new file with empty tables, in a transaction that is still open. Raises UserError."""
-    if path.exists():
+    if is_taken(path):
         raise UserError(f"{path}: exists already; give another name to the new pool")
     with complaints(path):
         try:
@@ -91,6 +91,11 @@ def create(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         return connection
+
+
+def is_taken(path: Path) -> bool:
+    """Whether something is at `path`; the empty file that is left where a pool could not be created does not count."""
+    return path.exists() and not (path.is_file() and path.stat().st_size == 0)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -25,7 +25,9 @@ def create_pool(path: Path, given: dict[str, Any]) -> RatingPool:
 
 def open_or_create(path: Path, given: dict[str, Any]) -> RatingPool:
     """The pool at `path`, which has to have the settings that are given, or a new one with them."""
-    if not path.exists():
+    from tournaments.ratingpool.database import is_taken
+
+    if not is_taken(path):
         return create_pool(path, given)
     opened = open_pool(path)
     opened.require(given)

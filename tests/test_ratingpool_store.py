@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from lzeval.core.errors import UserError
 from tests.fakes.weights_files import as_lines, tiny_weights, write_lines
+from tests.limited import needs_limits, run_limited
 from tests.make_games import RandomGame, random_game, random_games
 from tournaments.ratingpool import codec, database, sittings
 from tournaments.ratingpool.members import Candidate, Network, sha_of
@@ -212,7 +213,6 @@ def _play_for_ever(path: str, seed: int) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
 def test_two_processes_at_once_and_kill_9(pool: RatingPool, tmp_path: Path) -> None:
-    import subprocess
 
     command = "import sys; from tests.test_ratingpool_store import _play_for_ever; _play_for_ever(*{})"
     processes = [
@@ -291,15 +291,9 @@ def test_files_that_are_no_pools(tmp_path: Path) -> None:
         RatingPool.create(tmp_path / "no" / "p.pool", SETTINGS)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limit on the size of files here")
+@needs_limits
 def test_a_pool_that_could_not_be_created_can_be_once_there_is_room(tmp_path: Path) -> None:
-    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); " + (
-        "sys.argv[0] = 'lzeval'; from lzeval.cli.main import main; main()"
-    )
-    words = ["pool", "create", str(tmp_path / "n.pool")]
-    done = subprocess.run(
-        [sys.executable, "-c", limited, *words], capture_output=True, text=True, check=False
-    )
+    done = run_limited(1000, "pool", "create", tmp_path / "n.pool")
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(f"lzeval: {tmp_path / 'n.pool'}: the disk ")
     with RatingPool.create(tmp_path / "n.pool", SETTINGS) as pool:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -23,6 +20,7 @@ import trainer.units
 from lzeval.core.errors import UserError
 from lzeval.core.points import symmetry_tables
 from lzeval.core.sgf import end_of_games, rank_number
+from tests.limited import needs_limits, run_limited
 from tests.make_games import Move, holdout_texts, random_game, sgf_text
 from trainer.lint import check_records, format_rank
 from trainer.pack import Part, pack
@@ -317,18 +315,12 @@ def test_a_disk_that_is_full_in_the_end_costs_no_packing(
     assert contents(tmp_path / "packed") == contents(tmp_path / "whole")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limit on the size of files here")
+@needs_limits
 def test_files_that_the_system_does_not_let_grow(tmp_path: Path) -> None:
     """As on a full disk, what the files have not taken yet is still to be written when they are closed."""
     file = written(tmp_path, *games(40))
     pack([file], tmp_path / "compiled", 9)
-    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); " + (
-        "sys.argv[0] = 'lzeval'; from lzeval.cli.main import main; main()"
-    )
-    words = ["data", "pack", str(file), "--out", str(tmp_path / "packed"), "--size", "9"]
-    done = subprocess.run(
-        [sys.executable, "-c", limited, *words], capture_output=True, text=True, check=False
-    )
+    done = run_limited(20000, "data", "pack", file, "--out", tmp_path / "packed", "--size", "9")
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines()[-1].endswith(
         "cannot be written (File too large); the same command goes on"

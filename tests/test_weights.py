@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +40,7 @@ from tests.fakes.weights_files import (
     write_foreign_files,
     write_lines,
 )
+from tests.limited import needs_limits, run_limited
 
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -450,17 +450,11 @@ def run(*arguments: str | Path) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limit on the size of files here")
+@needs_limits
 @pytest.mark.parametrize("name", ["out.txt", "out.txt.gz"])
 def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("as it was")
-    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000)); " + (
-        "sys.argv[0] = 'lzeval'; from lzeval.cli.main import main; main()"
-    )
-    words = ["weights", "convert", "small", str(tmp_path / name), "--force"]
-    done = subprocess.run(
-        [sys.executable, "-c", limited, *words], capture_output=True, text=True, check=False
-    )
+    done = run_limited(200000, "weights", "convert", "small", tmp_path / name, "--force")
     assert (done.returncode, done.stderr) == (2, f"lzeval: cannot write {tmp_path / name}: File too large\n")
     assert [file.name for file in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "as it was"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engines.evaluator.base import Evaluator
@@ -356,6 +356,13 @@ RESTRICTIONS = st.lists(
     seed=st.integers(0, 10**6),
     visits=st.integers(1, 120),
     dumb_pass=st.booleans(),
+)
+@example(  # a position where hardly anything is left beside the move that is to be avoided
+    restrictions=[Restriction(colour=1, moves=frozenset([14]), allowed=False, until=5)],
+    moves=10,
+    seed=246750,
+    visits=94,
+    dumb_pass=False,
 )
 def test_restrictions_hold_as_deep_as_they_are_to(
     restrictions: list[Restriction], moves: int, seed: int, visits: int, dumb_pass: bool

@@ -48,6 +48,10 @@ DUMB_PASS, SUPERKO, SUICIDE = 1, 2, 4
 """Rules of a tree: the pass is always among the moves; no earlier position may come about again (else simple ko alone
 forbids); a move may take several own stones off."""
 NONE = -1
+GONE = np.float32(-np.inf)
+"""Stands in `policy` for what cannot be an untried move: it is illegal, or it has been tried."""
+SMALLEST_PRIOR = np.finfo(np.float32).tiny
+"""What a hidden prior of 0 counts as, so that it has a sign."""
 
 NODE = np.dtype(
     [
@@ -84,7 +88,7 @@ class Forest(NamedTuple):
     stones: npt.NDArray[np.int8]
     """`[T, N, P + 1]`: each node's position, the wall last."""
     policy: npt.NDArray[np.float32]
-    """`[T, N, P + 1]`: priors of the untried moves; negative for all others, see `_hidden`."""
+    """`[T, N, P + 1]`: priors of the untried moves; negative for all others, see `_hidden` and `GONE`."""
     size: npt.NDArray[np.int32]
     """`[T]`: nodes in use; 0 before a position is set."""
     past_stones: npt.NDArray[np.int8]
@@ -205,15 +209,15 @@ def new_node(forest: Forest, tree: int, parent: int, move: int, to_move: int) ->
 def _hidden(prior: np.float32) -> np.float32:
     """What stands in `policy` for a move that is not looked at on this way to the position, but may be on others.
 
-    Superko forbids it here, or a restriction.
+    Superko forbids it here, or a restriction. It is the prior with its sign changed: nothing of it is lost.
     """
-    return np.float32(-2.0) - prior
+    return -max(prior, SMALLEST_PRIOR)
 
 
 @jit
 def _find_best_untried(forest: Forest, tree: int, index: int) -> None:
-    """Keep the untried move of the highest prior ready. Tried moves carry a prior of -1 in `policy`."""
-    best, highest = NONE, np.float32(-0.5)
+    """Keep the untried move of the highest prior ready."""
+    best, highest = NONE, -SMALLEST_PRIOR
     policy = forest.policy[tree, index]
     for move in range(policy.shape[0]):
         if policy[move] > highest:
@@ -241,7 +245,7 @@ def _try_move(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, parent
     above = forest.nodes[tree, parent]
     move, to_move = int64(above.best), int64(above.to_move)
     prior = forest.policy[tree, parent, move]
-    forest.policy[tree, parent, move] = -1.0
+    forest.policy[tree, parent, move] = GONE
     _find_best_untried(forest, tree, parent)
     index = int64(forest.size[tree])
     stones = forest.stones[tree, index]
@@ -344,18 +348,18 @@ def _keep_legal(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, inde
             legal += 1
             total += policy[move]
         else:
-            policy[move] = -1.0
+            policy[move] = GONE
     if _may_pass(geo, scratch, forest, tree, index, legal):
         legal += 1
         total += policy[points]
     else:
-        policy[points] = -1.0
+        policy[points] = GONE
     depths = forest.depths[tree, to_move - BLACK]
     if depths[0, points + 1] or depths[1, points + 1]:
         legal, total = _restrict(forest, tree, index, depths)
     scale = np.float32(1.0 / total if total > 1e-10 else 0.0)
     even = np.float32(0.0 if total > 1e-10 else 1.0 / max(1, legal))
-    best, highest = NONE, np.float32(-0.5)
+    best, highest = NONE, -SMALLEST_PRIOR
     for move in range(points + 1):
         prior = policy[move]
         if prior >= 0.0:
@@ -388,8 +392,8 @@ def _restrict(forest: Forest, tree: int, index: int, depths: npt.NDArray[np.int3
                 total += policy[move]
     scale = np.float32(1.0 / max(total, 1e-10))
     for move in range(end):
-        if policy[move] <= -2.0:
-            policy[move] = _hidden(_hidden(policy[move]) * scale)
+        if GONE < policy[move] < 0.0:
+            policy[move] = _hidden(-policy[move] * scale)
     return left, total
 
 
@@ -426,8 +430,8 @@ def _copy_evaluation(forest: Forest, tree: int, source: int, target: int) -> Non
         policy[forest.nodes[tree, child].move] = forest.nodes[tree, child].prior
         child = forest.nodes[tree, child].next
     for move in range(policy.shape[0]):
-        if policy[move] <= -2.0:
-            policy[move] = _hidden(policy[move])
+        if GONE < policy[move] < 0.0:
+            policy[move] = -policy[move]
         policy[move] = max(policy[move], np.float32(0.0))
     forest.nodes[tree, target].value = forest.nodes[tree, source].value
 

@@ -13,6 +13,7 @@ from engines.search.choice import RootMove, lower_bound
 from engines.search.forest import (
     DUMB_PASS,
     EXPANDED,
+    GONE,
     NONE,
     SUICIDE,
     SUPERKO,
@@ -152,9 +153,8 @@ class Searcher:
 
     def root_policy(self, tree: int) -> npt.NDArray[np.float32]:
         """`[P + 1]`: what the network gives the root's moves, whether they are looked at or not; -1 for no moves."""
-        policy: npt.NDArray[np.float32] = self.forest.policy[tree, 0].copy()
-        hidden = policy <= -2.0
-        policy[hidden] = -2.0 - policy[hidden]
+        stored = self.forest.policy[tree, 0]
+        policy = np.where(stored == GONE, np.float32(-1.0), np.abs(stored))
         for move in self.root_moves(tree, untried=False):
             policy[move.move] = move.prior
         if self._restrictions[tree]:

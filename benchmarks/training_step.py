@@ -4,9 +4,9 @@
 
 All train the same network on the same batches of made-up positions on as many threads, in turn, each in a process of
 its own. Plain PyTorch is what a short script does: the module as it is, float32, SGD. Ours is what `lzeval train`
-does: bfloat16 where the processor multiplies it, channels last, fused passes, freed memory kept, Muon. `--packed`
-measures loading as well: the same step fed by the loader from a packed data set, as a share of the step on one batch
-that stays.
+does: bfloat16 where the processor multiplies it, channels last, fused passes, convolutions of many channels in
+Winograd's basis where it does not, freed memory kept, Muon. `--packed` measures loading as well: the same step fed by
+the loader from a packed data set, as a share of the step on one batch that stays.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import torch.nn.functional as F
 import typer
 
 import lzeval.net.fused
+import lzeval.net.winograd
 from benchmarks.report import available_cores, present, run
 from lzeval.net.network import SHAPES, LeelaNetwork
 from trainer.batches import ShuffledBatches, TensorBatch
@@ -37,7 +38,7 @@ from trainer.run import multiplies_bf16
 
 SIZE = 19
 WARM_UP_STEPS = 3
-PLAIN, UNFUSED, OURS, LOADED = "plain fp32", "without fused passes", "lzeval", "lzeval, from the loader"
+PLAIN, TORCHS, OURS, LOADED = "plain fp32", "with torch's layers", "lzeval", "lzeval, from the loader"
 SPAWN = multiprocessing.get_context("spawn")
 
 Step = Callable[[TensorBatch], None]
@@ -72,22 +73,22 @@ def plain_step(name: str) -> Step:
     return step
 
 
-def our_step(name: str, *, fused: bool = True) -> Step:
-    """What `lzeval train` does, with or without the fused passes."""
+def our_step(name: str, *, own_layers: bool = True) -> Step:
+    """What `lzeval train` does, with its own layers or with torch's."""
+    if not own_layers:
+        lzeval.net.fused.can_fuse = lambda *_: False
+        lzeval.net.winograd.can_convolve = lambda *_: False
     network = LeelaNetwork(SHAPES[name]).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     bf16 = multiplies_bf16()
     optimizer = build_optimizer(network, OptimizerConfig(), torch.bfloat16 if bf16 else torch.float32)
-    can_fuse = lzeval.net.fused.can_fuse
 
     def step(batch: TensorBatch) -> None:
-        lzeval.net.fused.can_fuse = can_fuse if fused else lambda *_: False
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             planes = batch.planes.float().contiguous(memory_format=torch.channels_last)
             loss = losses(network, planes, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        lzeval.net.fused.can_fuse = can_fuse
 
     return step
 
@@ -110,7 +111,7 @@ def play(
         step = plain_step(network)
     else:
         keep_freed_memory()
-        step = our_step(network, fused=player != UNFUSED)
+        step = our_step(network, own_layers=player != TORCHS)
     batches: Iterator[TensorBatch] = itertools.repeat(made_up_batch(batch_size))
     if player == LOADED:
         assert packed is not None
@@ -135,7 +136,7 @@ def main(
 ) -> None:
     """Compare the speed of a training step with that of plain PyTorch."""
     threads = threads or available_cores()
-    players = [PLAIN, UNFUSED, OURS, LOADED] if packed is not None else [PLAIN, UNFUSED, OURS]
+    players = [PLAIN, TORCHS, OURS, LOADED] if packed is not None else [PLAIN, TORCHS, OURS]
     rows = []
     for network in networks or ["small", "big"]:
         processes = {

@@ -16,14 +16,14 @@ from engines.evaluator.load import plan_evaluator
 from engines.evaluator.openvino_backend import convert
 from engines.evaluator.winograd import (
     FEWEST_FILTERS,
-    PRODUCTS,
     WinogradEvaluator,
-    into_basis,
-    out_of_basis,
+    patches_into_basis,
     pays,
+    products_out_of_basis,
     transformed,
 )
 from lzeval.core.weights import NetworkShape
+from lzeval.core.winograd import PRODUCTS
 from lzeval.net.checkpoint import LoadedNetwork
 from lzeval.net.network import LeelaNetwork
 from tests.fakes.weights_files import lived_in_network, random_planes
@@ -53,9 +53,9 @@ def test_one_convolution(size: int, add: bool) -> None:
     inside = np.s_[:, 1 : size + 1, 1 : size + 1]
     given[inside], found[inside] = x.permute(0, 2, 3, 1), before.permute(0, 2, 3, 1)
     patches = np.empty((PRODUCTS, 3 * across**2, 5), np.float32)
-    into_basis(given, patches, 0, 3)
+    patches_into_basis(given, patches, 0, 3)
     products = np.matmul(patches, transformed(filters.numpy()))
-    out_of_basis(products, bias.numpy(), found, size, 0, 3, add)
+    products_out_of_basis(products, bias.numpy(), found, size, 0, 3, add)
     np.testing.assert_allclose(found[inside], wanted.relu().permute(0, 2, 3, 1), atol=2e-4)
     found[inside] = 0
     assert not found.any()  # the border is the next convolution's padding
@@ -97,6 +97,9 @@ def test_a_row_depends_on_itself_alone(tmp_path: Path) -> None:
 
 def test_which_networks_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("engines.evaluator.winograd.has_avx512", lambda: True)
+    assert not pays(INFO)
+    monkeypatch.setattr("engines.evaluator.winograd.has_avx512", lambda: False)
     assert pays(INFO)
     assert pays(replace(INFO, blocks=20))
     assert not pays(replace(INFO, filters=FEWEST_FILTERS - 1))

@@ -1,9 +1,7 @@
 """A network's tower on processors without bf16: each 3x3 convolution as 36 matrix products, after Winograd.
 
-Tiles of 4x4 points come from 6x6 of the layer before, in a basis in which the convolution multiplies number by number:
-36 multiplications a tile and pair of channels in place of 144, which OpenVINO's own convolutions do on x86 (tried with
-AVX2). OpenVINO multiplies the matrices and computes the heads. Source: A. Lavin, S. Gray, "Fast Algorithms for
-Convolutional Neural Networks" (2015), F(4x4, 3x3).
+OpenVINO's own convolutions do four times the multiplications on x86; here it multiplies the matrices and computes the
+heads. `lzeval.core.winograd` has the basis.
 """
 
 from __future__ import annotations
@@ -14,38 +12,36 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
+from llvmlite.binding import get_host_cpu_features
 from openvino import opset13 as ops
 
 from engines.evaluator.base import Answer, EvaluatorInfo, Planes
 from engines.evaluator.openvino_backend import core, settings, version
 from lzeval.core.jit import jit
+from lzeval.core.winograd import (
+    FILTER_BASIS,
+    PATCH,
+    PRODUCTS,
+    TILE,
+    lines_into_basis,
+    lines_out_of_basis,
+    row_of,
+    six,
+    tiles_across,
+)
 
 FEWEST_FILTERS = 64
 """With fewer, changing the basis costs what the products save."""
 MOST_BYTES = 128 << 20
 """Of the transformed filters of a network, four times as large as they were."""
-TILE, PATCH = 4, 6
-"""Points that one tile answers for, and that it looks at, each way."""
-PRODUCTS = PATCH * PATCH
-FILTER_BASIS = np.array(
-    [
-        [1 / 4, 0, 0],
-        [-1 / 6, -1 / 6, -1 / 6],
-        [-1 / 6, 1 / 6, -1 / 6],
-        [1 / 24, 1 / 12, 1 / 6],
-        [1 / 24, -1 / 12, 1 / 6],
-        [0, 0, 1],
-    ]
-)
-TWO, FOUR, FIVE, EIGHT, ZERO = (np.float32(number) for number in (2, 4, 5, 8, 0))
+ZERO = np.float32(0)
 
 Floats = npt.NDArray[np.float32]
-Real: TypeAlias = np.float32
 
 
 def pays(info: EvaluatorInfo) -> bool:
@@ -55,7 +51,13 @@ def pays(info: EvaluatorInfo) -> bool:
         "x86_64",
         "amd64",
     )  # elsewhere OpenVINO's convolutions do the same
-    return on_x86 and info.filters >= FEWEST_FILTERS and stored <= MOST_BYTES
+    return on_x86 and not has_avx512() and info.filters >= FEWEST_FILTERS and stored <= MOST_BYTES
+
+
+@lru_cache(maxsize=1)
+def has_avx512() -> bool:
+    """Whether OpenVINO's own convolutions have vectors twice as long, with which they are faster after all."""
+    return bool(get_host_cpu_features().get("avx512f", False))
 
 
 class Convolution(NamedTuple):
@@ -68,8 +70,7 @@ class Convolution(NamedTuple):
 def transformed(filters: Floats) -> Floats:
     """`[O, I, 3, 3]` filters as `[36, I, O]` matrices."""
     outputs, inputs = filters.shape[:2]
-    basis = np.kron(FILTER_BASIS, FILTER_BASIS)
-    changed = basis @ filters.reshape(outputs * inputs, 9).T.astype(np.float64)
+    changed = FILTER_BASIS @ filters.reshape(outputs * inputs, 9).T.astype(np.float64)
     matrices = changed.reshape(PRODUCTS, outputs, inputs).transpose(0, 2, 1)
     return np.ascontiguousarray(matrices, np.float32)
 
@@ -85,26 +86,7 @@ def spread_planes(planes: Planes, x: Floats, first: int, end: int) -> None:
 
 
 @jit
-def _six(a: Real, b: Real, c: Real, d: Real, e: Real, f: Real) -> tuple[Real, Real, Real, Real, Real, Real]:
-    """Six numbers in a row, in Winograd's basis."""
-    return (
-        FOUR * a - FIVE * c + e,
-        e + d - FOUR * (b + c),
-        e - d + FOUR * (b - c),
-        e - c + TWO * (d - b),
-        e - c - TWO * (d - b),
-        FOUR * b - FIVE * d + f,
-    )
-
-
-@jit
-def _four(a: Real, b: Real, c: Real, d: Real, e: Real, f: Real) -> tuple[Real, Real, Real, Real]:
-    """What six products in a row mean for four points."""
-    return a + b + c + d + e, b - c + TWO * (d - e), b + c + FOUR * (d + e), b - c + EIGHT * (d - e) + f
-
-
-@jit
-def into_basis(x: Floats, patches: Floats, first: int, end: int) -> None:
+def patches_into_basis(x: Floats, patches: Floats, first: int, end: int) -> None:
     """The 6x6 patches of `x` `[B, W, W, C]` into `patches` `[36, B * T, C]` in Winograd's basis."""
     channels, across = x.shape[3], (x.shape[1] - 2) // TILE
     half = np.empty((PATCH, PATCH, channels), np.float32)
@@ -112,28 +94,14 @@ def into_basis(x: Floats, patches: Floats, first: int, end: int) -> None:
         row, place = divmod(number, across * across)
         top, left = place // across * TILE, place % across * TILE
         for i in range(PATCH):
-            d0, d1, d2 = x[row, top, left + i], x[row, top + 1, left + i], x[row, top + 2, left + i]
-            d3, d4, d5 = x[row, top + 3, left + i], x[row, top + 4, left + i], x[row, top + 5, left + i]
-            for c in range(channels):
-                half[0, i, c], half[1, i, c], half[2, i, c], half[3, i, c], half[4, i, c], half[5, i, c] = (
-                    _six(d0[c], d1[c], d2[c], d3[c], d4[c], d5[c])
-                )
+            points = six(x[row, top : top + PATCH], 0, 1, left + i)
+            lines_into_basis(points, six(half, 0, 1, i))
         for i in range(PATCH):
-            d0, d1, d2, d3, d4, d5 = half[i, 0], half[i, 1], half[i, 2], half[i, 3], half[i, 4], half[i, 5]
-            n = PATCH * i
-            for c in range(channels):
-                (
-                    patches[n, number, c],
-                    patches[n + 1, number, c],
-                    patches[n + 2, number, c],
-                    patches[n + 3, number, c],
-                    patches[n + 4, number, c],
-                    patches[n + 5, number, c],
-                ) = _six(d0[c], d1[c], d2[c], d3[c], d4[c], d5[c])
+            lines_into_basis(row_of(half, i), six(patches, PATCH * i, 1, number))
 
 
 @jit
-def out_of_basis(
+def products_out_of_basis(
     products: Floats, bias: Floats, y: Floats, size: int, first: int, end: int, add: bool
 ) -> None:
     """What `products` `[36, B * T, C]` mean, plus `bias` `[C]`, rectified, into `y` `[B, W, W, C]`.
@@ -142,27 +110,21 @@ def out_of_basis(
     """
     channels, across = y.shape[3], (y.shape[1] - 2) // TILE
     half = np.empty((TILE, PATCH, channels), np.float32)
+    lines = np.empty((TILE, channels), np.float32)
     for number in range(first * across * across, end * across * across):
         row, place = divmod(number, across * across)
         top, left = place // across * TILE, place % across * TILE
         for i in range(PATCH):
-            m0, m1, m2 = products[i, number], products[6 + i, number], products[12 + i, number]
-            m3, m4, m5 = products[18 + i, number], products[24 + i, number], products[30 + i, number]
-            for c in range(channels):
-                half[0, i, c], half[1, i, c], half[2, i, c], half[3, i, c] = _four(
-                    m0[c], m1[c], m2[c], m3[c], m4[c], m5[c]
-                )
+            lines_out_of_basis(
+                six(products, i, PATCH, number), (half[0, i], half[1, i], half[2, i], half[3, i])
+            )
         for i in range(min(TILE, size - top)):
-            line = half[i]
-            for c in range(channels):
-                line[0, c], line[1, c], line[2, c], line[3, c] = _four(
-                    line[0, c], line[1, c], line[2, c], line[3, c], line[4, c], line[5, c]
-                )
+            lines_out_of_basis(row_of(half, i), (lines[0], lines[1], lines[2], lines[3]))
             for j in range(min(TILE, size - left)):
                 point = y[row, top + i + 1, left + j + 1]
                 for c in range(channels):
                     before = point[c] if add else ZERO
-                    point[c] = max(line[j, c] + bias[c] + before, ZERO)
+                    point[c] = max(lines[j, c] + bias[c] + before, ZERO)
 
 
 class Multiplier:
@@ -242,14 +204,14 @@ class WinogradEvaluator:
         """Take the weights out of OpenVINO's `graph`, which `openvino_backend.convert` made."""
         self.info = replace(info, backend=f"openvino {version()}, winograd", device="cpu", precision="fp32")
         self.batch_size = batch_size
-        size, tiles_across = info.board_size, -(-info.board_size // TILE)
+        size, across = info.board_size, tiles_across(info.board_size)
         self._planes = np.zeros((batch_size, 18, size, size), np.uint8)
-        padded = (batch_size, TILE * tiles_across + 2, TILE * tiles_across + 2)
+        padded = (batch_size, TILE * across + 2, TILE * across + 2)
         self._input = np.zeros((*padded, 18), np.float32)
         self._trunk, self._branch = (np.zeros((*padded, info.filters), np.float32) for _ in range(2))
         model = core().read_model(graph)
         model.reshape(list(self._planes.shape))
-        tiles = batch_size * tiles_across**2
+        tiles = batch_size * across**2
         first, others, products = (
             np.empty((PRODUCTS, tiles, channels), np.float32) for channels in (18, info.filters, info.filters)
         )
@@ -276,9 +238,11 @@ class WinogradEvaluator:
         self, multiplier: Multiplier, convolution: Convolution, x: Floats, y: Floats, *, add: bool = False
     ) -> None:
         size, bias = self.info.board_size, convolution.bias
-        self._share(lambda first, end: into_basis(x, multiplier.patches, first, end))
+        self._share(lambda first, end: patches_into_basis(x, multiplier.patches, first, end))
         multiplier.multiply(convolution.matrices)
-        self._share(lambda first, end: out_of_basis(multiplier.products, bias, y, size, first, end, add))
+        self._share(
+            lambda first, end: products_out_of_basis(multiplier.products, bias, y, size, first, end, add)
+        )
 
     def _share(self, work: Callable[[int, int], None]) -> None:
         """Have `work` done on rows first to end of the batch, by all threads."""

@@ -1,9 +1,9 @@
-"""Batch normalisation, addition and ReLU in one go, for training on a CPU that multiplies bfloat16.
+"""Batch normalisation, addition and ReLU in one go, for training on a CPU.
 
-There the convolutions of a small network are so fast that what lies between them costs more than they do: torch
-passes over a batch's activations three times forwards and four times backwards, and each pass waits for memory.
-Here the statistics take one pass and everything else another one, both ways. Tensors are bfloat16, channels last;
-sums are kept in float32 for some rows and in float64 beyond.
+Where bfloat16 is multiplied, the convolutions of a small network are so fast that what lies between them costs more
+than they do: torch passes over a batch's activations three times forwards and four times backwards, and each pass waits
+for memory. Here the statistics take one pass and everything else another one, both ways. Tensors are bfloat16 or
+float32, channels last; sums are kept in float32 for some rows and in float64 beyond.
 """
 
 from __future__ import annotations
@@ -31,39 +31,46 @@ CHANNELS_A_VECTOR = 16
 LONG_ROW = 128
 """Values in a row from which on a loop's start no longer counts; shorter rows are taken several at a time."""
 
-Halves = npt.NDArray[np.uint16]
+Values = npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+"""Activations: bfloat16 as their bits, or float32."""
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 
-def _emit_float(_typing_context: Any, _half: Any) -> Any:
-    def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+def _emit_float(_typing_context: Any, stored: Any) -> Any:
+    def build(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if signature.args[0] == types.float32:
+            return arguments[0]
         word = ir.IntType(32)
         bits = builder.shl(builder.zext(arguments[0], word), ir.Constant(word, 16))
         return builder.bitcast(bits, ir.FloatType())
 
-    return types.float32(types.uint16), build
+    return types.float32(stored), build
 
 
-def _emit_half(_typing_context: Any, _value: Any) -> Any:
-    def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+def _emit_stored(_typing_context: Any, like: Any, _value: Any) -> Any:
+    def build(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if signature.return_type == types.float32:
+            return arguments[1]
         word = ir.IntType(32)
-        bits = builder.bitcast(arguments[0], word)
+        bits = builder.bitcast(arguments[1], word)
         odd = builder.and_(builder.lshr(bits, ir.Constant(word, 16)), ir.Constant(word, 1))
         rounded = builder.add(bits, builder.add(odd, ir.Constant(word, 0x7FFF)))
         return builder.trunc(builder.lshr(rounded, ir.Constant(word, 16)), ir.IntType(16))
 
-    return types.uint16(types.float32), build
+    return like(like, types.float32), build
 
 
-_float = cast("Callable[[np.uint16], np.float32]", intrinsic(_emit_float))
-"""A bfloat16, given as its 16 bits, as a float32."""
-_half = cast("Callable[[np.float32], np.uint16]", intrinsic(_emit_half))
-"""A finite float32 as the bits of the nearest bfloat16, ties to even."""
+_Value = np.uint16 | np.float32
+_float = cast("Callable[[_Value], np.float32]", intrinsic(_emit_float))
+"""A stored value as a float32."""
+_stored = cast("Callable[[_Value, np.float32], _Value]", intrinsic(_emit_stored))
+"""A finite float32 as values like the first one are stored: as it is, or as the bits of the nearest bfloat16, ties to
+even."""
 
 
 @jit_parallel
-def _sums(x: Halves, sums: Doubles, squares: Doubles) -> None:
+def _sums(x: Values, sums: Doubles, squares: Doubles) -> None:
     """Per part and channel, `[PARTS, C]`: the sum of `x` `[N, C]` and of its squares."""
     rows, channels = x.shape
     part = (rows + PARTS - 1) // PARTS
@@ -84,7 +91,7 @@ def _sums(x: Halves, sums: Doubles, squares: Doubles) -> None:
 
 
 @jit_parallel
-def _apply(x: Halves, added: Halves, scale: Floats, shift: Floats, out: Halves) -> None:
+def _apply(x: Values, added: Values, scale: Floats, shift: Floats, out: Values) -> None:
     """`out = relu(x * scale + shift + added)`, all `[N, C]`; an `added` without rows counts as 0."""
     rows, channels = x.shape
     part = (rows + PARTS - 1) // PARTS
@@ -93,18 +100,20 @@ def _apply(x: Halves, added: Halves, scale: Floats, shift: Floats, out: Halves) 
         for row in range(number * part, min(rows, (number + 1) * part)):
             if nothing:
                 for c in range(channels):
-                    out[row, c] = _half(max(_float(x[row, c]) * scale[c] + shift[c], np.float32(0)))
+                    out[row, c] = _stored(
+                        out[row, c], max(_float(x[row, c]) * scale[c] + shift[c], np.float32(0))
+                    )
             else:
                 for c in range(channels):
                     value = _float(x[row, c]) * scale[c] + shift[c] + _float(added[row, c])
-                    out[row, c] = _half(max(value, np.float32(0)))
+                    out[row, c] = _stored(out[row, c], max(value, np.float32(0)))
 
 
 @jit_parallel
 def _sum_gradients(
-    incoming: Halves,
-    again: Halves,
-    x: Halves,
+    incoming: Values,
+    again: Values,
+    x: Values,
     scale: Floats,
     shift: Floats,
     sums: Doubles,
@@ -139,14 +148,14 @@ def _sum_gradients(
 
 @jit_parallel
 def _pass_gradients(
-    incoming: Halves,
-    again: Halves,
-    x: Halves,
+    incoming: Values,
+    again: Values,
+    x: Values,
     scale: Floats,
     shift: Floats,
     slope: Floats,
     constant: Floats,
-    out: Halves,
+    out: Values,
 ) -> None:
     """`out = gradient * scale + x * slope + constant`, with the gradient as in `_sum_gradients`."""
     rows, channels = x.shape
@@ -160,12 +169,12 @@ def _pass_gradients(
                 if twice:
                     gradient += _float(again[row, c])
                 gradient = gradient if value * scale[c] + shift[c] > 0 else np.float32(0)
-                out[row, c] = _half(gradient * scale[c] + value * slope[c] + constant[c])
+                out[row, c] = _stored(out[row, c], gradient * scale[c] + value * slope[c] + constant[c])
 
 
 @jit_parallel
 def _mask_and_sum(
-    incoming: Halves, again: Halves, out: Halves, x: Halves, masked: Halves, sums: Doubles, products: Doubles
+    incoming: Values, again: Values, out: Values, x: Values, masked: Values, sums: Doubles, products: Doubles
 ) -> None:
     """As `_sum_gradients`, where something was added to `x`: the ReLU's result `out` says what it let through.
 
@@ -186,7 +195,7 @@ def _mask_and_sum(
                     if twice:
                         gradient += _float(again[row, c])
                     gradient = gradient if out[row, c] != 0 else np.float32(0)
-                    masked[row, c] = _half(gradient)
+                    masked[row, c] = _stored(masked[row, c], gradient)
                     total[c] += gradient
                     product[c] += gradient * _float(x[row, c])
             for c in range(channels):
@@ -195,14 +204,16 @@ def _mask_and_sum(
 
 
 @jit_parallel
-def _combine(first: Halves, x: Halves, a: Floats, b: Floats, constant: Floats, out: Halves) -> None:
+def _combine(first: Values, x: Values, a: Floats, b: Floats, constant: Floats, out: Values) -> None:
     """`out = first * a + x * b + constant`, rows `[N, C]` and factors `[C]`."""
     rows, channels = x.shape
     part = (rows + PARTS - 1) // PARTS
     for number in prange(PARTS):
         for row in range(number * part, min(rows, (number + 1) * part)):
             for c in range(channels):
-                out[row, c] = _half(_float(first[row, c]) * a[c] + _float(x[row, c]) * b[c] + constant[c])
+                out[row, c] = _stored(
+                    out[row, c], _float(first[row, c]) * a[c] + _float(x[row, c]) * b[c] + constant[c]
+                )
 
 
 def _fold(x: Tensor) -> int:
@@ -213,13 +224,16 @@ def _fold(x: Tensor) -> int:
     return fold
 
 
-def _rows(tensor: Tensor | None, fold: int) -> Halves:
-    """The bits of a channels-last `[B, C, H, W]` as `[B * H * W / fold, fold * C]`, not copied; None has no rows."""
-    if tensor is None:
-        return np.empty((0, 0), np.uint16)
+def _rows(tensor: Tensor, fold: int) -> Values:
+    """A channels-last `[B, C, H, W]` as `[B * H * W / fold, fold * C]`, not copied."""
     flat = tensor.detach().permute(0, 2, 3, 1).reshape(-1, fold * tensor.shape[1])
-    rows: Halves = flat.view(torch.uint16).numpy()
+    rows: Values = (flat.view(torch.uint16) if flat.dtype == torch.bfloat16 else flat).numpy()
     return rows
+
+
+def _rows_if_any(tensor: Tensor | None, fold: int, like: Values) -> Values:
+    """The same, without rows for None."""
+    return _rows(tensor, fold) if tensor is not None else like[:0]
 
 
 def _factors(values: Doubles, fold: int) -> Floats:
@@ -227,7 +241,7 @@ def _factors(values: Doubles, fold: int) -> Floats:
     return np.tile(values.astype(np.float32), fold)
 
 
-def _empty_sums(rows: Halves) -> tuple[Doubles, Doubles]:
+def _empty_sums(rows: Values) -> tuple[Doubles, Doubles]:
     return np.zeros((PARTS, rows.shape[1])), np.zeros((PARTS, rows.shape[1]))
 
 
@@ -240,7 +254,8 @@ def _parameter(values: Doubles) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-def _use_torchs_threads() -> None:
+def use_torchs_threads() -> None:
+    """Let compiled loops run on as many threads as torch does."""
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     wanted = torch.get_num_threads()
     numba.set_num_threads(min(wanted, most))
@@ -256,7 +271,7 @@ class _NormAddRelu(torch.autograd.Function):
         ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, added: Tensor | None, eps: float
     ) -> tuple[Tensor, ...]:
         """Returns the result twice, and the batch's mean and biased variance, `[C]`."""
-        _use_torchs_threads()
+        use_torchs_threads()
         fold, count = _fold(x), x.numel() // x.shape[1]
         rows = _rows(x, fold)
         sums, squares = _empty_sums(rows)
@@ -267,7 +282,13 @@ class _NormAddRelu(torch.autograd.Function):
         scale = gamma.detach().double().numpy() * inverse
         shift = beta.detach().double().numpy() - mean * scale
         out = torch.empty_like(x)
-        _apply(rows, _rows(added, fold), _factors(scale, fold), _factors(shift, fold), _rows(out, fold))
+        _apply(
+            rows,
+            _rows_if_any(added, fold, rows),
+            _factors(scale, fold),
+            _factors(shift, fold),
+            _rows(out, fold),
+        )
         ctx.save_for_backward(x, out)
         ctx.statistics = mean, inverse, scale, shift
         ctx.has_added = added is not None
@@ -286,11 +307,11 @@ class _NormAddRelu(torch.autograd.Function):
         ]
         if not gradients:
             return None, None, None, None, None
-        _use_torchs_threads()
+        use_torchs_threads()
         mean, inverse, scale, shift = ctx.statistics
         fold, count = _fold(x), x.numel() // x.shape[1]
         rows, arriving = _rows(x, fold), _rows(gradients[0], fold)
-        again = _rows(gradients[1] if len(gradients) == 2 else None, fold)
+        again = _rows_if_any(gradients[1] if len(gradients) == 2 else None, fold, rows)
         masked = torch.empty_like(x) if ctx.has_added else None
         sums, products = _empty_sums(rows)
         relu = _factors(scale, fold), _factors(shift, fold)
@@ -313,9 +334,9 @@ class _NormAddRelu(torch.autograd.Function):
 
 
 def can_fuse(x: Tensor, norm: nn.BatchNorm2d) -> bool:
-    """Whether `norm_add_relu` takes `x` `[B, C, H, W]`: bfloat16 on a CPU, channels last, in training."""
+    """Whether `norm_add_relu` takes `x` `[B, C, H, W]`: bfloat16 or float32 on a CPU, channels last, in training."""
     return (
-        x.dtype == torch.bfloat16
+        x.dtype in (torch.bfloat16, torch.float32)
         and type(norm) is nn.BatchNorm2d
         and norm.training
         and x.device.type == "cpu"

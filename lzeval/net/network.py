@@ -69,8 +69,8 @@ class ConvBlock(nn.Module):
 
     def activated_twice(self, x: Tensor, added: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The same for two readers, whose gradients are then added in passing."""
-        y: Tensor = self.conv(x)
-        if y.dtype == torch.bfloat16 and self.norm.training and not torch.compiler.is_compiling():
+        y = self._convolved(x)
+        if self._trains_on_cpu(y):
             from lzeval.net.fused import can_fuse, norm_add_relu  # brings numba along
 
             if can_fuse(y, self.norm):
@@ -78,6 +78,19 @@ class ConvBlock(nn.Module):
         y = self.norm(y)
         y = F.relu(y if added is None else y + added)
         return y, y
+
+    def _convolved(self, x: Tensor) -> Tensor:
+        if self._trains_on_cpu(x):
+            from lzeval.net.winograd import can_convolve, convolve
+
+            if can_convolve(x, self.conv):
+                return convolve(x, self.conv)
+        y: Tensor = self.conv(x)
+        return y
+
+    def _trains_on_cpu(self, x: Tensor) -> bool:
+        """Where functions compiled by numba help, which is brought along only there."""
+        return x.device.type == "cpu" and self.norm.training and not torch.compiler.is_compiling()
 
 
 class ResidualBlock(nn.Module):

@@ -113,3 +113,35 @@ def test_where_nothing_can_be_kept(tmp_path: Path) -> None:
     assert not list((tmp_path / "temporary").iterdir())
     kept = nowhere | {"LZEVAL_CACHE_DIR": str(tmp_path / "kept")}
     assert [run(tmp_path, **kept), run(tmp_path, **kept)] == [("12 0", ""), ("12 1", "")]
+
+
+LAX_CALLER = """
+import numpy as np
+from lzeval.core.jit import jit, jit_parallel
+
+@jit
+def strict(a, b, c):
+    return a * b - c
+
+@jit_parallel
+def lax(a):
+    for n in range(a.shape[0]):
+        a[n] = strict(a[n], a[n], a[n])
+
+lax(np.ones(3))
+print(any("fast" in code for code in strict.inspect_llvm().values()))
+"""
+
+
+def test_arithmetic_is_as_written_whoever_calls_first(tmp_path: Path) -> None:
+    """Else the same search would differ in a last digit after training, until the code on disk is made anew."""
+    (tmp_path / "lax.py").write_text(LAX_CALLER, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(subject.ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "lax.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"

@@ -88,7 +88,7 @@ def test_two_batches_may_be_under_way() -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone, among_others, strict=True))
 
 
-def test_what_is_left_to_torch() -> None:
+def test_what_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     x, conv = randoms(2, 64, 9, 9, seed=1), convolution(64, 64)
     assert can_convolve(x, conv)
     assert not can_convolve(x.bfloat16(), conv)
@@ -102,6 +102,9 @@ def test_what_is_left_to_torch() -> None:
     assert not can_convolve(x, nn.Conv2d(64, 64, 3, bias=False))
     with torch.autocast("cpu", torch.bfloat16):
         assert not can_convolve(x, conv)
+    assert can_convolve(x, conv)
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert not can_convolve(x, conv)
 
 
 def one_step(network: LeelaNetwork, planes: Tensor) -> tuple[float, dict[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""A network's tower on processors without bf16: each 3x3 convolution as 36 matrix products, after Winograd.
+"""A network's tower on processors with AVX2 alone: each 3x3 convolution as 36 matrix products, after Winograd.
 
 OpenVINO's own convolutions do four times the multiplications on x86; here it multiplies the matrices and computes the
 heads. `lzeval.core.winograd` has the basis.

@@ -65,8 +65,11 @@ def _compiled(decorate: Callable[[F], object], function: F) -> F:
 
 
 def jit(function: F) -> F:
-    """Compile without Python objects, keep the result on disk, release the lock while it runs."""
-    return _compiled(numba.njit(cache=True, nogil=True), function)
+    """Compile without Python objects, keep the result on disk, release the lock while it runs.
+
+    Arithmetic is as written: numba would let it have `fastmath` if the first to call it had, and keep that on disk.
+    """
+    return _compiled(numba.njit(cache=True, nogil=True, fastmath=False), function)
 
 
 def jit_parallel(function: F) -> F:

@@ -85,6 +85,8 @@ _products_gradient, _one_products_gradient = on_vectors(products_gradient), on_v
 _add_points_gradient = on_vectors(points_gradient, add=True)
 _add_one_points_gradient = on_vectors(points_gradient, 1, add=True)
 
+# Each map has a function of its own below, as numba does not keep on disk what a function makes.
+
 Line: TypeAlias = npt.NDArray[np.float32]
 """`[C]`: a number of each channel."""
 Lines: TypeAlias = tuple[Line, ...]

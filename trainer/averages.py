@@ -27,9 +27,7 @@ class Average:
         self.steps += 1
         kept = 1 - 1 / self.steps
         if self._kept is not None:
-            kept = min(
-                self._kept, kept
-            )  # the first steps are averaged evenly, so that the start is soon forgotten
+            kept = min(self._kept, kept)  # the first steps are averaged evenly: the start is soon forgotten
         for name, value in network.state_dict().items():
             if name not in self.state or not value.is_floating_point():
                 self.state[name] = value.detach().clone()

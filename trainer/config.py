@@ -186,9 +186,7 @@ def _as_written(overrides: Sequence[str]) -> list[str]:
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise UserError(f"{override!r}: settings are written key=value, as in network=big max_time=45m")
-        if (
-            key == "experiment"
-        ):  # a preset is added to the defaults, whether its key is written with a plus or not
+        if key == "experiment":  # a preset is added to the defaults, with a plus before its key or without
             key, override = "+experiment", "+" + override
         enclosed = len(value) > 1 and value[0] + value[-1] in ("[]", "{}", "''", '""')
         plain = enclosed or re.fullmatch(r"[\w.+-]*", value, re.ASCII)

@@ -19,7 +19,7 @@ from lzeval.net.network import NetworkShape
 from tests.fakes.weights_files import lived_in_network, random_planes
 from tests.numpy_forward import numpy_forward
 from tests.tiny_runs import SIZE, write_records
-from trainer.means import mean_on
+from trainer.means import with_their_signals
 
 SHAPE = NetworkShape(2, 8, SIZE)
 BATCHES = torch.split(random_planes(256, SIZE), 128)
@@ -27,6 +27,14 @@ BATCHES = torch.split(random_planes(256, SIZE), 128)
 
 def named(*seeds: int) -> list[tuple[str, LeelaWeights]]:
     return [(f"net{seed}", weights_from_network(lived_in_network(seed, SHAPE))) for seed in seeds]
+
+
+def mean_on(
+    networks: list[tuple[str, LeelaWeights]], shares: list[float] | None, batches: tuple[Tensor, ...]
+) -> LeelaWeights:
+    return with_their_signals(
+        average(networks, shares), [weights for _, weights in networks], shares, batches
+    )
 
 
 def signals(weights: LeelaWeights) -> list[Tensor]:

@@ -31,46 +31,47 @@ BATCH = 128
 def mean_on_data(
     networks: Sequence[tuple[str, LeelaWeights]], shares: Sequence[float] | None, sources: Sequence[str]
 ) -> LeelaWeights:
-    """`mean_on` 2,048 positions of `sources`, game records or a packed folder; a bar on stderr shows how far it is.
+    """The mean of named networks, each counting for its share, with the signals they have in 2,048 positions.
 
-    Raises UserError if the networks cannot be averaged, or there is no data.
+    The positions are drawn from `sources`, game records or a packed folder; all of them, if there are fewer.
+    A bar on stderr shows how far it is. Raises UserError if the networks cannot be averaged, or there is no data.
     """
-    average(networks, shares)  # what cannot be averaged is found before anything is packed
-    data = prepare(sources, cache_folder() / "packed", networks[0][1].shape.board_size)
-    batches = [
-        batch.planes.float() for batch in FixedBatches(data, sampled_positions(data, POSITIONS), BATCH)
-    ]
-    return mean_on(networks, shares, batches, show=True)
+    mean = average(networks, shares)  # what cannot be averaged is found before anything is packed
+    data = prepare(sources, cache_folder() / "packed", mean.shape.board_size)
+    chosen = sampled_positions(data, POSITIONS)
+    batches = [batch.planes.float() for batch in FixedBatches(data, chosen, BATCH)]
+    return with_their_signals(mean, [weights for _, weights in networks], shares, batches, show=True)
 
 
 @torch.no_grad()
-def mean_on(
-    networks: Sequence[tuple[str, LeelaWeights]],
+def with_their_signals(
+    mean: LeelaWeights,
+    networks: Sequence[LeelaWeights],
     shares: Sequence[float] | None,
     batches: Sequence[Tensor],
     *,
     show: bool = False,
 ) -> LeelaWeights:
-    """The mean of named networks, each counting for its share, with the statistics of `batches` `[B, 18, S, S]`.
+    """`mean`, the mean of `networks` by `shares`, with the statistics of `batches` `[B, 18, S, S]`.
 
     A normalisation's output has the mean of its means and of its standard deviations in the networks on the same
-    batches. Raises UserError as `average` does.
+    batches.
     """
-    mean = network_from_weights(average(networks, shares))
+    measured = network_from_weights(mean)
     parts = torch.tensor(shares if shares is not None else [1.0] * len(networks), dtype=torch.float64)
     parts /= parts.sum()
-    for norm in _norms(mean):
+    for norm in _norms(measured):
         norm.weight.zero_()
         norm.bias.zero_()
     console = Console(stderr=True, quiet=not show)
-    for (_, weights), part in zip(networks, parts.tolist(), strict=True):
+    for weights, part in zip(networks, parts.tolist(), strict=True):
         network = network_from_weights(weights)
         restore_gammas(network, track(batches, "measuring a network", console=console))
-        for norm, theirs in zip(_norms(mean), _norms(network), strict=True):
+        for norm, theirs in zip(_norms(measured), _norms(network), strict=True):
             norm.weight.add_(theirs.weight, alpha=part)
             norm.bias.add_(theirs.bias, alpha=part)
-    renew_statistics(mean, track(batches, "measuring their mean", console=console))
-    return weights_from_network(mean)
+    renew_statistics(measured, track(batches, "measuring their mean", console=console))
+    return weights_from_network(measured)
 
 
 def _norms(network: nn.Module) -> Iterator[nn.BatchNorm2d]:

@@ -52,20 +52,12 @@ def read_any(source: Path, kind: str | None = None) -> LeelaWeights:
 
 
 def mean_of(
-    sources: Sequence[Path],
-    *,
-    kind: str | None = None,
-    shares: Sequence[float] | None = None,
-    data: Sequence[str] | None = None,
+    sources: Sequence[Path], *, kind: str | None = None, shares: Sequence[float] | None = None
 ) -> LeelaWeights:
-    """The mean of the networks in files, or the only one as it is; `data`: see `trainer.means.mean_on_data`."""
+    """The mean of the networks in files, or the only one as it is."""
     networks = [(str(source), read_any(source, kind)) for source in sources]
     if len(networks) == 1:
         return networks[0][1]
-    if data:
-        from trainer.means import mean_on_data
-
-        return mean_on_data(networks, shares, data)
     from lzeval.net.combine import average as mean
 
     return mean(networks, shares)

@@ -89,25 +89,17 @@ def average(
         str | None,
         typer.Option(metavar="A,B,...", help="How much each network counts; all the same if not given."),
     ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="SGF files or folders, or a packed folder: measure the mean's normalisation anew on 2,048 of their "
-            "positions. Can be given several times."
-        ),
-    ] = None,
     digits: _Digits = None,
     force: _Force = False,
 ) -> None:
     """Write the mean of several networks of one shape, layer by layer, normalisation included.
 
-    They should come of one run, or of one network: the mean of two strangers cannot play. Networks of one origin that
-    were trained apart need --data, as their mean has weaker signals than they have.
+    They should come of one run, or of one network: the mean of two strangers cannot play.
     """
     if len(sources) < 2:
         raise UserError("give at least two networks, and then the file to write")
     check_target(target, force, sources)
-    write(mean_of(sources, shares=parse_shares(weights), data=data), target, digits)
+    write(mean_of(sources, shares=parse_shares(weights)), target, digits)
 
 
 @app.command(epilog="Example: lzeval weights quantize big big.txt.gz --loss 0.002")

@@ -127,7 +127,7 @@ def _selection(
     holdout: str = "0%",
 ) -> Selection:
     """The filters as given. Raises UserError for one that cannot be read."""
-    from lzeval.core.sgf import rank_number
+    from lzeval.records.info import rank_number
     from trainer.selection import Selection
 
     rank = None if min_rank is None else rank_number(min_rank)
@@ -163,12 +163,14 @@ def _print_findings(findings: Findings) -> None:
 
     report, console = findings.report, Console()
     _print_files(console, report.files)
-    if report.skipped:
+    for heading, reasons in (("Skipped because of", report.skipped), ("Taken as not given", report.unread)):
+        if not reasons:
+            continue
         console.print()
-        table = _table("Skipped because of")
+        table = _table(heading)
         table.add_column("Times", justify="right")
         table.add_column("First at", overflow="fold")
-        for reason, number in report.skipped.most_common():
+        for reason, number in reasons.most_common():
             table.add_row(reason, f"{number:,}", report.examples.get(reason, ""))
         console.print(table)
     met = findings.duplicates

@@ -163,7 +163,7 @@ def _print_findings(findings: Findings) -> None:
 
     report, console = findings.report, Console()
     _print_files(console, report.files)
-    for heading, reasons in (("Skipped because of", report.skipped), ("Taken as not given", report.unread)):
+    for heading, reasons in (("Skipped because of", report.skipped), ("Taken, although", report.remarks)):
         if not reasons:
             continue
         console.print()

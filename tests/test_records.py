@@ -122,9 +122,11 @@ def records(draw: st.DrawFn) -> GameRecord:
         result=draw(results),
         moves=tuple(moves),  # type: ignore[arg-type]
         size=size,
-        komi=draw(st.one_of(st.none(), st.integers(-300, 300).map(lambda halves: halves / 2))),
+        komi=draw(
+            st.one_of(st.none(), st.integers(-size * size, size * size).map(lambda halves: halves / 2))
+        ),
         handicap=draw(st.integers(0, 9)),
-        setup_white=tuple(draw(st.lists(st.integers(0, size * size - 1), max_size=4))),
+        setup_white=tuple(draw(st.lists(st.integers(0, size * size - 1), max_size=4, unique=True))),
         date=draw(st.sampled_from(["", "2024-05-31", "2024-05-31 23:59"])),
         event=draw(st.one_of(st.just(""), LINES)),
         opening=draw(st.one_of(st.just(""), LINES)),

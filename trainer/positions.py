@@ -137,18 +137,24 @@ def pack_game(geo: Geometry, scratch: Scratch, stones: Stones, record: Record, r
         result = WON_BY_BLACK
     elif record.facts[1] == WHITE:
         result = WON_BY_WHITE
-    ko, last_colour = -1, 0
+    ko, last_colour, added, taken = -1, 0, int64(points), True
     for ply in range(record.counts[0]):
         colour, move = int64(record.moves[ply, 0]), int64(record.moves[ply, 1])
         row = rows[ply]
-        _write_bits(stones, int64(BLACK), row, int64(0))
-        _write_bits(stones, int64(WHITE), row, width)
+        if taken:
+            _write_bits(stones, int64(BLACK), row, int64(0))
+            _write_bits(stones, int64(WHITE), row, width)
+        else:  # the board before, and one stone more
+            row[: 2 * width] = rows[ply - 1, : 2 * width]
+            if added < points:
+                row[(width if last_colour == WHITE else 0) + added // 8] |= 1 << (added % 8)
         row[2 * width] = move & 255
         row[2 * width + 1] = move >> 8
         row[2 * width + 2] = ply & 255
         row[2 * width + 3] = ply >> 8
         row[2 * width + 4] = result | (WHITE_TO_MOVE if colour == WHITE else 0)
         row[2 * width + 5] = 0
+        taken, added = False, move
         if move == points:
             ko = -1
         else:
@@ -160,6 +166,7 @@ def pack_game(geo: Geometry, scratch: Scratch, stones: Stones, record: Record, r
                     return ply + 1, BAD_MOVE
                 play_suicide(geo, scratch, stones, move, colour)
                 ko = -1
+            taken = captured != 0
         last_colour = colour
     return record.counts[0], PACKED if record.counts[0] else NOTHING
 

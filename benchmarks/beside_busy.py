@@ -3,12 +3,13 @@
     python -m benchmarks.beside_busy --jobs "train small" --jobs match --rounds 3
 
 Training, an evaluation, training with a teacher, and a match of networks, each on an idle machine and beside a busy
-loop. Each is done in two ways that take turns: as lzeval sets its threads to wait, and as OpenMP's library does by
-itself, with a pool of threads for torch and one for numba. `--also` adds ways of your own.
+loop. Each is done in two ways that take turns: with threads that wait as lzeval lets them, and as OpenMP's library
+lets them by itself. `--also` adds ways of your own.
 """
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import multiprocessing
 import os
@@ -27,7 +28,7 @@ import typer
 from benchmarks.report import available_cores, present, run
 from lzeval.core.errors import UserError
 
-OURS, BEFORE = "lzeval", "OpenMP's own"
+OURS, BEFORE = "lzeval", "OpenMP"
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """What says how threads wait; taken out of the environment first."""
 LIBRARYS_OWN = {"GOMP_SPINCOUNT": "300000"}
@@ -130,6 +131,8 @@ JOBS: dict[str, Callable[[int], Turn]] = {
 
 def work(calls: Connection, job: str, threads: int) -> None:
     """A process of its own: answer each number of seconds that comes by the speed of a turn."""
+    importlib.import_module("trainer")  # which says how threads wait, and has to come before torch
+
     turn = JOBS[job](threads)
     calls.send(0.0)
     while seconds := calls.recv():
@@ -196,10 +199,10 @@ def row(job: str, way: str, speeds: dict[tuple[str, int], list[float]], busy: in
     return {
         "job": job,
         "waiting": way,
-        "idle_positions_a_second": statistics.median(idle),
-        "beside_busy_positions_a_second": statistics.median(beside),
+        "idle_a_second": statistics.median(idle),
+        "busy_a_second": statistics.median(beside),
         "idle_share": statistics.median(a / b for a, b in zip(idle, before, strict=True)),
-        "beside_busy_share": statistics.median(a / b for a, b in zip(beside, before, strict=True)),
+        "busy_share": statistics.median(a / b for a, b in zip(beside, before, strict=True)),
     }
 
 
@@ -230,7 +233,11 @@ def main(
     if unknown := [job for job in jobs or [] if job not in JOBS]:
         raise UserError(f"--jobs {unknown[0]!r} is not one of {', '.join(JOBS)}")
     rows = [found for job in jobs or JOBS for found in measure(job, ways, threads, busy, rounds, seconds)]
-    present(rows, {"threads": threads, "cores": available_cores(), "busy_programs": busy}, as_json=as_json)
+    present(
+        rows,
+        {"threads": threads, "cores": available_cores(), "busy_programs": busy, "counted": "positions"},
+        as_json=as_json,
+    )
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def match_turn(threads: int) -> Turn:
     def turn(_seconds: float) -> float:
         with tempfile.TemporaryDirectory() as folder:
             options = MatchOptions(
-                "big", "small", 16, 5, move_limit=12, device="cpu", threads=threads, out=folder
+                "big", "small", 48, 3, move_limit=10, device="cpu", threads=threads, out=folder
             )
             speed = play_ours(plan_match(options))
         return (speed.evaluations or 0) / speed.seconds

@@ -29,7 +29,11 @@ sys.meta_path.insert(0, Watch())
 """Tells what the environment says when torch is first asked for, and ends there."""
 
 WAYS_TO_TORCH = {
-    "command": "sys.argv = ['lzeval', 'train', 'data.train=README.md']; from lzeval.cli.main import main; main()",
+    "command": """
+from lzeval.cli.main import main
+sys.argv = ["lzeval", "train", "data.train=README.md", "max_positions=1"]
+main()
+""",
     "run": "import trainer.run",
     "teacher": "import trainer.teacher",
     "network": "import lzeval.net.network",

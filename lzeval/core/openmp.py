@@ -11,8 +11,8 @@ import os
 
 POLICY = "OMP_WAIT_POLICY"
 """OpenMP's own word on waiting; with it a user has said all."""
-WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
-"""GNU's turns of the waiting loop, some 30 microseconds, and LLVM's milliseconds; each library reads its own.
+WAITING = {"GOMP_SPINCOUNT": "500", "KMP_BLOCKTIME": "1"}
+"""GNU's turns of the waiting loop, some microseconds, and LLVM's milliseconds; each library reads its own.
 `benchmarks/beside_busy.py` compares GNU's with others, LLVM's is not measured."""
 
 

@@ -173,6 +173,7 @@ def _info_as_dict(found: WeightsInfo) -> dict[str, str | int]:
         "filters": found.shape.filters,
         "board_size": found.shape.board_size,
         "parameters": found.parameters,
+        "numbers_sha256": found.numbers_sha256,
         "text_sha256": found.text_sha256,
         "file_sha256": found.file_sha256,
         "file_bytes": found.file_bytes,
@@ -188,6 +189,7 @@ def _info_as_text(found: WeightsInfo) -> str:
         "filters": found.shape.filters,
         "board size": f"{size}x{size}",
         "parameters": f"{found.parameters:,}",
+        "sha256 of the numbers": found.numbers_sha256,
         "sha256 of the text": found.text_sha256,
         "sha256 of the file": found.file_sha256,
     }

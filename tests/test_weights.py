@@ -256,7 +256,7 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "short row": (with_line(6, lambda row: row.rpartition(" ")[0]), 6, "block1.conv1.weight has 80 .*81 exp"),
     "long row": (with_line(27, lambda row: row + " 0.5"), 27, "policy.fc.bias has 27 .*26 expected"),
     "short first row": (with_line(2, lambda row: row[:40].rpartition(" ")[0]), 2, "input.weight has"),
-    "short last row": (with_line(35, lambda _: ""), 35, "goes on with value.fc2.bias, 1 numbers"),
+    "short last row": (with_line(35, lambda _: ""), 35, "empty line|value.fc2.bias"),
     "missing weights": (without_line(14), 14, "missing here: block2.conv1.weight, 81 numbers"),
     "missing last row": (
         without_line(35),
@@ -371,8 +371,10 @@ def test_other_files_are_told_apart(tmp_path: Path, kind: str, message: str) -> 
 
 def test_a_file_without_heads_is_no_network(tmp_path: Path) -> None:
     lines = as_lines(tiny_weights())
-    (problem,) = check_weights(write_lines(tmp_path / "a.txt", [lines[0], *lines[1:3] * 4]))
-    assert "it has 8 rows of numbers, and a network has at least 18" in problem.message
+    (problem,) = check_weights(
+        write_lines(tmp_path / "a.txt", ["1", *(" ".join(["0.5"] * length) for length in (5, 7, 11))])
+    )
+    assert "it has 3 rows of numbers, and a network has at least 18" in problem.message
     (problem,) = check_weights(write_lines(tmp_path / "b.txt", [lines[0], *" ".join(lines[1:]).split()]))
     assert re.search(r"it has \d+ rows of numbers, \d+ of them of 1;", problem.message)
     (problem,) = check_weights(write_lines(tmp_path / "c.txt", ["1", *["0.5 0.5"] * 100_000]))

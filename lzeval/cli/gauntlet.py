@@ -123,9 +123,8 @@ def _open(new: str, against: list[str], kept: Path | None, given: dict[str, Any]
     path = kept or Path("pools") / f"{network_name(new)}-{datetime.date.today().isoformat()}.pool"
     path.parent.mkdir(parents=True, exist_ok=True)
     opened = open_or_create(path, given)
-    here = {network.sha256 for network in opened.networks()}
     for network in networks:
-        if network.sha256 not in here:
+        if opened.same_network(network) is None:
             opened.add_network(network)
     typer.echo(f"the games are kept in {path}", err=True)
     return opened
@@ -139,5 +138,4 @@ def _join(pool: RatingPool, new: str, training: tuple[str | None, bool, int | No
     if member is not None and not Path(new).exists():
         return member
     network, board_size = candidate(new, *training)
-    known = next((member for member in pool.networks() if member.sha256 == network.sha256), None)
-    return known or add_to(pool, network, board_size)
+    return pool.same_network(network) or add_to(pool, network, board_size)

@@ -193,7 +193,7 @@ def _info_as_text(found: WeightsInfo) -> str:
         "sha256 of the text": found.text_sha256,
         "sha256 of the file": found.file_sha256,
     }
-    return "\n".join(f"{label + ':':20}{value}" for label, value in rows.items())
+    return "\n".join(f"{label + ':':24}{value}" for label, value in rows.items())
 
 
 def _problems_as_json(path: Path, problems: list[Problem]) -> str:

@@ -100,7 +100,7 @@ def foreign_kind(head: bytes) -> str | None:
     if head[_TAR_PLACE:].startswith(_TAR_MAGIC):
         kind = "a tar archive"
     if kind == "a zip archive" and b"data.pkl" in head:
-        return f"a checkpoint that is damaged or cut short; {_AGAIN}"
+        return f"a checkpoint: `lzeval export` makes weights of it if it is whole; if not, {_AGAIN}"
     if kind:
         return f"{kind}: unpack it, and give the weights file that is in it"
     kind = next((kind for magic, kind in _OTHERS.items() if head.startswith(magic)), None)

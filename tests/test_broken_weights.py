@@ -44,7 +44,7 @@ def test_a_file_that_was_cut_in_its_tower_is_told_so(tmp_path: Path, filters: in
     assert f"goes on with {spec.name}, {spec.length} numbers" in problem.message
 
 
-@pytest.mark.parametrize("rows", [40, 41, 44, 45, 46, 48, 52])
+@pytest.mark.parametrize("rows", [40, 41, 44, 45, 46, 48])
 def test_a_file_that_was_cut_in_its_heads_is_told_so(tmp_path: Path, rows: int) -> None:
     shape = NetworkShape(4, 8)
     path = write_lines(tmp_path / "net.txt", lengths_as_lines(shape)[: rows + 1])
@@ -62,17 +62,17 @@ def test_a_text_that_was_cut_anywhere_in_its_tower_is_cut_short(
     last = len("\n".join(lines[:-14])) - 4
     text = "\n".join(lines)[: data.draw(st.integers(first, last))]
     (tmp_path / "net.txt").write_text(text)
-    problems = check_weights(tmp_path / "net.txt", 5)
-    assert any("cut short" in problem.message for problem in problems), problems
-    assert not any("made for boards" in problem.message for problem in problems)
+    (problem,) = check_weights(tmp_path / "net.txt", 5)
+    assert problem.message.startswith("the file was cut short: it ends ")
 
 
 def test_a_number_that_was_cut_is_the_cuts_fault(tmp_path: Path) -> None:
     text = "\n".join(as_lines(tiny_weights())[:14])
-    (tmp_path / "net.txt").write_text(text[: text.rindex(" ")] + " -")
-    (problem,) = check_weights(tmp_path / "net.txt", 5)
-    assert problem.line == 14
-    assert problem.message.startswith("the file was cut short: it ends within block2.conv1.weight, after ")
+    for kept, end in ((40, "within block2.conv1.weight, after 41 of its 81 numbers"), (80, "after 13 rows")):
+        numbers = text.splitlines()[-1].split()[:kept]
+        (tmp_path / "net.txt").write_text(text[: text.rindex("\n") + 1] + " ".join([*numbers, "-"]))
+        (problem,) = check_weights(tmp_path / "net.txt", 5)
+        assert problem.message.startswith(f"the file was cut short: it ends {end}")
 
 
 # Characters
@@ -87,7 +87,7 @@ ODD: dict[str, tuple[Callable[[str], str], str]] = {
     "full width": (lambda text: text.replace("0.5", "\uff10.5", 1), "U+FF10 (FULLWIDTH DIGIT ZERO) belongs to no"),
     "commas between": (lambda text: text.replace(" ", ","), "spaces are to separate numbers, not ','"),
     "semicolons": (lambda text: text.replace(" ", ";"), "spaces are to separate numbers, not ';'"),
-    "commas and spaces": (lambda text: text.replace(" ", ", "), "number 1 is '0.5,'"),
+    "commas and spaces": (lambda text: text.replace(" ", ", "), "number 1 is '0.5,': spaces are to separate"),
     "grouped": (lambda text: text.replace("0.5", "7_5", 1), "number 1 is '7_5': digits are not grouped"),
     "hexadecimal": (lambda text: text.replace("0.5", "0x1p3", 1), "number 1 is '0x1p3'"),
     "too large": (lambda text: text.replace("0.5", "1e39", 1), "is inf, not a finite float32: the file has '1e39'"),
@@ -106,7 +106,7 @@ def test_odd_characters_are_named(tmp_path: Path, change: Callable[[str], str], 
 def test_a_space_of_windows_is_named(tmp_path: Path) -> None:
     text = "\n".join(lengths_as_lines(NetworkShape(1, 3, 5)))
     (tmp_path / "net.txt").write_bytes(text.replace(" ", "\u00a0").encode("latin-1"))
-    (problem,) = check_weights(tmp_path / "net.txt", 5)
+    problem = check_weights(tmp_path / "net.txt", 5)[0]
     assert "byte 0xa0 is no space, but a no-break space" in problem.message
 
 
@@ -121,6 +121,10 @@ FIRST_LINES: dict[str, tuple[Callable[[str], bytes], str]] = {
     ),
     "empty line": (lambda text: b"\n" + text.encode(), "its first line is empty"),
     "CR": (lambda text: text.replace("\n", "\r").encode(), "its lines end in CR alone"),
+    "empty lines": (
+        lambda text: text.replace("\n", "\n\n").encode(),
+        "an empty line: remove it, and all others",
+    ),
     "one line": (
         lambda text: text.replace("\n", " ").encode(),
         "hold the version alone, and further numbers follow",

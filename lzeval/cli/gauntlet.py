@@ -138,4 +138,15 @@ def _join(pool: RatingPool, new: str, training: tuple[str | None, bool, int | No
     if member is not None and not Path(new).exists():
         return member
     network, board_size = candidate(new, *training)
-    return pool.same_network(network) or add_to(pool, network, board_size)
+    known = pool.same_network(network)
+    if known is None:
+        return add_to(pool, network, board_size)
+    if known.name != network.name:
+        typer.echo(
+            f"{new} and {known.name} in {pool.path} are the same network: it plays as {known.name}", err=True
+        )
+    if not any(member.can_play and member.name != known.name for member in pool.networks()):
+        raise UserError(
+            f"{new} is the same network as {known.name}, the only one in {pool.path}: give another one to play against"
+        )
+    return known

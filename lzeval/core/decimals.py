@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float32]
 
 MOST_JUDGED = 1000
 """How many odd parts of a row are looked at: a row with so many that are no numbers is spoilt."""
+_TOO_LARGE = float(2**128 - 2**103)
+"""The smallest float64 that becomes infinite as float32."""
 _USUAL_LENGTH = 1 << 20
 _NOTHING = np.empty(0, np.float32)
 
@@ -94,15 +96,20 @@ class _GrowingRow:
 
     def judge(self, index: int, text: bytes) -> float:
         """What to take for the part `text`, which may be no number or not finite."""
-        value = value_of(text) if len(self._spoilt) < MOST_JUDGED else None
-        if value is None:
-            if len(self._spoilt) < MOST_JUDGED:
-                self._spoilt.append(Part(index + 1, text))
+        if self.is_judged:
             return 1.0
-        with np.errstate(over="ignore"):
-            if self._boundless is None and not np.isfinite(np.float32(value)):
-                self._boundless = Part(index + 1, text)
+        value = value_of(text)
+        if value is None:
+            self._spoilt.append(Part(index + 1, text))
+            return 1.0
+        if self._boundless is None and not abs(value) < _TOO_LARGE:
+            self._boundless = Part(index + 1, text)
         return value
+
+    @property
+    def is_judged(self) -> bool:
+        """So much of it is no number that nothing more has to be known."""
+        return len(self._spoilt) == MOST_JUDGED
 
     def finished(self) -> Row:
         numbers = self._pieces[0] if len(self._pieces) == 1 else np.concatenate([_NOTHING, *self._pieces])
@@ -155,10 +162,11 @@ class _BlockParser:
             stop = count if end is None else end
             numbers = self._numbers[start:stop].copy()
             first, last = np.searchsorted(odd[:, 0], [start, stop])
-            for index, begin, finish in odd[first:last].tolist():
-                value = row.judge(row.count + index - start, text[begin:finish])
-                with np.errstate(over="ignore"):
-                    numbers[index - start] = value
+            for index, begin, finish in odd[first:last]:
+                if row.is_judged:
+                    break
+                value = row.judge(row.count + int(index) - start, text[begin:finish])
+                numbers[index - start] = _single([value], 1)[0]
             row.extend(numbers)
             if end is not None:
                 yield row.finished()

@@ -22,18 +22,26 @@ import numpy as np
 from lzeval.core.decimals import Row, rows_of_blocks, rows_of_text
 from lzeval.core.errors import WeightsError
 from lzeval.core.files import replacing
-from lzeval.core.weights_layout import INPUT_PLANES as INPUT_PLANES
-from lzeval.core.weights_layout import POLICY_CHANNELS as POLICY_CHANNELS
-from lzeval.core.weights_layout import VALUE_CHANNELS as VALUE_CHANNELS
-from lzeval.core.weights_layout import VALUE_HIDDEN as VALUE_HIDDEN
-from lzeval.core.weights_layout import Floats as Floats
-from lzeval.core.weights_layout import NetworkShape as NetworkShape
-from lzeval.core.weights_layout import TensorSpec as TensorSpec
-from lzeval.core.weights_layout import tensor_layout as tensor_layout
-from lzeval.core.weights_rows import Problem as Problem
-from lzeval.core.weights_rows import examine, value_problem
+from lzeval.core.weights_layout import (
+    INPUT_PLANES,
+    POLICY_CHANNELS,
+    VALUE_CHANNELS,
+    VALUE_HIDDEN,
+    Floats,
+    NetworkShape,
+    TensorSpec,
+    tensor_layout,
+)
+from lzeval.core.weights_rows import MOST_ROWS, Problem, examine, value_problem
 from lzeval.core.weights_text import WeightsText
 from lzeval.core.weights_words import why_no_version
+
+__all__ = [
+    "BATCH_NORM_EPSILON", "BLACKS_VALUE", "INPUT_PLANES", "MOVERS_VALUE", "POLICY_CHANNELS", "VALUE_CHANNELS",
+    "VALUE_HIDDEN", "Floats", "LeelaWeights", "NetworkShape", "Problem", "TensorSpec", "WeightsInfo", "check_weights",
+    "is_checkpoint", "read_hashed", "read_weights", "rounded", "tensor_layout", "text_sha256", "weights_info",
+    "write_weights",
+]  # fmt: skip
 
 BATCH_NORM_EPSILON = 1e-5
 """Added to the variance before the square root, here and in leelaz."""
@@ -227,9 +235,14 @@ def _read_rows(text: WeightsText) -> tuple[int, list[Row]]:
         raise WeightsError(text.path, why_no_version(first), 1)
     blocks = itertools.chain([rest], blocks)
     if text.path.stat().st_size < _LARGE_FILE:
-        return int(first), list(rows_of_text(b"".join(blocks)))
+        return int(first), _first(rows_of_text(b"".join(blocks)))
     with ThreadPoolExecutor(1) as thread:
-        return int(first), list(rows_of_blocks(_ahead(blocks, thread)))
+        return int(first), _first(rows_of_blocks(_ahead(blocks, thread)))
+
+
+def _first(rows: Iterator[Row]) -> list[Row]:
+    """All rows, or one more than any network has."""
+    return list(itertools.islice(rows, MOST_ROWS + 1))
 
 
 def _ahead(blocks: Iterator[bytes], thread: ThreadPoolExecutor) -> Iterator[bytes]:

@@ -30,6 +30,8 @@ from lzeval.core.weights_words import why_no_number
 FIRST_LINE = 2
 """The line of the first row; line 1 is the version."""
 _FEWEST_ROWS = INPUT_ROWS + HEAD_ROWS
+MOST_ROWS = 10_000
+"""More than any network has; a file is read no further."""
 _MOST_ALIGNED = 1000
 """Rows of a broken file, beyond which it is not compared with every network that it may have been."""
 _CUT, _AGAIN = "the file was cut short: it ends", "copy or download it again"
@@ -59,7 +61,7 @@ class Examination:
 def examine(rows: Sequence[Row], board_size: int | None) -> Examination:
     """Compare the rows after the version with the layout that they resemble most."""
     lengths = [len(row.numbers) for row in rows]
-    shape = _exact_shape(lengths)
+    shape = _exact_shape(lengths) if len(rows) <= MOST_ROWS else None
     if shape is not None:
         pairs = _Alignment(tensor_layout(shape), [(n, n) for n in range(len(rows))], None)
         return Examination(shape, [*_size_problems(shape, board_size), *_row_problems(rows, pairs)])
@@ -85,13 +87,16 @@ def _shapeless(rows: Sequence[Row]) -> Problem:
     for line, row in enumerate(rows, start=FIRST_LINE):
         if row.spoilt:
             return Problem(f"not a row of numbers: {_spoilt(row)}", line)
+        if not len(row.numbers):
+            return Problem("an empty line: remove it, and all others", line)
     if len(rows) < _FEWEST_ROWS:
         count = f"it has {len(rows)} rows of numbers, and a network has at least {_FEWEST_ROWS}"
         return Problem(f"the file is cut short, or is no weights file: {count}")
+    count = str(len(rows)) if len(rows) <= MOST_ROWS else f"more than {MOST_ROWS}"
     length, number = Counter(len(row.numbers) for row in rows).most_common(1)[0]
     return Problem(
-        f"no Leela Zero network: it has {len(rows)} rows of numbers, {number} of them of {length}; a network has a row"
-        f" for each tensor, {_FEWEST_ROWS} and {BLOCK_ROWS} a block"
+        f"no Leela Zero network: it has {count} rows of numbers, {number} of them of {length}; a network has a row for"
+        f" each tensor, {_FEWEST_ROWS} and {BLOCK_ROWS} a block"
     )
 
 
@@ -214,7 +219,7 @@ def _aligned(guess: _Guess, lengths: Sequence[int]) -> _Alignment:
     specs = tensor_layout(guess.shape)
     expected = [spec.length for spec in specs]
     costs = _edit_costs(expected, lengths)[:, -1]
-    last = int(costs.argmin()) if costs.min() < costs[-1] else len(specs)
+    last = int(np.flatnonzero(costs == costs.min())[-1])
     pairs = list(_cheapest_pairs(expected[:last], lengths))
     return _Alignment(specs, pairs, last if last < len(specs) else None)
 
@@ -285,7 +290,7 @@ def _problems_of_row(
     found = len(row.numbers)
     is_short = spec is not None and found < spec.length
     name = spec.name if spec else "an extra row"
-    if row.spoilt and not (is_cut_off and is_short and row.spoilt.number == found):
+    if row.spoilt and not (is_cut_off and row.spoilt.number == found):
         yield Problem(f"{name}: {_spoilt(row)}", line)
     if spec is None:
         yield Problem(f"a row too many, of {found} numbers" if found else "an empty line", line)

@@ -71,11 +71,9 @@ class WeightsText:
     def _uncompressed(self) -> Iterator[bytes]:
         try:
             with self.path.open("rb") as file:
-                if file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC:
-                    file.seek(0)
+                if file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
                     yield from self._unzipped(file)
                 else:
-                    file.seek(0)
                     yield from iter(lambda: file.read(BLOCK), b"")
         except FileNotFoundError:
             raise WeightsError(self.path, "there is no such file") from None

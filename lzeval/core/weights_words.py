@@ -20,7 +20,7 @@ def why_no_number(text: bytes) -> str:
     if _DECIMAL_COMMA.fullmatch(text):
         return f", with a decimal comma: write {quoted(text.replace(b',', b'.'))}"
     parts = [part for part in _JOINT.split(text) if part]
-    if len(parts) > 1 and all(value_of(part) is not None for part in parts):
+    if _JOINT.search(text) and all(value_of(part) is not None for part in parts):
         return f": spaces are to separate numbers, not {quoted(_JOINT.findall(text)[0])}"
     return _odd_character(text) or (": digits are not grouped" if b"_" in text else "")
 

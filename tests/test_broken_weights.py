@@ -220,6 +220,17 @@ def test_a_gzip_file_that_was_cut_is_told_so(tmp_path: Path, kept: int) -> None:
     assert problem.message == "the gzip file is cut short; copy or download it again"
 
 
+def test_a_gzip_file_may_have_parts_and_padding(tmp_path: Path) -> None:
+    expected = tiny_weights()
+    text = write_lines(tmp_path / "net.txt", as_lines(expected)).read_bytes()
+    packed = gzip.compress(text[:1000]) + gzip.compress(b"") + gzip.compress(text[1000:]) + bytes(100)
+    (tmp_path / "net.gz").write_bytes(packed)
+    assert_same(read_weights(tmp_path / "net.gz"), expected)
+    (tmp_path / "net.gz").write_bytes(packed + b"\0?")
+    (problem,) = check_weights(tmp_path / "net.gz")
+    assert problem.message.startswith("the gzip file is damaged")
+
+
 # Soon
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lzeval.core.jit import jit
 
 Bytes = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
 
 _EXACT_DIGITS = np.uint64(2**53)
@@ -26,10 +27,40 @@ _NEARLY = 2.0**-50
 _MOST_EXPONENT = 99999
 _LF, _PLUS, _MINUS, _POINT, _ZERO, _SMALL_E, _LARGE_E = map(int, b"\n+-.0eE")
 
+# Eight characters at a time, as one integer whose lowest byte is the first of them.
+PADDING = 8
+"""Bytes to follow a text, so that eight may be looked at from its last one."""
+_ZEROS = np.uint64(0x3030303030303030)
+_ABOVE_NINE = np.uint64(0x4646464646464646)
+"""Added to a byte above the digit 9, it sets the highest bit."""
+_HIGHEST_BITS = np.uint64(0x8080808080808080)
+_BYTE_OF_BIT = np.uint64(sum(byte << (60 - 8 * byte) for byte in range(8)))
+"""Times 2^(8 k), it has k in its highest four bits."""
+_TENS = np.array([10**power for power in range(9)], np.uint64)
+
 
 @jit
 def _is_space(char: int) -> bool:
     return char == 32 or 9 <= char <= 13
+
+
+@jit
+def _digits_ahead(word: np.uint64) -> int:
+    """With how many digits, 0 to 8, the eight characters begin."""
+    others = ((word + _ABOVE_NINE) | (word - _ZEROS)) & _HIGHEST_BITS
+    if others == 0:
+        return 8
+    first = others & (~others + np.uint64(1))
+    return int(((first >> np.uint64(7)) * _BYTE_OF_BIT) >> np.uint64(60))
+
+
+@jit
+def _value_of_digits(word: np.uint64, count: int) -> np.uint64:
+    """The number that the first `count` characters, 1 to 8 digits, stand for: pairs, then fours, then all at once."""
+    digits = (word - _ZEROS) << np.uint64(64 - 8 * count)
+    pairs = (digits * np.uint64(10) + (digits >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
+    fours = (pairs * np.uint64(100) + (pairs >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
+    return (fours * np.uint64(10000) + (fours >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
 
 
 @jit
@@ -67,17 +98,17 @@ def _rounded(digits: np.uint64, power: int, is_whole: bool) -> tuple[np.float32,
 
 @jit
 def parse_block(
-    text: Bytes, numbers: npt.NDArray[np.float32], ends: Indices, odd: Indices
+    text: Bytes, words: Words, numbers: npt.NDArray[np.float32], ends: Indices, odd: Indices
 ) -> tuple[int, int, int]:
-    """Read `text`, which ends in white space; returns how many numbers, line ends and odd parts there are.
+    """Read `text`, which ends in white space and padding; returns how many numbers, line ends and odd parts there are.
 
-    `ends[k]`: how many numbers precede line end k. `odd[k]`: which number part k would be, and where in the text it
-    begins and ends. Odd are parts that are no decimals, are not finite as float32 or could not be rounded for certain;
-    `numbers` has 1 for them. The arrays have places for as many as fit the text: half its length and one more, and its
-    whole length for `ends`.
+    `words[k]` are the eight bytes of `text` from k on. `ends[k]`: how many numbers precede line end k. `odd[k]`: which
+    number part k would be, and where in the text it begins and ends. Odd are parts that are no decimals, are not finite
+    as float32 or could not be rounded for certain; `numbers` has 1 for them. The arrays have places for as many as fit
+    the text: half its length and one more, and its whole length for `ends`.
     """
     count, rows, odds = 0, 0, 0
-    place, length = 0, len(text)
+    place, length = 0, len(text) - PADDING
     while place < length:
         char = text[place]
         if _is_space(char):
@@ -101,11 +132,12 @@ def parse_block(
         if text[place] == _POINT:
             place += 1
             point = place
-            digit = np.uint8(text[place] - _ZERO)
-            while digit <= 9:
-                digits = digits * np.uint64(10) + np.uint64(digit)
-                place += 1
-                digit = np.uint8(text[place] - _ZERO)
+            ahead = 8
+            while ahead == 8:
+                ahead = _digits_ahead(words[place])
+                if ahead:
+                    digits = digits * _TENS[ahead] + _value_of_digits(words[place], ahead)
+                    place += ahead
             power = point - place
             seen -= power
         is_number, is_whole = seen > 0, seen <= _MOST_DIGITS

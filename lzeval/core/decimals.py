@@ -71,12 +71,12 @@ def rows_of_blocks(blocks: Iterable[bytes]) -> Iterator[Row]:
         cut = max(block.rfind(b" "), block.rfind(b"\n")) + 1
         rest.append(block[:cut])
         if cut:
-            row = yield from parser.parse(b"".join(rest), row)
+            row = yield from parser.parse(rest, row)
             rest.clear()
             rest.append(block[cut:])
         else:
             rest[-1] = block
-    row = yield from parser.parse(b"".join([*rest, b" "]), row)
+    row = yield from parser.parse([*rest, b" "], row)
     if row.count:
         yield row.finished()
 
@@ -147,15 +147,16 @@ class _BlockParser:
         self._ends = np.empty(length, np.int64)
         self._odd = np.empty((length // 2 + 1, 3), np.int64)
 
-    def parse(self, text: bytes, row: _GrowingRow) -> Generator[Row, None, _GrowingRow]:
-        """The rows that end in `text`, which begins within `row`; returns the row that has not ended."""
-        from lzeval.core.decimal_kernel import parse_block
+    def parse(self, parts: Iterable[bytes], row: _GrowingRow) -> Generator[Row, None, _GrowingRow]:
+        """The rows that end in a text, which begins within `row`; returns the row that has not ended."""
+        from lzeval.core.decimal_kernel import PADDING, parse_block
 
+        text = b"".join([*parts, bytes(PADDING)])
         if len(text) > self._length:
             self._make_room(len(text))
-        count, rows, odds = parse_block(
-            np.frombuffer(text, np.uint8), self._numbers, self._ends, self._odd[:]
-        )
+        characters = np.frombuffer(text, np.uint8)
+        words = np.ndarray(len(text) - PADDING, "<u8", text, strides=(1,))
+        count, rows, odds = parse_block(characters, words, self._numbers, self._ends, self._odd)
         odd = self._odd[:odds]
         start = 0
         for end in [*self._ends[:rows].tolist(), None]:

@@ -34,6 +34,7 @@ MOST_ROWS = 10_000
 """More than any network has; a file is read no further."""
 _MOST_ALIGNED = 1000
 """Rows of a broken file, beyond which it is not compared with every network that it may have been."""
+_SIZED = ("policy.fc.weight", "policy.fc.bias", "value.fc1.weight")
 _CUT, _AGAIN = "the file was cut short: it ends", "copy or download it again"
 
 
@@ -69,11 +70,10 @@ def examine(rows: Sequence[Row], board_size: int | None) -> Examination:
     if guess is None:
         return Examination(None, [_shapeless(rows)])
     alignment = _aligned(guess, lengths)
-    problems = [
-        *(_size_problems(guess.shape, board_size) if guess.is_sized else []),
-        *_row_problems(rows, alignment),
-    ]
-    return Examination(guess.shape, problems)
+    problems = list(_row_problems(rows, alignment))
+    if alignment.tells_size(lengths):
+        problems = [*_size_problems(guess, board_size), *problems]
+    return Examination(guess, problems)
 
 
 def _size_problems(shape: NetworkShape, board_size: int | None) -> Iterator[Problem]:
@@ -103,15 +103,6 @@ def _shapeless(rows: Sequence[Row]) -> Problem:
 # Which network it is
 
 
-@dataclass(frozen=True)
-class _Guess:
-    """A network that the rows may have been."""
-
-    shape: NetworkShape
-    is_sized: bool
-    """There are rows that tell the board size."""
-
-
 def _exact_shape(lengths: Sequence[int]) -> NetworkShape | None:
     """The network whose rows have exactly these lengths."""
     blocks, rest = divmod(len(lengths) - _FEWEST_ROWS, BLOCK_ROWS)
@@ -124,13 +115,13 @@ def _exact_shape(lengths: Sequence[int]) -> NetworkShape | None:
     return shape if [spec.length for spec in tensor_layout(shape)] == list(lengths) else None
 
 
-def _best_guess(lengths: Sequence[int]) -> _Guess | None:
+def _best_guess(lengths: Sequence[int]) -> NetworkShape | None:
     """The network that differs in the fewest rows, though some may be wrong, missing or extra; None if most do."""
     if not lengths or len(lengths) > _MOST_ALIGNED:
         return None
     best, fewest = None, len(lengths) // 2
     for guess in _guesses(lengths):
-        costs = _edit_costs([spec.length for spec in tensor_layout(guess.shape)], lengths)
+        costs = _edit_costs([spec.length for spec in tensor_layout(guess)], lengths)
         wrong = int(costs[:, -1].min())
         cost = wrong + int(costs[-1, -1] > wrong)
         if wrong <= len(lengths) // 2 and (best is None or cost < fewest):
@@ -138,12 +129,12 @@ def _best_guess(lengths: Sequence[int]) -> _Guess | None:
     return best
 
 
-def _guesses(lengths: Sequence[int]) -> Iterator[_Guess]:
+def _guesses(lengths: Sequence[int]) -> Iterator[NetworkShape]:
     """Networks worth comparing with, the likeliest first."""
     for filters in _likely_filters(lengths):
-        for size, is_sized in _likely_sizes(lengths, filters):
+        for size in _likely_sizes(lengths, filters):
             for blocks in _likely_blocks(lengths, filters):
-                yield _Guess(NetworkShape(blocks, filters, size), is_sized)
+                yield NetworkShape(blocks, filters, size)
 
 
 def _likely_filters(lengths: Sequence[int]) -> list[int]:
@@ -152,8 +143,8 @@ def _likely_filters(lengths: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(filter(None, [*usual, lengths[0] // (INPUT_PLANES * 9)])))
 
 
-def _likely_sizes(lengths: Sequence[int], filters: int) -> list[tuple[int, bool]]:
-    """Board sizes of which there are rows that a tower of this width has not, and whether there are any such rows."""
+def _likely_sizes(lengths: Sequence[int], filters: int) -> list[int]:
+    """Board sizes of which there are rows that a tower of this width has not, and the usual one."""
     tower = {
         filters,
         9 * filters * filters,
@@ -163,8 +154,7 @@ def _likely_sizes(lengths: Sequence[int], filters: int) -> list[tuple[int, bool]
     }
     found = set(lengths) - tower
     votes = Counter({size: len(found & _head_lengths(size)) for size in range(SMALLEST, LARGEST + 1)})
-    likely = [(size, True) for size, count in votes.most_common(2) if count]
-    return [*likely, (19, False)]
+    return [*(size for size, count in votes.most_common(2) if count), 19]
 
 
 def _head_lengths(size: int) -> set[int]:
@@ -199,6 +189,16 @@ class _Alignment:
         """There is a tensor for every row and, but for the file's end, a row for every tensor."""
         return all(spec is not None and row is not None for spec, row in self.pairs)
 
+    def tells_size(self, lengths: Sequence[int]) -> bool:
+        """Whether there is a row of a length that depends on the board's size, in its place."""
+        return any(
+            row is not None
+            and spec is not None
+            and self.specs[spec].name in _SIZED
+            and self.specs[spec].length == lengths[row]
+            for spec, row in self.pairs
+        )
+
 
 def _edit_costs(expected: Sequence[int], found: Sequence[int]) -> npt.NDArray[np.int32]:
     """`[e, f]`: how many rows to change, put in or take out, to make of the first `f` found the first `e` expected."""
@@ -214,9 +214,9 @@ def _edit_costs(expected: Sequence[int], found: Sequence[int]) -> npt.NDArray[np
     return costs
 
 
-def _aligned(guess: _Guess, lengths: Sequence[int]) -> _Alignment:
+def _aligned(shape: NetworkShape, lengths: Sequence[int]) -> _Alignment:
     """The rows beside the tensors that they are if as few as possible are wrong; rows at the end may all be lacking."""
-    specs = tensor_layout(guess.shape)
+    specs = tensor_layout(shape)
     expected = [spec.length for spec in specs]
     costs = _edit_costs(expected, lengths)[:, -1]
     last = int(np.flatnonzero(costs == costs.min())[-1])

@@ -148,4 +148,4 @@ def _network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for key, value in state.items()
         if str(key).startswith(NETWORK_PREFIX)
     }
-    return inside or dict(state)
+    return inside or {str(key): value for key, value in state.items()}

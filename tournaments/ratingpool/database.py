@@ -30,8 +30,8 @@ CREATE TABLE networks (
     blocks INTEGER, filters INTEGER,
     run TEXT, positions INTEGER,  -- of training: which run, and how far it was
     added TEXT NOT NULL,
-    weights BLOB,                 -- a weights file, compressed with gzip
-    numbers_sha256 TEXT           -- of the numbers as float32; older pools lack the column until it is needed
+    numbers_sha256 TEXT,          -- of the numbers as float32; older pools lack the column until it is needed
+    weights BLOB                  -- a weights file, compressed with gzip
 );
 CREATE TABLE sittings (           -- one a process that plays
     id INTEGER PRIMARY KEY,

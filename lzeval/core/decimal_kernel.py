@@ -51,7 +51,7 @@ def _digits_ahead(word: np.uint64) -> int:
     if others == 0:
         return 8
     first = others & (~others + np.uint64(1))
-    return int(((first >> np.uint64(7)) * _BYTE_OF_BIT) >> np.uint64(60))
+    return int(np.int64(((first >> np.uint64(7)) * _BYTE_OF_BIT) >> np.uint64(60)))
 
 
 @jit
@@ -119,8 +119,7 @@ def parse_block(
             continue
         start = place
         is_negative = char == _MINUS
-        if is_negative or char == _PLUS:
-            place += 1
+        place += int(is_negative) | int(char == _PLUS)  # signs are random: no branch could be foretold
         first = place
         digits = np.uint64(0)
         digit = np.uint8(text[place] - _ZERO)

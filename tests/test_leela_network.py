@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 from typer.testing import CliRunner
 
+from engines.evaluator.load import plan_evaluator
 from lzeval.cli.weights import app
 from lzeval.core import bundled
 from lzeval.core.errors import UserError, WeightsError
@@ -26,7 +27,7 @@ from lzeval.core.weights import (
 from lzeval.net.checkpoint import load_network, read_checkpoint
 from lzeval.net.leela import network_from_weights, read_network, weights_from_network, write_network
 from lzeval.net.network import POLICY_NOISE, POLICY_START, SHAPES, ConvBlock, LeelaNetwork, NetOutput
-from tests.fakes.weights_files import TINY, lived_in_network, random_planes, tiny_weights
+from tests.fakes.weights_files import TINY, lived_in_network, random_planes, tiny_weights, write_lines
 from tests.numpy_forward import numpy_forward
 
 PLANES = random_planes(4, TINY.board_size)
@@ -239,12 +240,57 @@ def test_the_averaged_network_is_preferred(tmp_path: Path, prefix: str) -> None:
         ({"shape": {"blocks": 1, "filters": 3, "board_size": 5}}, "tensors are not those of 1 blocks"),
         ({"shape": {"blocks": 2, "filters": 4, "board_size": 5}}, "tensors are not those of 2 blocks"),
         ({"state_dict": {}}, "tensors are not those of"),
+        ({"state_dict": [1, 2]}, "tensors are not those of"),
+        ({"state_dict": {1: torch.ones(2)}}, "tensors are not those of"),
+        ({"state_dict": torch.ones(2)}, "tensors are not those of"),
+        ({"shape": "5x64"}, "does not say how large"),
+        ({"shape": {"blocks": 1.5, "filters": 3, "board_size": 5}}, "does not say how large"),
+        ({"shape": None, "hyper_parameters": [1]}, "does not say how large"),
     ],
 )
 def test_checkpoints_that_do_not_fit(tmp_path: Path, more: dict[str, Any], message: str) -> None:
     path = save_checkpoint(tmp_path / "a.ckpt", lived_in_network(13), **more)
     with pytest.raises(UserError, match=message):
         load_network(path)
+
+
+@pytest.mark.parametrize("content", [[1, 2], torch.ones(3), nn.Linear(2, 2), "text"], ids=type)
+def test_archives_of_other_things(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match="no checkpoint of lzeval's"):
+        load_network(tmp_path / "a.ckpt")
+
+
+def test_a_file_and_the_checkpoint_that_it_was_exported_from_are_one_network(tmp_path: Path) -> None:
+    network = lived_in_network(10)
+    checkpoint = load_network(save_checkpoint(tmp_path / "last.ckpt", network))
+    write_network(network, tmp_path / "net.txt.gz")
+    write_network(network, tmp_path / "few.txt", digits=4)
+    write_network(lived_in_network(11), tmp_path / "other.txt")
+    exported, few, other = (load_network(tmp_path / name) for name in ("net.txt.gz", "few.txt", "other.txt"))
+    assert exported.numbers_sha256 == checkpoint.numbers_sha256
+    assert exported.sha256 != checkpoint.sha256
+    assert len({network.numbers_sha256 for network in (exported, few, other)}) == 3
+    one, two = (plan_evaluator(tmp_path / name, precision="fp32") for name in ("last.ckpt", "net.txt.gz"))
+    assert one.info.is_same_network(two.info)
+    assert not one.answers_like(two)  # whose last bits differ
+
+
+@pytest.mark.parametrize("pattern", ["%r", "%.17g", "%.9e", "%+.60f"])
+def test_a_network_is_the_same_in_other_writing(tmp_path: Path, pattern: str) -> None:
+    weights = tiny_weights()
+    rows = [" ".join(pattern % float(n) for n in tensor.ravel()) for tensor in weights.tensors.values()]
+    path = write_lines(tmp_path / "net.txt", ["1", *rows], "\r\n")
+    assert read_weights(path).numbers_sha256 == weights.numbers_sha256
+    assert tiny_weights(version=2).numbers_sha256 != weights.numbers_sha256
+    weights.tensors["input.bias"][0] = np.nextafter(weights.tensors["input.bias"][0], np.float32(9))
+    assert read_weights(path).numbers_sha256 != weights.numbers_sha256
+
+
+def test_the_sign_of_a_zero_makes_no_other_network() -> None:
+    one, other = tiny_weights(), tiny_weights()
+    one.tensors["input.bias"][0], other.tensors["input.bias"][0] = 0.0, -0.0
+    assert one.numbers_sha256 == other.numbers_sha256
 
 
 class Intruder:

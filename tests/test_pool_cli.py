@@ -209,7 +209,8 @@ def test_a_gauntlet_against_networks_makes_a_pool(place: Path) -> None:
 
 def test_a_match_is_imported_once(place: Path, played: Path) -> None:
     done(place, "pool", "create", "match.pool", *RULES, "--resign", 0, "--move-limit", 120)
-    done(place, "pool", "add", "match.pool", "one.txt", "--name", "uno")
+    (place / "uno.txt").write_bytes((place / "one.txt").read_bytes().replace(b"\n", b"\r\n"))
+    done(place, "pool", "add", "match.pool", "uno.txt")  # the same network in another writing
     match = ["match", "one.txt", "two.txt", "--games", 4, *RULES, *HERE, "--resign", 0, "--move-limit", 120]
     done(place, *match, "--out", "match")
     assert "two not in match.pool" in refused(place, "pool", "import", "match.pool", "match")

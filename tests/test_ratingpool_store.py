@@ -115,6 +115,27 @@ def test_a_network_comes_in_once_and_under_one_name(pool: RatingPool, tmp_path: 
     assert len(members(pool)) == 3
 
 
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_network_in_another_writing_is_the_same(pool: RatingPool, tmp_path: Path, is_old: bool) -> None:
+    """Also in a pool of a version that did not keep what tells so, which is then found out once."""
+    if is_old:
+        pool.close()
+        with sqlite3.connect(pool.path) as connection:
+            connection.execute("ALTER TABLE networks DROP COLUMN numbers_sha256")
+        pool = RatingPool.open(pool.path)
+    path = write_lines(tmp_path / "again.txt", as_lines(tiny_weights(1)), "\r\n")
+    again = replace(candidate(path), numbers_sha256=tiny_weights(1).numbers_sha256)
+    assert pool.same_network(candidate(path)) is None  # its numbers are not known
+    for _ in range(2):
+        with pytest.raises(UserError, match="this network is here already, as net1"):
+            pool.add_network(again)
+        (tmp_path / "net1.txt").unlink(missing_ok=True)
+    new = replace(candidate(weights_file(tmp_path, 7)), numbers_sha256=tiny_weights(7).numbers_sha256)
+    assert pool.same_network(new) is None
+    assert pool.add_network(new).name == "net7"
+    assert [network.name for network in members(pool)] == ["net0", "net1", "net2", "net7"]
+
+
 def test_weights_in_the_pool_outlive_their_file(pool: RatingPool, tmp_path: Path) -> None:
     path = weights_file(tmp_path, 9)
     network, sha = pool.add_network(candidate(path, copy=True)), sha_of(path)

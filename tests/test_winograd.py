@@ -33,7 +33,7 @@ INFO = EvaluatorInfo("net", "0" * 64, 6, 128, 19, "", "", "fp32")
 
 def evaluator_of(network: LeelaNetwork, folder: Path, batch: int, threads: int = 1) -> WinogradEvaluator:
     shape = network.shape
-    loaded = LoadedNetwork(network, "ab" * 32, "net", network.value_is_blacks)
+    loaded = LoadedNetwork(network, "ab" * 32, "cd" * 32, "net", network.value_is_blacks)
     info = replace(INFO, blocks=shape.blocks, filters=shape.filters, board_size=shape.board_size)
     return WinogradEvaluator(convert(loaded, folder), info, batch, threads)
 

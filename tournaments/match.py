@@ -198,7 +198,7 @@ def plan_match(options: MatchOptions) -> Match:
 def doubts(match: Match) -> list[str]:
     """Reasons to doubt, before it is played, that the match will tell anything."""
     found = []
-    if match.plans[0].info.sha256 == match.plans[1].info.sha256:
+    if match.plans[0].info.is_same_network(match.plans[1].info):
         found.append("both players are the same network: whoever wins, wins by chance")
     if match.book.name == EMPTY_BOARD:
         found.append(

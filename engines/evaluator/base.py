@@ -27,6 +27,7 @@ class EvaluatorInfo:
     network: str
     """Name, for instance `big`."""
     sha256: str
+    """Of a weights file's text, or of a checkpoint's bytes."""
     blocks: int
     filters: int
     board_size: int
@@ -37,6 +38,12 @@ class EvaluatorInfo:
     """`fp32`, `bf16` or `fp16`."""
     note: str = ""
     """Why the precision is not the one that was asked for, if so."""
+    numbers_sha256: str = ""
+    """Of the network's numbers as a weights file has them, whatever file they came from; empty if unknown."""
+
+    def is_same_network(self, other: EvaluatorInfo) -> bool:
+        """Whether both have the same weights: in one file, in two, or in a checkpoint and what was exported of it."""
+        return self.sha256 == other.sha256 or "" != self.numbers_sha256 == other.numbers_sha256
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -135,7 +135,7 @@ def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
 
     memo, subject = Memo(openvino.graph_folder()), file_subject(file)
     kept = memo.recall(subject)
-    if kept is not None:
+    if kept is not None and "numbers_sha256" in kept:  # which older versions did not keep
         info = EvaluatorInfo(**kept | {"network": network_name(file)})
         graph = openvino.graph_file(info.sha256)
         if not convert or openvino.is_whole(graph):
@@ -145,8 +145,9 @@ def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
     loaded = load_network(file)
     shape = loaded.network.shape
     info = EvaluatorInfo(
-        loaded.name, loaded.sha256, shape.blocks, shape.filters, shape.board_size, "", "", "fp32"
-    )
+        loaded.name, loaded.sha256, shape.blocks, shape.filters, shape.board_size, "", "", "fp32",
+        numbers_sha256=loaded.numbers_sha256,
+    )  # fmt: skip
     made = str(openvino.convert(loaded)) if convert else None
     memo.keep(subject, info.as_dict())
     return info, made

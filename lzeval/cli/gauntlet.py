@@ -123,9 +123,8 @@ def _open(new: str, against: list[str], kept: Path | None, given: dict[str, Any]
     path = kept or Path("pools") / f"{network_name(new)}-{datetime.date.today().isoformat()}.pool"
     path.parent.mkdir(parents=True, exist_ok=True)
     opened = open_or_create(path, given)
-    here = {network.sha256 for network in opened.networks()}
     for network in networks:
-        if network.sha256 not in here:
+        if opened.same_network(network) is None:
             opened.add_network(network)
     typer.echo(f"the games are kept in {path}", err=True)
     return opened
@@ -139,5 +138,15 @@ def _join(pool: RatingPool, new: str, training: tuple[str | None, bool, int | No
     if member is not None and not Path(new).exists():
         return member
     network, board_size = candidate(new, *training)
-    known = next((member for member in pool.networks() if member.sha256 == network.sha256), None)
-    return known or add_to(pool, network, board_size)
+    known = pool.same_network(network)
+    if known is None:
+        return add_to(pool, network, board_size)
+    if known.name != network.name:
+        typer.echo(
+            f"{new} and {known.name} in {pool.path} are the same network: it plays as {known.name}", err=True
+        )
+    if not any(member.can_play and member.name != known.name for member in pool.networks()):
+        raise UserError(
+            f"{new} is the same network as {known.name}, the only one in {pool.path}: give another one to play against"
+        )
+    return known

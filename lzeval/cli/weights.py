@@ -173,6 +173,7 @@ def _info_as_dict(found: WeightsInfo) -> dict[str, str | int]:
         "filters": found.shape.filters,
         "board_size": found.shape.board_size,
         "parameters": found.parameters,
+        "numbers_sha256": found.numbers_sha256,
         "text_sha256": found.text_sha256,
         "file_sha256": found.file_sha256,
         "file_bytes": found.file_bytes,
@@ -188,10 +189,11 @@ def _info_as_text(found: WeightsInfo) -> str:
         "filters": found.shape.filters,
         "board size": f"{size}x{size}",
         "parameters": f"{found.parameters:,}",
+        "sha256 of the numbers": found.numbers_sha256,
         "sha256 of the text": found.text_sha256,
         "sha256 of the file": found.file_sha256,
     }
-    return "\n".join(f"{label + ':':20}{value}" for label, value in rows.items())
+    return "\n".join(f"{label + ':':24}{value}" for label, value in rows.items())
 
 
 def _problems_as_json(path: Path, problems: list[Problem]) -> str:

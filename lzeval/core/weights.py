@@ -10,110 +10,45 @@ from __future__ import annotations
 import gzip
 import hashlib
 import itertools
-import warnings
 import zipfile
-import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-from lzeval.core.errors import UserError, WeightsError
+from lzeval.core.weights_numbers import Row, rows_of_blocks, rows_of_text
+from lzeval.core.errors import WeightsError
 from lzeval.core.files import replacing
-from lzeval.core.points import LARGEST, SMALLEST
+from lzeval.core.weights_layout import (
+    INPUT_PLANES,
+    POLICY_CHANNELS,
+    VALUE_CHANNELS,
+    VALUE_HIDDEN,
+    Floats,
+    NetworkShape,
+    TensorSpec,
+    tensor_layout,
+)
+from lzeval.core.weights_rows import MOST_ROWS, Problem, examine, value_problem
+from lzeval.core.weights_text import WeightsText
+from lzeval.core.weights_words import why_no_version
 
-Floats = npt.NDArray[np.float32]
+__all__ = [
+    "BATCH_NORM_EPSILON", "BLACKS_VALUE", "INPUT_PLANES", "MOVERS_VALUE", "POLICY_CHANNELS", "VALUE_CHANNELS",
+    "VALUE_HIDDEN", "Floats", "LeelaWeights", "NetworkShape", "Problem", "TensorSpec", "WeightsInfo", "check_weights",
+    "is_checkpoint", "read_hashed", "read_weights", "rounded", "tensor_layout", "text_sha256", "weights_info",
+    "write_weights",
+]  # fmt: skip
 
-INPUT_PLANES = 18
-POLICY_CHANNELS = 2
-VALUE_CHANNELS = 1
-VALUE_HIDDEN = 256
 BATCH_NORM_EPSILON = 1e-5
 """Added to the variance before the square root, here and in leelaz."""
 MOVERS_VALUE, BLACKS_VALUE = 1, 2
 """The versions of a file: whose chance the value is."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZIP_MAGIC = b"PK\x03\x04"
-_HEAD_ROWS = 14
-_FEWEST_ROWS = 4 + _HEAD_ROWS
-_ROWS_PER_BLOCK = 8
-_QUOTED = 30
-"""How many characters of the user's file a message repeats at most."""
-
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """What distinguishes one network's layers from another's."""
-
-    blocks: int
-    """Residual blocks, two convolutions each."""
-    filters: int
-    """Channels of every convolution of the tower."""
-    board_size: int = 19
-    """Points along a side of the board, 2 to 25."""
-
-    def __post_init__(self) -> None:
-        if self.blocks < 0 or self.filters < 1:
-            raise UserError(f"a network of {self.blocks} blocks and {self.filters} filters cannot be")
-        if not SMALLEST <= self.board_size <= LARGEST:
-            raise UserError(f"board size {self.board_size} is not from {SMALLEST} to {LARGEST}")
-
-    @property
-    def points(self) -> int:
-        return self.board_size**2
-
-    def __str__(self) -> str:
-        return f"{self.blocks} blocks x {self.filters} filters for {self.board_size}x{self.board_size}"
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """One line of the file."""
-
-    name: str
-    """For instance `block3.conv2.mean` or `policy.fc.weight`; the last word says what the numbers are."""
-    shape: tuple[int, ...]
-    """C order; convolutions are [out, in, k, k], fully connected layers [out, in]."""
-
-    @property
-    def length(self) -> int:
-        return int(np.prod(self.shape))
-
-    @property
-    def is_variance(self) -> bool:
-        return self.name.endswith(".variance")
-
-
-def tensor_layout(shape: NetworkShape) -> list[TensorSpec]:
-    """Every line after the version, in the order of the file."""
-    filters, points = shape.filters, shape.points
-    specs = list(_convolution("input", INPUT_PLANES, filters, 3))
-    for block in range(1, shape.blocks + 1):
-        for conv in ("conv1", "conv2"):
-            specs += _convolution(f"block{block}.{conv}", filters, filters, 3)
-    specs += _convolution("policy.conv", filters, POLICY_CHANNELS, 1)
-    specs += _fully_connected("policy.fc", POLICY_CHANNELS * points, points + 1)
-    specs += _convolution("value.conv", filters, VALUE_CHANNELS, 1)
-    specs += _fully_connected("value.fc1", VALUE_CHANNELS * points, VALUE_HIDDEN)
-    specs += _fully_connected("value.fc2", VALUE_HIDDEN, 1)
-    return specs
-
-
-def _convolution(name: str, inputs: int, outputs: int, kernel: int) -> Iterator[TensorSpec]:
-    yield TensorSpec(f"{name}.weight", (outputs, inputs, kernel, kernel))
-    for part in ("bias", "mean", "variance"):
-        yield TensorSpec(f"{name}.{part}", (outputs,))
-
-
-def _fully_connected(name: str, inputs: int, outputs: int) -> Iterator[TensorSpec]:
-    yield TensorSpec(f"{name}.weight", (outputs, inputs))
-    yield TensorSpec(f"{name}.bias", (outputs,))
+_LARGE_FILE = 8 << 20
+"""Bytes on disk from which on compiled code reads faster than it is loaded."""
 
 
 @dataclass(frozen=True)
@@ -134,17 +69,16 @@ class LeelaWeights:
         """How many numbers the file holds after its version."""
         return sum(tensor.size for tensor in self.tensors.values())
 
+    @property
+    def numbers_sha256(self) -> str:
+        """SHA-256 of version, shape and all numbers as little-endian float32, -0 as 0: equal networks, equal texts.
 
-@dataclass(frozen=True)
-class Problem:
-    """One reason not to play with a weights file."""
-
-    message: str
-    line: int | None = None
-    """From 1; None where the file as a whole is meant."""
-
-    def __str__(self) -> str:
-        return self.message if self.line is None else f"line {self.line}: {self.message}"
+        However the numbers are written, and whatever the file is packed in. A checkpoint's is that of its export.
+        """
+        digest = hashlib.sha256(f"{self.version}, {self.shape}\n".encode())
+        for spec in tensor_layout(self.shape):
+            digest.update((self.tensors[spec.name] + np.float32(0)).astype("<f4").tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -158,6 +92,8 @@ class WeightsInfo:
     """Numbers after the version line."""
     text_sha256: str
     """Of the text as it is before compression: what official networks are named after."""
+    numbers_sha256: str
+    """Of the numbers, however they are written (`LeelaWeights.numbers_sha256`)."""
     file_sha256: str
     file_bytes: int
 
@@ -167,38 +103,57 @@ def read_weights(path: str | Path, board_size: int | None = None) -> LeelaWeight
 
     Raises WeightsError with the first problem that `check_weights` would list.
     """
-    return _parse(path, _read_text(Path(path)), board_size)
+    return read_hashed(path, board_size)[0]
+
+
+def read_hashed(path: str | Path, board_size: int | None = None) -> tuple[LeelaWeights, str]:
+    """The same, and the SHA-256 of the text, in one reading."""
+    text = WeightsText(Path(path))
+    version, rows = _read_rows(text)
+    examination = examine(rows, board_size)
+    if examination.problems:
+        problem = examination.problems[0]
+        raise WeightsError(path, problem.message, problem.line)
+    assert examination.shape is not None
+    specs = tensor_layout(examination.shape)
+    tensors = {spec.name: row.numbers.reshape(spec.shape) for spec, row in zip(specs, rows, strict=True)}
+    return LeelaWeights(version, examination.shape, tensors), text.sha256
 
 
 def check_weights(path: str | Path, board_size: int | None = 19) -> list[Problem]:
     """Everything that is wrong with `path`, in the order of its lines; an empty list for a sound file."""
     try:
-        lines = _split_lines(_read_text(Path(path)))
-        _parse_version(path, lines)
+        _, rows = _read_rows(WeightsText(Path(path)))
     except WeightsError as exc:
         return [Problem(exc.problem, exc.line)]
-    return _examine(lines[1:], board_size).problems
+    return examine(rows, board_size).problems
 
 
 def weights_info(path: str | Path) -> WeightsInfo:
     """Describe `path`. Raises WeightsError as `read_weights` does."""
-    text = _read_text(Path(path))
-    weights = _parse(path, text, None)
-    content = Path(path).read_bytes()
+    weights, text_digest = read_hashed(path)
+    file_digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            file_digest.update(block)
     return WeightsInfo(
         path=Path(path),
         version=weights.version,
         shape=weights.shape,
         parameters=weights.parameters,
-        text_sha256=hashlib.sha256(text).hexdigest(),
-        file_sha256=hashlib.sha256(content).hexdigest(),
-        file_bytes=len(content),
+        text_sha256=text_digest,
+        numbers_sha256=weights.numbers_sha256,
+        file_sha256=file_digest.hexdigest(),
+        file_bytes=Path(path).stat().st_size,
     )
 
 
 def text_sha256(path: str | Path) -> str:
     """SHA-256 of a weights file's text before compression, by which official networks are named."""
-    return hashlib.sha256(_read_text(Path(path))).hexdigest()
+    text = WeightsText(Path(path))
+    for _ in text.blocks():
+        pass
+    return text.sha256
 
 
 def is_checkpoint(path: str | Path) -> bool:
@@ -264,7 +219,7 @@ def _require_sound(weights: LeelaWeights, specs: Sequence[TensorSpec], path: str
         if tensor is None or tensor.shape != spec.shape:
             found = "missing" if tensor is None else f"of shape {tensor.shape}"
             raise WeightsError(path, f"{spec.name} is {found}; its shape is to be {spec.shape}", line)
-        message = _value_problem(spec, tensor.ravel())
+        message = value_problem(spec, tensor.ravel())
         if message:
             raise WeightsError(path, message, line)
 
@@ -272,249 +227,27 @@ def _require_sound(weights: LeelaWeights, specs: Sequence[TensorSpec], path: str
 # Reading
 
 
-def _read_text(path: Path) -> bytes:
-    """The uncompressed content, if it is text at all."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise WeightsError(path, "there is no such file") from None
-    except OSError as exc:
-        raise WeightsError(path, f"cannot be read: {exc.strerror}") from exc
-    text = _decompress(path, content) if content.startswith(_GZIP_MAGIC) else content
-    foreign = _foreign_kind(text)
-    if foreign:
-        raise WeightsError(path, f"not a Leela Zero weights file, but {foreign}")
-    return text
+def _read_rows(text: WeightsText) -> tuple[int, list[Row]]:
+    """The version and every row after it. Raises WeightsError where the text is none, or has no version."""
+    blocks = text.blocks()
+    first, _, rest = next(blocks).partition(b"\n")
+    if first.strip() not in (b"1", b"2"):
+        raise WeightsError(text.path, why_no_version(first), 1)
+    blocks = itertools.chain([rest], blocks)
+    if text.path.stat().st_size < _LARGE_FILE:
+        return int(first), _first(rows_of_text(b"".join(blocks)))
+    with ThreadPoolExecutor(1) as thread:
+        return int(first), _first(rows_of_blocks(_ahead(blocks, thread)))
 
 
-def _decompress(path: Path, content: bytes) -> bytes:
-    try:
-        return gzip.decompress(content)
-    except EOFError:
-        raise WeightsError(path, "the gzip file is cut short; copy or download it again") from None
-    except (OSError, zlib.error) as exc:
-        raise WeightsError(path, f"the gzip file is damaged ({exc}); copy or download it again") from None
+def _first(rows: Iterator[Row]) -> list[Row]:
+    """All rows, or one more than any network has."""
+    return list(itertools.islice(rows, MOST_ROWS + 1))
 
 
-def _foreign_kind(content: bytes) -> str | None:
-    """What `content` is if it is certainly no weights file; None if it may be one."""
-    head = content[:4096]
-    if not head.strip():
-        return "an empty file"
-    if head.startswith(_ZIP_MAGIC):
-        return "a zip archive (`lzeval weights convert` makes weights of a checkpoint that is whole)"
-    if _is_katago(head):
-        return "a KataGo network, which Leela Zero cannot play with"
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"(;"):
-        return "a game record (SGF)"
-    if any(byte < 32 and byte not in b"\t\n\r\f\v" for byte in head):
-        return "binary data"
-    return None
-
-
-def _is_katago(head: bytes) -> bool:
-    """KataGo's networks start with a name, the version and the number of planes, a line each."""
-    first, *others = [line.strip() for line in head.split(b"\n", 3)[:3]]
-    return b"@BIN@" in head or (
-        len(others) == 2 and not _is_number(first) and all(map(bytes.isdigit, others))
-    )
-
-
-def _is_number(token: bytes) -> bool:
-    try:
-        float(token)
-    except ValueError:
-        return False
-    return b"_" not in token
-
-
-def _split_lines(text: bytes) -> list[bytes]:
-    """Lines that end in LF, CR LF or CR CR LF; a last line end is no line of its own."""
-    lines = text.split(b"\n")
-    if not lines[-1].strip():
-        lines.pop()
-    return [line.rstrip(b"\r") for line in lines]
-
-
-def _parse(path: str | Path, text: bytes, board_size: int | None) -> LeelaWeights:
-    lines = _split_lines(text)
-    version = _parse_version(path, lines)
-    examination = _examine(lines[1:], board_size)
-    if examination.problems:
-        problem = examination.problems[0]
-        raise WeightsError(path, problem.message, problem.line)
-    assert examination.shape is not None
-    specs = tensor_layout(examination.shape)
-    tensors = {
-        spec.name: row.numbers.reshape(spec.shape) for spec, row in zip(specs, examination.rows, strict=True)
-    }
-    return LeelaWeights(version, examination.shape, tensors)
-
-
-def _parse_version(path: str | Path, lines: Sequence[bytes]) -> int:
-    first = lines[0].strip()
-    if first in (b"1", b"2"):
-        return int(first)
-    if first.isdigit():
-        problem = f"version {_quote(first)} of the format is unknown; 1 and 2 exist"
-    else:
-        problem = (
-            f"not a Leela Zero weights file: it starts with {_quote(first)} and not with its version, 1 or 2"
-        )
-    raise WeightsError(path, problem, 1)
-
-
-def _quote(token: bytes) -> str:
-    text = token.decode("utf-8", "replace")
-    return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "...")
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One line of numbers as read."""
-
-    line: int
-    numbers: Floats
-    """All of them; 1 stands in for what is no number."""
-    bad_token: str | None = None
-    """The first part that is no number, and where."""
-
-
-def _parse_row(line: int, content: bytes) -> _Row:
-    if not content.strip():
-        return _Row(line, np.empty(0, np.float32))
-    try:
-        with np.errstate(over="ignore"):
-            return _Row(line, np.fromstring(content, np.float32, sep=" "))
-    except (DeprecationWarning, ValueError):
-        return _parse_bad_row(line, content)
-
-
-def _parse_bad_row(line: int, content: bytes) -> _Row:
-    """Token by token, to name the first that is no number."""
-    tokens = content.split()
-    bad = [index for index, token in enumerate(tokens) if not _is_number(token)]
-    numbers = [1.0 if index in set(bad) else float(token) for index, token in enumerate(tokens)]
-    problem = f"number {bad[0] + 1} is {_quote(tokens[bad[0]])}" if bad else None
-    with np.errstate(over="ignore"):
-        return _Row(line, np.array(numbers, np.float32), problem)
-
-
-@dataclass(frozen=True)
-class _Examination:
-    rows: list[_Row]
-    shape: NetworkShape | None
-    """None where the rows do not tell."""
-    problems: list[Problem]
-
-
-def _examine(lines: Sequence[bytes], board_size: int | None) -> _Examination:
-    """Compare the lines after the version with the layout that they resemble most."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # how numpy reports what it cannot parse
-        rows = [_parse_row(number, line) for number, line in enumerate(lines, start=2)]
-    shape = _guess_shape([row.numbers.size for row in rows])
-    if shape is None:
-        return _Examination(rows, None, [_shapeless(rows)])
-    problems = _row_problems(rows, tensor_layout(shape))
-    if board_size not in (None, shape.board_size):
-        sizes = f"{shape.board_size}x{shape.board_size}, not for {board_size}x{board_size}"
-        problems.insert(0, Problem(f"the network was made for boards of {sizes}"))
-    return _Examination(rows, shape, problems)
-
-
-def _shapeless(rows: Sequence[_Row]) -> Problem:
-    """Of a file that has no policy and value heads to tell the board size by."""
-    for row in rows:
-        if row.bad_token:
-            return Problem(f"not a row of numbers: {row.bad_token}", row.line)
-    if len(rows) < _FEWEST_ROWS:
-        count = f"it has {len(rows)} rows of numbers, and a network has at least {_FEWEST_ROWS}"
-        return Problem(f"the file is cut short, or is no weights file: {count}")
-    return Problem("the policy and value heads are missing: the file is cut short, or of another kind")
-
-
-def _guess_shape(lengths: Sequence[int]) -> NetworkShape | None:
-    """The network that rows of these lengths resemble most, though some may be wrong, missing or extra."""
-    board_size = _guess_board_size(lengths[-_FEWEST_ROWS:])
-    tower = [length for length in lengths[:-_HEAD_ROWS] if length > 0]
-    if board_size is None or not tower:
-        return None
-    filters = Counter(tower).most_common(1)[0][0]
-    exact = (len(lengths) - _FEWEST_ROWS) / _ROWS_PER_BLOCK
-    candidates = [NetworkShape(blocks, filters, board_size) for blocks in {int(exact), int(-(-exact // 1))}]
-    return max(candidates, key=lambda shape: _resemblance(shape, lengths))
-
-
-def _guess_board_size(lengths: Sequence[int]) -> int | None:
-    """The size for which most of three rows are there: policy weights and biases, first value weights."""
-    votes = Counter(
-        {
-            size: sum(length in lengths for length in _head_lengths(size))
-            for size in range(SMALLEST, LARGEST + 1)
-        }
-    )
-    size, count = votes.most_common(1)[0]
-    return size if count > 0 else None
-
-
-def _head_lengths(size: int) -> tuple[int, int, int]:
-    points = size * size
-    return POLICY_CHANNELS * points * (points + 1), points + 1, VALUE_HIDDEN * points
-
-
-def _align(expected: Sequence[int], found: Sequence[int]) -> SequenceMatcher[int]:
-    return SequenceMatcher(None, expected, found, autojunk=False)
-
-
-def _resemblance(shape: NetworkShape, lengths: Sequence[int]) -> float:
-    return _align([spec.length for spec in tensor_layout(shape)], lengths).ratio()
-
-
-def _row_problems(rows: Sequence[_Row], specs: Sequence[TensorSpec]) -> list[Problem]:
-    """Rows out of place, of the wrong length, or with impossible numbers, from the first line to the last."""
-    pairs = list(_pair_up(rows, specs))
-    certain = all(spec and row for spec, row, _ in pairs)
-    problems: list[Problem] = []
-    for spec, row, line in pairs:
-        problems += _pair_problems(spec, row, line)
-        if row and (message := _value_problem(spec if certain else None, row.numbers)):
-            problems.append(Problem(message, line))
-    return problems
-
-
-def _pair_up(
-    rows: Sequence[_Row], specs: Sequence[TensorSpec]
-) -> Iterator[tuple[TensorSpec | None, _Row | None, int]]:
-    """Each row with the tensor it must be by its length and place, and its line; None for what is lacking."""
-    matcher = _align([spec.length for spec in specs], [row.numbers.size for row in rows])
-    for _, spec_start, spec_end, row_start, row_end in matcher.get_opcodes():
-        next_line = rows[row_start].line if row_start < len(rows) else len(rows) + 2
-        for spec, row in itertools.zip_longest(specs[spec_start:spec_end], rows[row_start:row_end]):
-            yield spec, row, row.line if row else next_line
-
-
-def _pair_problems(spec: TensorSpec | None, row: _Row | None, line: int) -> Iterator[Problem]:
-    """What is wrong with the form of a row, given the tensor that it should be."""
-    if row and row.bad_token:
-        yield Problem(f"{spec.name if spec else 'an extra row'}: {row.bad_token}", line)
-    if spec and not row:
-        yield Problem(f"a row is missing here: {spec.name}, {spec.length} numbers", line)
-    elif row and not spec:
-        kind = f"a row too many, of {row.numbers.size} numbers" if row.numbers.size else "an empty line"
-        yield Problem(kind, line)
-    elif row and spec and row.numbers.size != spec.length:
-        yield Problem(f"{spec.name} has {row.numbers.size} numbers, {spec.length} expected", line)
-
-
-def _value_problem(spec: TensorSpec | None, numbers: Floats) -> str | None:
-    """The first number that no engine can compute with; `spec` None where it is uncertain what they are."""
-    name = spec.name if spec else "a row of uncertain place"
-    bad = np.flatnonzero(~np.isfinite(numbers))
-    if bad.size:
-        return f"{name}: number {bad[0] + 1} is {numbers[bad[0]]}, not a finite float32"
-    if spec and spec.is_variance:
-        bad = np.flatnonzero(numbers <= 0)
-        if bad.size:
-            return f"{name}: number {bad[0] + 1} is {numbers[bad[0]]}; a variance is above 0"
-    return None
+def _ahead(blocks: Iterator[bytes], thread: ThreadPoolExecutor) -> Iterator[bytes]:
+    """The same blocks, the next one being read and unpacked in `thread` while one is worked on."""
+    coming = thread.submit(next, blocks, None)
+    while (block := coming.result()) is not None:
+        coming = thread.submit(next, blocks, None)
+        yield block

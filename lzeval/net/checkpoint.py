@@ -8,7 +8,9 @@ size, at the top or among `hyper_parameters`.
 from __future__ import annotations
 
 import hashlib
+import operator
 import pickle
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,8 @@ from torch import Tensor
 
 from lzeval.core.bundled import network_name, resolve_network
 from lzeval.core.errors import UserError
-from lzeval.core.weights import is_checkpoint, text_sha256
-from lzeval.net.leela import read_network
+from lzeval.core.weights import is_checkpoint, read_hashed
+from lzeval.net.leela import network_from_weights, weights_from_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 
 STATE_KEY, AVERAGED_STATE_KEY, SWA_STATE_KEY, SHAPE_KEY = (
@@ -29,6 +31,10 @@ STATE_KEY, AVERAGED_STATE_KEY, SWA_STATE_KEY, SHAPE_KEY = (
 KINDS = {"ema": AVERAGED_STATE_KEY, "swa": SWA_STATE_KEY, "latest": STATE_KEY}
 """The networks that a checkpoint may hold; of those that it does, the first is taken unless another is wanted."""
 NETWORK_PREFIX = "network."
+_NO_ARCHIVE = (
+    pickle.UnpicklingError, OSError, RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError
+)  # fmt: skip
+"""What torch raises for archives of other programs, and for damaged ones."""
 _NOT_OURS = "no checkpoint of lzeval's, or a damaged one; give one that training wrote"
 
 
@@ -39,7 +45,11 @@ class LoadedNetwork:
     network: LeelaNetwork
     """In evaluation mode, on the CPU."""
     sha256: str
-    """Of a weights file's uncompressed text, or of a checkpoint's bytes: equal networks, equal numbers."""
+    """Of a weights file's uncompressed text, or of a checkpoint's bytes: by it records name the network."""
+    numbers_sha256: str
+    """Of the numbers as a weights file has them (`LeelaWeights.numbers_sha256`): equal for a file and a checkpoint of
+    which one was exported from the other.
+    """
     name: str
     """The file's name without its ending, for instance `big`."""
     value_is_blacks: bool
@@ -54,9 +64,12 @@ def load_network(path: str | Path) -> LoadedNetwork:
     file = resolve_network(path)
     if is_checkpoint(file):
         network, sha256 = read_checkpoint(file), hashlib.sha256(file.read_bytes()).hexdigest()
+        weights = weights_from_network(network)
     else:
-        network, sha256 = read_network(file), text_sha256(file)
-    return LoadedNetwork(network, sha256, network_name(file), network.value_is_blacks)
+        weights, sha256 = read_hashed(file)
+        network = network_from_weights(weights)
+    numbers = weights.numbers_sha256
+    return LoadedNetwork(network, sha256, numbers, network_name(file), network.value_is_blacks)
 
 
 def read_checkpoint(path: str | Path, kind: str | None = None) -> LeelaNetwork:
@@ -83,8 +96,10 @@ def checkpoint_shape(path: str | Path) -> NetworkShape:
 
 def _load_archive(path: str | Path) -> Mapping[str, Any]:
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError) as exc:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as of an archive of TorchScript
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except _NO_ARCHIVE as exc:
         raise UserError(f"{path}: {_NOT_OURS}") from exc
     if not isinstance(checkpoint, Mapping):
         raise UserError(f"{path}: {_NOT_OURS}")
@@ -94,7 +109,9 @@ def _load_archive(path: str | Path) -> Mapping[str, Any]:
 def _state(path: str | Path, checkpoint: Mapping[str, Any], kind: str | None) -> Mapping[str, Tensor]:
     """The values of the wanted kind, or of the best kind there is; nothing if there is none at all."""
     present: dict[str, Mapping[str, Tensor]] = {
-        name: checkpoint[key] for name, key in KINDS.items() if checkpoint.get(key)
+        name: checkpoint[key]
+        for name, key in KINDS.items()
+        if isinstance(checkpoint.get(key), Mapping) and checkpoint[key]
     }
     if kind is None:
         return next(iter(present.values()), {})
@@ -114,16 +131,21 @@ def _listed(kinds: Iterable[str]) -> str:
 
 
 def _shape(path: str | Path, checkpoint: Mapping[str, Any]) -> NetworkShape:
-    found = checkpoint.get(SHAPE_KEY) or checkpoint.get("hyper_parameters", {}).get(SHAPE_KEY)
+    further = checkpoint.get("hyper_parameters")
+    found = checkpoint.get(SHAPE_KEY) or (further.get(SHAPE_KEY) if isinstance(further, Mapping) else None)
     try:
-        return NetworkShape(**found)
-    except TypeError as exc:
-        raise UserError(f"{path}: the checkpoint does not say how large its network is") from exc
+        return NetworkShape(**{name: operator.index(number) for name, number in (found or {}).items()})
+    except (TypeError, AttributeError) as exc:
+        raise UserError(
+            f"{path}: the checkpoint does not say how large its network is; give one that training wrote"
+        ) from exc
 
 
 def _network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What belongs to the network, its prefix taken away; a state without any prefix is the network's."""
     inside = {
-        key[len(NETWORK_PREFIX) :]: value for key, value in state.items() if key.startswith(NETWORK_PREFIX)
+        key[len(NETWORK_PREFIX) :]: value
+        for key, value in state.items()
+        if str(key).startswith(NETWORK_PREFIX)
     }
-    return inside or dict(state)
+    return inside or {str(key): value for key, value in state.items()}

@@ -30,6 +30,7 @@ CREATE TABLE networks (
     blocks INTEGER, filters INTEGER,
     run TEXT, positions INTEGER,  -- of training: which run, and how far it was
     added TEXT NOT NULL,
+    numbers_sha256 TEXT,          -- of the numbers as float32; older pools lack the column until it is needed
     weights BLOB                  -- a weights file, compressed with gzip
 );
 CREATE TABLE sittings (           -- one a process that plays

@@ -12,7 +12,7 @@ from typing import Any
 
 from lzeval.core.errors import UserError
 from lzeval.core.weights import is_checkpoint
-from tournaments.ratingpool.members import Candidate, sha_of
+from tournaments.ratingpool.members import Candidate, numbers_of, sha_of
 from tournaments.ratingpool.store import RatingPool
 from tournaments.records import Skipped, read_games, record_name, serialise_game, write_game
 from tournaments.results import GameRecord
@@ -107,9 +107,22 @@ def _of_match(pool: RatingPool, path: Path) -> _Batch:
             still_there = (
                 file is not None and file.is_file() and not is_checkpoint(file) and sha_of(file) == sha
             )
-            candidates[code] = Candidate(
-                code, sha, file if still_there else None, None, player.get("blocks"), player.get("filters")
+            candidate = Candidate(
+                code,
+                sha,
+                file if still_there else None,
+                None,
+                player.get("blocks"),
+                player.get("filters"),
+                numbers_sha256=_numbers(content, number)
+                or (numbers_of(file) if file and still_there else None),
             )
+            member = pool.same_network(candidate)
+            if member is not None:
+                names[code] = member.name
+            else:  # what cannot play is not to keep the same network out that can
+                candidates[code] = candidate if still_there else replace(candidate, numbers_sha256=None)
+    _require_two_networks(path, content, players)
     games = list(read_games([path]))
     for game in games:
         if isinstance(game, GameRecord):
@@ -121,6 +134,23 @@ def _of_match(pool: RatingPool, path: Path) -> _Batch:
         for game in games
     ]
     return _Batch(path, renamed, candidates)
+
+
+def _require_two_networks(
+    path: Path, content: Mapping[str, Any], players: Mapping[str, Mapping[str, Any]]
+) -> None:
+    shas = {str(player["sha256"]) for player in players.values()}
+    numbers = [_numbers(content, number) for number in range(len(players))]
+    if len(shas) < len(players) or (None not in numbers and len({*numbers}) < len(players)):
+        raise UserError(f"{path}: both players are the same network; their games tell a pool nothing")
+
+
+def _numbers(description: Mapping[str, Any], number: int) -> str | None:
+    """The SHA-256 of a player's numbers, which older descriptions of matches lack."""
+    try:
+        return str(description["networks"][number]["numbers_sha256"]) or None
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _require_settings(

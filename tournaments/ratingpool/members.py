@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_bytes_atomically
-from lzeval.core.weights import text_sha256
+from lzeval.core.weights import read_weights, text_sha256
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Candidate:
     filters: int | None = None
     run: str | None = None
     positions: int | None = None
+    numbers_sha256: str | None = None
+    """Of its numbers, however they are written; None where they are not known."""
 
 
 def read_networks(connection: sqlite3.Connection) -> list[Network]:
@@ -81,6 +83,25 @@ def read_networks(connection: sqlite3.Connection) -> list[Network]:
     ]  # fmt: skip
 
 
+def read_numbers(connection: sqlite3.Connection) -> dict[int, str]:
+    """The SHA-256 of networks' numbers, by id, as far as it was kept."""
+    if not _has_numbers(connection):
+        return {}
+    rows = connection.execute("SELECT id, numbers_sha256 FROM networks WHERE numbers_sha256 IS NOT NULL")
+    return {row["id"]: row["numbers_sha256"] for row in rows}
+
+
+def keep_numbers(connection: sqlite3.Connection, network_id: int, digest: str | None) -> None:
+    """Keep it with a network; a pool that was made without a place for it gets one, which older versions overlook."""
+    if not _has_numbers(connection):
+        connection.execute("ALTER TABLE networks ADD COLUMN numbers_sha256 TEXT")
+    connection.execute("UPDATE networks SET numbers_sha256 = ? WHERE id = ?", (digest, network_id))
+
+
+def _has_numbers(connection: sqlite3.Connection) -> bool:
+    return any(row["name"] == "numbers_sha256" for row in connection.execute("PRAGMA table_info(networks)"))
+
+
 def insert_network(connection: sqlite3.Connection, pool: Path, new: Candidate) -> None:
     """Raises UserError where its name is taken, or it is in the pool under another name."""
     for row in connection.execute(
@@ -89,7 +110,7 @@ def insert_network(connection: sqlite3.Connection, pool: Path, new: Candidate) -
         if row["sha256"] == new.sha256:
             raise UserError(f"{pool}: this network is here already, as {row['name']}")
         raise UserError(f"{pool}: another network is called {new.name}; add --name NAME")
-    connection.execute(
+    inserted = connection.execute(
         "INSERT INTO networks (name, sha256, path, blocks, filters, run, positions, added, weights)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -97,6 +118,8 @@ def insert_network(connection: sqlite3.Connection, pool: Path, new: Candidate) -
             new.filters, new.run, new.positions, now(), new.weights,
         ),
     )  # fmt: skip
+    assert inserted.lastrowid is not None
+    keep_numbers(connection, inserted.lastrowid, new.numbers_sha256)
 
 
 def kept_weights(connection: sqlite3.Connection, network: Network) -> bytes:
@@ -130,6 +153,14 @@ def weights_file(network: Network, folder: Path, kept: Callable[[], bytes]) -> P
             f" {found[:12]}); put the old file back, or add the new one under another name"
         )
     return path
+
+
+def numbers_of(file: Path) -> str | None:
+    """The SHA-256 of a weights file's numbers; None where it has none."""
+    try:
+        return read_weights(file).numbers_sha256
+    except UserError:
+        return None
 
 
 def now() -> str:

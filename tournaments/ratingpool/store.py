@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lzeval.core.errors import UserError
@@ -128,10 +129,40 @@ class RatingPool:
     def network(self, name: str) -> Network | None:
         return next((network for network in self.networks() if network.name == name), None)
 
+    def same_network(self, other: Candidate) -> Network | None:
+        """The member with the weights of `other`: the same text, or the same numbers in another writing."""
+        networks = self.networks()
+        known = next((network for network in networks if network.sha256 == other.sha256), None)
+        if known is not None or other.numbers_sha256 is None:
+            return known
+        alike = [
+            network
+            for network in networks
+            if network.can_play and (network.blocks, network.filters) == (other.blocks, other.filters)
+        ]
+        return next((network for network in alike if self._numbers(network) == other.numbers_sha256), None)
+
+    def _numbers(self, network: Network) -> str | None:
+        """The SHA-256 of a member's numbers; read from its weights, where it is not known yet, and kept."""
+        with self._reading() as connection:
+            kept = members.read_numbers(connection).get(network.id)
+        if kept is not None:
+            return kept
+        with TemporaryDirectory() as folder, suppress(UserError):
+            numbers = members.numbers_of(self.weights_file(network, Path(folder)))
+            if numbers is not None:
+                with self._writing() as connection:
+                    members.keep_numbers(connection, network.id, numbers)
+            return numbers
+        return None
+
     def add_network(self, new: Candidate) -> Network:
         """Add a network. Raises UserError where its name is taken, or it is here under another name."""
         if new.weights is not None:
             new = replace(new, weights=members.compressed(new.weights))
+        here = self.same_network(new)
+        if here is not None:
+            raise UserError(f"{self.path}: this network is here already, as {here.name}")
         with self._writing() as connection:
             members.insert_network(connection, self.path, new)
         added = self.network(new.name)

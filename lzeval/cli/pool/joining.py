@@ -39,6 +39,7 @@ def candidate(
         info.shape.filters,
         run,
         positions,
+        info.numbers_sha256,
     )
     return network, info.shape.board_size
 
@@ -80,7 +81,7 @@ def _checkpoint(
         shape = weights.shape
         network = Candidate(
             _checked(name or _as_code(stem)), text_sha256(file), None, file.read_bytes(), shape.blocks, shape.filters,
-            run, positions,
+            run, positions, weights.numbers_sha256,
         )  # fmt: skip
     return network, shape.board_size
 

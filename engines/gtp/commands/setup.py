@@ -9,8 +9,9 @@ from engines.gtp.commands.registry import SETUP
 from engines.gtp.rules import KGS, NoSuchRulesError, Rules, changed, named, parse_rules
 from engines.gtp.session import Failure, Session
 from engines.gtp.table import Arguments
+from lzeval.core.decimals import parse_number
 from lzeval.core.errors import UserError
-from lzeval.core.points import parse_vertex
+from lzeval.core.points import parse_location
 
 
 @SETUP(
@@ -38,7 +39,7 @@ def _clear_board(session: Session, _args: Arguments) -> str:
 
 @SETUP("komi", "KOMI", "Points for White.")
 def _komi(session: Session, args: Arguments) -> str:
-    komi = read(float, args[0])
+    komi = read(parse_number, args[0])
     read(lambda _: session.set_komi(komi), args[0])
     return ""
 
@@ -68,7 +69,7 @@ def _place_free_handicap(session: Session, args: Arguments) -> str:
 def _set_free_handicap(session: Session, args: Arguments) -> str:
     size = session.size
     try:
-        points = [parse_vertex(text, size) for text in args]
+        points = [parse_location(text, size) for text in args]
     except ValueError as error:
         raise Failure("bad vertex list") from error
     session.place_handicap(points)

@@ -48,9 +48,12 @@ def clean_line(line: str) -> str:
 
 
 def is_utf16(line: bytes) -> bool:
-    """Whether `line`, the first of a stream, begins with UTF-16's mark, or has a zero beside each byte of ASCII."""
-    return line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (
-        len(line) >= 4 and any(line) and (not any(line[0::2]) or not any(line[1::2]))
+    """Whether `line`, the first of a stream, is UTF-16 with or without its mark: a zero beside each byte of ASCII."""
+    text = line.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE)
+    return any(
+        len(letters.strip()) > 1 and letters.isascii() and letters.decode("ascii").strip().isprintable()
+        for zeros, letters in ((text[1::2], text[0::2]), (text[0::2], text[1::2]))
+        if not any(zeros)
     )
 
 

@@ -45,12 +45,8 @@ def _check_depth(value: object) -> None:
     """Raise ValueError where writing `value` again could exhaust Python's stack."""
     level = [value]
     for _ in range(DEEPEST + 1):
-        level = [
-            child
-            for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
-        ]
+        level = [node for node in level if isinstance(node, dict | list)]
         if not level:
             return
+        level = [child for node in level for child in (node.values() if isinstance(node, dict) else node)]
     raise ValueError(TOO_DEEP)

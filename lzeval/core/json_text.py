@@ -41,9 +41,9 @@ def _number(parse: Callable[[str], float], text: str) -> float | str:
         return text
 
 
-def _check_depth(value: object) -> None:
+def _check_depth(value: Any) -> None:
     """Raise ValueError where writing `value` again could exhaust Python's stack."""
-    level = [value]
+    level: list[Any] = [value]
     for _ in range(DEEPEST + 1):
         level = [node for node in level if isinstance(node, dict | list)]
         if not level:

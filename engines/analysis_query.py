@@ -208,9 +208,8 @@ def _restrictions(fields: Fields, size: int) -> tuple[Restriction, ...]:
 def _komi(fields: Fields) -> float:
     rules = fields["rules"]
     komi = real_number(fields, "komi", -150, 150)
-    if komi is None and isinstance(rules, dict):
-        komi = real_number(rules, "komi", -150, 150, within="rules")
-    return DEFAULT_KOMI if komi is None else komi
+    komi_of_rules = real_number(rules, "komi", -150, 150, "rules") if isinstance(rules, dict) else None
+    return next((found for found in (komi, komi_of_rules) if found is not None), DEFAULT_KOMI)
 
 
 def _place_stones(game: Game, fields: Fields) -> None:

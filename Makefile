@@ -11,11 +11,7 @@ VENV     ?= .venv
 ARGS     ?=
 PIP_ARGS ?=
 BENCH    ?= match_vs_leelaz engine_vs_leelaz winograd search_overhead packing loading training_step memory \
-<<<<<<< HEAD
-            rating reading report_page tournament_vs_ringmaster networks_in_process beside_busy
-=======
-            rating reading weights_reading report_page tournament_vs_ringmaster networks_in_process
->>>>>>> w-weights
+            rating reading weights_reading report_page tournament_vs_ringmaster networks_in_process beside_busy
 
 BIN     := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
-from engines.analysis_fields import Fields, QueryError
-from engines.analysis_query import Query, Turn, parse_query
+from engines.analysis_fields import Fields, QueryError, integers
+from engines.analysis_query import LARGEST_DEPTH, Query, Turn, parse_query
 from engines.positions import Analysis, Position, PositionSearch, Report, position_seed
 from engines.search.choice import RootMove
 from lzeval.core.board import BLACK
+from lzeval.core.json_text import parse_json
 from lzeval.core.points import format_vertex
 from lzeval.version import __version__
 
@@ -60,11 +60,16 @@ class AnalysisEngine:
 
     def handle(self, line: bytes) -> None:
         """Take one line; whatever is wrong with it is said in an answer."""
-        if not line.strip():
+        try:
+            text = line.decode("utf-8").removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            self._write({"error": "Could not parse input line: it is not UTF-8"})
+            return
+        if not text.strip():
             return
         try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            fields = parse_json(text)
+        except ValueError as error:
             self._write({"error": f"Could not parse input line as JSON: {error}"})
             return
         if not isinstance(fields, dict):
@@ -157,12 +162,7 @@ class AnalysisEngine:
 
 
 def _turn_numbers(fields: Fields) -> Collection[int] | None:
-    numbers = fields.get("turnNumbers")
-    if "turnNumbers" in fields and not (
-        isinstance(numbers, list) and all(isinstance(number, int) for number in numbers)
-    ):
-        raise QueryError("turnNumbers", "Must be an array of integers")
-    return numbers
+    return integers(fields, "turnNumbers", 0, LARGEST_DEPTH) if "turnNumbers" in fields else None
 
 
 def describe(analysis: Analysis, query: Query, turn: Turn) -> Answer:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from lzeval.core.board import BLACK, WHITE
-from lzeval.core.points import parse_vertex
+from lzeval.core.decimals import parse_integer, parse_number
+from lzeval.core.points import parse_location
 
 Fields: TypeAlias = Mapping[str, Any]
 """A JSON object."""
+LONGEST = 40
+"""Characters of a value that a message repeats."""
 
 
 class QueryError(Exception):
@@ -55,6 +60,22 @@ def real_number(
     return float(value)
 
 
+def settings_of(fields: Fields) -> Fields:
+    """`overrideSettings`, whose numbers may be written as text: KataGo reads all of them as such."""
+    settings = fields.get("overrideSettings", {})
+    if not isinstance(settings, dict):
+        raise QueryError("overrideSettings", "Must be an object")
+    return {name: _number(value) if isinstance(value, str) else value for name, value in settings.items()}
+
+
+def _number(text: str) -> int | float | str:
+    """The number that `text` is, or the text."""
+    for parse in (parse_integer, parse_number):
+        with suppress(ValueError):
+            return parse(text)
+    return text
+
+
 def switch(fields: Fields, name: str) -> bool:
     value = fields.get(name, False)
     if not isinstance(value, bool):
@@ -71,17 +92,19 @@ def plays(fields: Fields, name: str, size: int) -> list[tuple[int, int]]:
 
 
 def player(name: str, value: object) -> int:
-    colour = {"b": BLACK, "black": BLACK, "w": WHITE, "white": WHITE}.get(str(value).lower())
+    text = value if isinstance(value, str) else json.dumps(value)
+    colour = {"b": BLACK, "black": BLACK, "w": WHITE, "white": WHITE}.get(text.lower())
     if colour is None:
-        raise QueryError(name, f'Could not parse player: {value} (must be "b" or "w")')
+        raise QueryError(name, f'Could not parse player: {text[:LONGEST]} (must be "b" or "w")')
     return colour
 
 
 def vertex(name: str, value: object, size: int) -> int:
+    text = value if isinstance(value, str) else json.dumps(value)
     try:
-        return parse_vertex(str(value), size)
+        return parse_location(text, size)
     except ValueError as error:
-        raise QueryError(name, f"Could not parse board location: {value}") from error
+        raise QueryError(name, f"Could not parse board location: {text[:LONGEST]}") from error
 
 
 def integers(fields: Fields, name: str, low: int, high: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -15,10 +15,11 @@ from engines.analysis_fields import (
     player,
     plays,
     real_number,
+    settings_of,
     switch,
     vertex,
 )
-from engines.gtp.rules import named
+from engines.gtp.rules import FIXED, NoSuchRulesError, words_of
 from engines.positions import at_turn, play_recorded
 from engines.search.restrictions import Restriction
 from lzeval.core.board import BLACK, WHITE, Game
@@ -26,24 +27,13 @@ from lzeval.core.errors import IllegalMoveError
 from lzeval.core.points import format_vertex, pass_index
 from lzeval.records.scanner import LONGEST
 
-AREA_RULES = (
-    "tromp-taylor",
-    "chinese",
-    "chinese-ogs",
-    "chinese-kgs",
-    "aga",
-    "bga",
-    "french",
-    "new-zealand",
-)
-OTHER_RULES = ("japanese", "korean", "stone-scoring", "ancient-area", "ancient-territory", "aga-button")
-"""Known by name, and counted in another way than Leela Zero's networks have learnt."""
 USED_FIELDS = {
     "id",
     "moves",
     "initialStones",
     "initialPlayer",
     "rules",
+    "whiteHandicapBonus",
     "komi",
     "boardXSize",
     "boardYSize",
@@ -55,6 +45,7 @@ USED_FIELDS = {
     "priorities",
     "reportDuringSearchEvery",
 }
+BONUS = "whiteHandicapBonus"
 SWITCHES = {
     "includePolicy",
     "includeOwnership",
@@ -67,7 +58,6 @@ SWITCHES = {
 RESTRICTIONS = {"avoidMoves": False, "allowMoves": True}
 """Whether the moves named are the only ones that are looked at."""
 LARGEST_DEPTH = 2**31 - 1
-SUICIDE_RULES = ("tromp-taylor", "new-zealand")
 USED_SETTINGS = {"reportAnalysisWinratesAs", "maxTime", "maxVisits", "analysisPVLen"}
 DEFAULT_KOMI = 7.5
 DEFAULT_LINE = 15
@@ -115,14 +105,12 @@ class Query:
 def parse_query(fields: Fields, board_size: int, default_visits: int) -> Query:
     """What the query `fields`, whose id is a string, asks of a network for one board size. Raises QueryError."""
     _check_board_size(fields, board_size)
-    settings = fields.get("overrideSettings", {})
-    if not isinstance(settings, dict):
-        raise QueryError("overrideSettings", "Must be an object")
+    settings, rules = settings_of(fields), _rules(fields)
     switches = {name: switch(fields, name) for name in SWITCHES}
-    warnings = [*_rules_warnings(fields), *_unused_warnings(fields, settings)]
+    warnings = [*_rules_warnings(rules), *_unused_warnings(fields, settings)]
     return Query(
         id=fields["id"],
-        turns=_turns(fields, board_size),
+        turns=_turns(fields, rules, board_size),
         visits=either(fields, settings, "maxVisits", 1, 2**50, default_visits),
         view=_view(settings),
         includes_policy=switches["includePolicy"],
@@ -147,36 +135,30 @@ def _view(settings: Fields) -> View:
     return View[value.upper()]
 
 
-def _rules_warnings(fields: Fields) -> list[tuple[str, str]]:
+def _rules(fields: Fields) -> Mapping[str, str]:
+    """KataGo's words for the query's rules, its own `whiteHandicapBonus` among them."""
     rules = fields.get("rules")
     if not isinstance(rules, (str, dict)):
         raise QueryError("rules", 'Must be a name, such as "chinese" or "tromp-taylor", or an object')
-    if _is_area_scoring(rules):
-        return []
-    return [("rules", "This network knows area scoring alone, which is used instead")]
+    if isinstance(rules, dict):
+        rules = {name: word for name, word in rules.items() if name != "komi"}
+    return _read_words("rules", rules) | _read_words(BONUS, {k: fields[k] for k in (BONUS,) if k in fields})
 
 
-def _allows_suicide(rules: str | Fields) -> bool:
-    """Of rules that `_is_area_scoring` has read; not where they do not say."""
-    if isinstance(rules, str):
-        return named(rules) in SUICIDE_RULES
-    suicide = rules.get("suicide", rules.get("multiStoneSuicideLegal", False))
-    if not isinstance(suicide, bool):
-        raise QueryError("rules", f"Could not parse rules: suicide {suicide}")
-    return suicide
+def _read_words(name: str, rules: str | Fields) -> dict[str, str]:
+    try:
+        return dict(words_of(rules))
+    except NoSuchRulesError as error:
+        raise QueryError(name, f"Could not parse rules: {error}") from error
 
 
-def _is_area_scoring(rules: str | Fields) -> bool:
-    if isinstance(rules, str):
-        name = named(rules)
-        if name not in AREA_RULES + OTHER_RULES:
-            raise QueryError("rules", f"Could not parse rules: {rules}")
-        return name in AREA_RULES
-    scoring = rules.get("scoring", rules.get("scoringRule", "AREA"))
-    tax = rules.get("tax", rules.get("taxRule", "NONE"))
-    if scoring not in ("AREA", "TERRITORY") or tax not in ("NONE", "SEKI", "ALL"):
-        raise QueryError("rules", f"Could not parse rules: scoring {scoring}, tax {tax}")
-    return scoring == "AREA" and tax == "NONE" and not rules.get("hasButton")
+def _rules_warnings(words: Mapping[str, str]) -> list[tuple[str, str]]:
+    warnings = []
+    if any(words.get(key, str(word).upper()) != str(word).upper() for key, word in FIXED.items()):
+        warnings.append(("rules", "This network knows area scoring alone, which is used instead"))
+    if words.get(BONUS, "0") != "0":
+        warnings.append((BONUS, "No points are given for handicap stones; komi can say them"))
+    return warnings
 
 
 def _unused_warnings(fields: Fields, settings: Fields) -> list[tuple[str, str]]:
@@ -188,14 +170,14 @@ def _unused_warnings(fields: Fields, settings: Fields) -> list[tuple[str, str]]:
     return warnings
 
 
-def _turns(fields: Fields, size: int) -> list[Turn]:
+def _turns(fields: Fields, rules: Mapping[str, str], size: int) -> list[Turn]:
     """The positions to be analysed, in the order of the game."""
     moves = plays(fields, "moves", size)
     if len(moves) > LONGEST:
         raise QueryError("moves", f"Must be at most {LONGEST} moves")
     priorities = _priorities(fields, len(moves))
     game = Game(size, _komi(fields))
-    game.suicide = _allows_suicide(fields["rules"])
+    game.suicide = rules.get("suicide") == "TRUE"
     _place_stones(game, fields)
     first = _first_player(fields, moves, game)
     _play(game, moves)
@@ -224,8 +206,10 @@ def _restrictions(fields: Fields, size: int) -> tuple[Restriction, ...]:
 
 
 def _komi(fields: Fields) -> float:
+    rules = fields["rules"]
     komi = real_number(fields, "komi", -150, 150)
-    return DEFAULT_KOMI if komi is None else komi
+    komi_of_rules = real_number(rules, "komi", -150, 150, "rules") if isinstance(rules, dict) else None
+    return next((found for found in (komi, komi_of_rules) if found is not None), DEFAULT_KOMI)
 
 
 def _place_stones(game: Game, fields: Fields) -> None:

@@ -16,13 +16,18 @@ from typing import BinaryIO
 
 from engines.analysis_engine import AnalysisEngine, Answer, Writer
 from engines.gtp.error_stream import ErrorStream
+from engines.gtp.protocol import UTF16, is_utf16
 from engines.gtp.stdio import protocol_streams
+from lzeval.core.errors import UserError
 
 
 def serve(
     make_engine: Callable[[Writer], AnalysisEngine], source: BinaryIO, target: BinaryIO, log: ErrorStream
 ) -> None:
-    """Answer until the input ends and all that was asked for is done, or until nobody reads the answers."""
+    """Answer until the input ends and all that was asked for is done, or until nobody reads the answers.
+
+    Raises UserError, after an answer, where the input is UTF-16.
+    """
     lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(source, lines), name="analysis-stdin", daemon=True).start()
 
@@ -33,13 +38,17 @@ def serve(
     with suppress(BrokenPipeError, KeyboardInterrupt):
         engine = make_engine(write)
         log.say("ready to begin handling requests")
-        is_open = True
+        is_open = is_first = True
         while is_open or engine.is_busy:
             for line in _arrived(lines, wait=not engine.is_busy) if is_open else ():
                 if line is None:
                     is_open = False
+                elif is_first and is_utf16(line):
+                    write({"error": UTF16})
+                    raise UserError(UTF16)
                 else:
                     _handle(engine, line, write, log)
+                is_first = False
             engine.work()
 
 

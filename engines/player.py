@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from engines.clock import Clock
 from engines.evaluator.base import Answer, Evaluator
@@ -33,7 +32,7 @@ from engines.search import choice
 from engines.search import restrictions as looked_at
 from engines.search.forest import fill_planes
 from engines.search.searcher import Limits, Searcher, Waiting
-from engines.settle import dead_stones, owners
+from engines.settle import dead_stones
 from engines.watch import Patience, Reporter, Watch
 from lzeval.core.board import BLACK, EMPTY, WALL, WHITE, Game
 from lzeval.core.errors import UserError
@@ -44,6 +43,8 @@ NOISE_SHARE = 0.25
 NOISE_TOTAL = 0.03 * 361
 """Of the Dirichlet distribution's parameters over all points."""
 POLL_S = 0.01
+MOST_SETTLED = 1000
+"""Positions whose dead stones are kept."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ class NetworkPlayer:
         self._game = Game(self._size)
         self._clock = Clock(options.lag_s)
         self._explanation = ""
+        self._dead: dict[tuple[bytes, int, int], list[int]] = {}
+        """By position, what has been found dead."""
         self._searched_for: Colour | None = None
         """Who was to move in the last search for a move, while its tree is as it was then."""
         self.clear()
@@ -329,10 +332,13 @@ class NetworkPlayer:
         return [int(cell) for cell in self._game.stones[:-1]]
 
     def dead_stones(self) -> Sequence[int]:
-        return dead_stones(self._owners(), self.stones())
-
-    def _owners(self) -> npt.NDArray[np.float64]:
-        return owners(self._evaluator, self._game, self._game.to_move, self._options.seed)
+        """Points of the dead stones; clients ask for them, and for the score, several times in one position."""
+        position = (self._game.stones.tobytes(), self._game.to_move, self._game.ko)
+        if position not in self._dead:
+            if len(self._dead) >= MOST_SETTLED:
+                self._dead.clear()
+            self._dead[position] = dead_stones(self._game, self._game.to_move)
+        return self._dead[position]
 
     def final_score(self) -> str:
         score = self._score_without(self.dead_stones())

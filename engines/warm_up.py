@@ -36,7 +36,7 @@ def _ignore(_analysis: Analysis) -> None:
 
 
 def warm_up(lanes: Sequence[Lane]) -> None:
-    """Load what a search and its reports call, and let the evaluators of `lanes` allocate."""
+    """Load what a search, its reports and a game's score call, and let the evaluators of `lanes` allocate."""
     for lane in lanes:
         for evaluator in filter(None, (lane.single, lane.wide)):
             size = evaluator.info.board_size
@@ -44,7 +44,9 @@ def warm_up(lanes: Sequence[Lane]) -> None:
     single = _Indifferent(1)
     options = PlayerOptions(Limits(visits=2 * WIDE * VISITS_A_PLACE))
     player = NetworkPlayer(single, options, [Lane(single, _Indifferent(WIDE))])
-    player.genmove(Colour.BLACK, never, Reports(_ignore, 1.0, fewest_moves=1))
+    for colour in Colour:
+        player.genmove(colour, never, Reports(_ignore, 1.0, fewest_moves=1))
+    player.final_score()
     player.close()
     gc.collect()
     gc.freeze()  # what has been loaded stays: looking at it again would hold up reports for a tenth of a second

@@ -22,6 +22,7 @@ from engines.gtp.error_stream import ErrorStream
 from engines.positions import PositionSearch, position_seed
 from engines.search.restrictions import Restriction
 from lzeval.core.board import BLACK, WHITE, Game
+from lzeval.core.errors import UserError
 from lzeval.core.points import format_vertex, parse_vertex
 from tests.fakes.evaluators import HashEvaluator
 from tests.fakes.weights_files import as_lines, tiny_weights, write_lines
@@ -345,6 +346,12 @@ def test_katrains_own_queries_are_answered_with_what_it_reads() -> None:
         "aga",
         "new-zealand",
         "new_zealand",
+        "NewZealand",
+        "nz",
+        "Chinese OGS",
+        "koPOSITIONALscoreAREAtaxNONEsui0",
+        {"score": "AREA", "friendlyPassOk": True, "hasButton": False, "whiteHandicapBonus": "0"},
+        {"ko": "SPIGHT", "suicide": "true"},
         {"ko": "POSITIONAL", "scoring": "AREA", "tax": "NONE", "suicide": True},
         {"koRule": "SIMPLE", "scoringRule": "AREA", "taxRule": "NONE"},
     ],
@@ -355,7 +362,16 @@ def test_rules_of_area_scoring(rules: object) -> None:
 
 @pytest.mark.parametrize(
     "rules",
-    ["japanese", "korean", "stone_scoring", {"scoring": "TERRITORY"}, {"scoring": "AREA", "tax": "ALL"}],
+    [
+        "japanese",
+        "korean",
+        "stone_scoring",
+        "AncientArea",
+        "aga button",
+        {"hasButton": True},
+        {"scoring": "TERRITORY"},
+        {"scoring": "AREA", "tax": "ALL"},
+    ],
 )
 def test_other_rules_are_warned_about(rules: object) -> None:
     warning, answer = talk(query(rules=rules))
@@ -440,6 +456,20 @@ def test_more_visits_than_there_is_room_for() -> None:
         ({"avoidMoves": [{"player": "B", "moves": ["A1"], "untilDepth": 0}]}, "avoidMoves"),
         ({"allowMoves": [{"player": "B", "moves": ["A1"], "untilDepth": 1.5}]}, "allowMoves"),
         ({"rules": {"suicide": "perhaps"}}, "rules"),
+        ({"rules": {"suicide": 1}}, "rules"),
+        ({"rules": {"komi": "7"}}, "rules"),
+        ({"rules": {"friendly": True}}, "rules"),
+        ({"whiteHandicapBonus": "2"}, "whiteHandicapBonus"),
+        ({"komi": True}, "komi"),
+        ({"maxVisits": True}, "maxVisits"),
+        ({"maxVisits": 10**400}, "maxVisits"),
+        ({"analyzeTurns": [True]}, "analyzeTurns"),
+        ({"overrideSettings": {"maxTime": "1_0"}}, "overrideSettings"),
+        ({"moves": [[True, "C3"]]}, "moves"),
+        ({"moves": [["B", "(5,0)"]]}, "moves"),
+        ({"moves": [["B", "3,3"]]}, "moves"),
+        ({"moves": [["B", 3]]}, "moves"),
+        ({"action": "terminate", "terminateId": "q", "turnNumbers": [True]}, "turnNumbers"),
         ({"action": "dance"}, "action"),
         ({"action": 3}, "action"),
         ({"action": "terminate"}, "terminateId"),
@@ -509,6 +539,42 @@ def test_no_input_stops_the_engine(changes: list[Answer], noise: bytes) -> None:
     assert "last" in [answer.get("id") for answer in answers]
     assert "internal error" not in output.decode()
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"moves": [["B", "(1,0)"], ["w", "( 2 , 4 )"]]}, {"moves": [["B", "B5"], ["W", "C1"]]}),
+        ({"moves": [["B", "pss"]]}, {"moves": [["B", "pass"]]}),
+        ({"overrideSettings": {"maxVisits": "7"}, "maxVisits": 7}, {"maxVisits": 7}),
+        ({"rules": {"komi": 0.5}, "komi": 7.5}, {"rules": {}}),
+        ({"whiteHandicapBonus": 0}, {}),
+    ],
+)
+def test_other_spellings(changes: Answer, same: Answer) -> None:
+    assert ask(**changes) == ask(**same)
+
+
+def test_a_bonus_for_handicap_stones_is_warned_about() -> None:
+    warning, answer = talk(query(whiteHandicapBonus="N-1"))
+    assert (warning["field"], answer) == ("whiteHandicapBonus", ask())
+
+
+def test_a_mark_before_utf8_is_skipped() -> None:
+    output, _ = converse(b"\xef\xbb\xbf" + json.dumps(query()).encode())
+    assert [json.loads(line) for line in output.splitlines()] == [ask()]
+
+
+def test_utf16_is_told_once() -> None:
+    source, target = io.BytesIO(json.dumps(query()).encode("utf-16")), io.BytesIO()
+    with pytest.raises(UserError, match="UTF-16"):
+        serve(lambda _write: Talk().engine, source, target, ErrorStream(None))
+    assert set(json.loads(target.getvalue())) == {"error"}
+
+
+def test_numbers_that_json_does_not_have_are_echoed_as_text() -> None:
+    output, _ = converse(b'{"id": "a", "action": "query_version", "x": [NaN, 1e999, ' + b"9" * 5000 + b"]}")
+    assert json.loads(output)["x"][:2] == ["NaN", "1e999"]
 
 
 # Actions

@@ -168,6 +168,23 @@ def test_every_listed_command_is_known_explained_and_runs(
         ("komi much", "syntax error"),
         ("komi nan", "syntax error"),
         ("komi inf", "syntax error"),
+        ("komi 7_5", "syntax error"),
+        ("komi 0x7", "syntax error"),
+        ("komi ７", "syntax error"),
+        ("komi 1e999", "syntax error"),
+        ("boardsize 1_9", "syntax error"),
+        ("boardsize 9.0", "syntax error"),
+        ("time_settings 6_0 0 0", "syntax error"),
+        ("time_left b ٣ 0", "syntax error"),
+        ("kata-time_settings fischer inf 1", "syntax error"),
+        ("lz-analyze 1_0", "syntax error"),
+        ("lz-analyze minmoves 1_0", "syntax error"),
+        ("play b 3,3", "syntax error"),
+        ("play b (3,3", "syntax error"),
+        ("play b (-1,3)", "syntax error"),
+        ("play b (9,3)", "illegal move"),
+        ("play b (1_0,3)", "syntax error"),
+        ("genmove\u3000b", "unknown command"),
         ("undo", "cannot undo"),
         ("fixed_handicap 2\nundo", "cannot undo"),
         ("fixed_handicap 1", "invalid number of stones"),
@@ -200,6 +217,13 @@ def test_every_listed_command_is_known_explained_and_runs(
         ('kata-set-rules {"suicide": 1}', "this engine cannot play with suicide 1"),
         ('kata-set-rules {"ko": "SITUATIONAL"}', "this engine cannot play with ko SITUATIONAL"),
         ("kata-set-rules {", "syntax error"),
+        ('kata-set-rules {"a":' + '{"a":' * 5000, "syntax error"),
+        ('kata-set-rules {"komi": 7.5}', "no rule is called komi"),
+        ('kata-set-rules {"suicide": NaN}', "this engine cannot play with suicide NaN"),
+        ("kata-set-rules koSIMPLEscoreTERRITORY", "no rules this engine can play by: koSIMPLEscoreTERRITORY"),
+        ("kata-set-rules koSIMPLEsui2", "no rules this engine can play by: koSIMPLEsui2"),
+        ("kata-set-rules ancient territory", "no rules this engine can play by: ancient territory"),
+        ("kata-set-rule komi 7.5", "no rule is called komi"),
         ("kgs-rules japanese", "no rules this engine can play by: japanese"),
         ("kgs-time_settings fischer 1 2", "syntax error"),
         ("kgs-time_settings canadian 1 2", "syntax error"),
@@ -513,6 +537,28 @@ def test_a_missing_or_broken_error_stream_does_not_matter(stream: Closed | None)
 # Whatever is sent
 
 
+@pytest.mark.parametrize("mark", ["\ufeff", "\ufeff# said by an editor\n\ufeff"])
+def test_a_mark_before_utf8_is_skipped(mark: str) -> None:
+    assert answers(f"{mark}1 name", "2 komi 1e1", "get_komi") == ["=1 Random", "=2 ", "10.0"]
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_told_once(codec: str) -> None:
+    output = io.BytesIO()
+    source = io.BytesIO("name\nplay b D4\n".encode(codec))
+    server = GtpServer(RandomEngine, source, output, ErrorStream(None), name="Random", version="1.0")
+    with pytest.raises(UserError, match="UTF-16"):
+        server.serve()
+    assert re.fullmatch(rb"\? [^\n]*UTF-16[^\n]*\n\n", output.getvalue())
+
+
+def test_coordinates_count_from_the_top_left() -> None:
+    assert stones_after("play b (0,0)", "play w (2,3)", "play b pss") == {
+        Colour.BLACK: [72],
+        Colour.WHITE: [5 * 9 + 2],
+    }
+
+
 LINES = st.one_of(
     st.binary(max_size=60),
     st.builds(
@@ -680,6 +726,19 @@ def test_rules_are_set_and_told() -> None:
         ('kata-set-rules {"ko": "SIMPLE", "suicide": true}', False, True),
         ('kata-set-rules {"suicide": false}', True, False),
         ("kata-set-rule suicide true", True, True),
+        ("kata-set-rules TrompTaylor", True, True),
+        ("kata-set-rules nz", True, True),
+        ("kata-set-rules chinese_kgs", True, False),
+        ("kata-set-rules koSIMPLEscoreAREAtaxNONEsui1whbNfpok1", False, True),
+        ('kata-set-rules {"score": "area", "suicide": "TRUE", "friendlyPassOk": true}', True, True),
+        (
+            'kata-set-rules {"friendlyPassOk":true,"hasButton":false,"ko":"SIMPLE","scoring":"AREA","suicide":false,'
+            '"tax":"NONE","whiteHandicapBonus":"N"}',
+            False,
+            False,
+        ),
+        ("kata-set-rule friendlyPassOk true", True, False),
+        ("kata-set-rule hasButton False", True, False),
         ("kata-set-rule ko simple", False, False),
         ("kata-set-rule scoring area", True, False),
         ("kgs-rules new_zealand", True, True),

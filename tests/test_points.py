@@ -13,6 +13,7 @@ from sgfmill.sgf_properties import interpret_go_point
 from lzeval.core.points import (
     format_sgf,
     format_vertex,
+    parse_location,
     parse_sgf,
     parse_vertex,
     symmetry_tables,
@@ -95,3 +96,22 @@ def test_symmetries_are_those_of_an_array(size: int, symmetry: int) -> None:
 def test_the_eight_symmetries_differ() -> None:
     assert len({tuple(table) for table in symmetry_tables(3)}) == 8
     assert not symmetry_tables(9).flags.writeable
+
+
+@given(SIZES, st.data())
+def test_coordinates_lead_to_the_point(size: int, data: st.DataObject) -> None:
+    """X from the left, Y from the top, as sgfmill reads SGF's letters."""
+    index = data.draw(st.integers(0, size * size - 1))
+    row, column = divmod(index, size)
+    assert parse_location(f"({column},{size - 1 - row})", size) == index
+    assert parse_location(f" ( {column} , {size - 1 - row} ) ", size) == index
+    assert parse_location(format_vertex(index, size), size) == index
+
+
+@pytest.mark.parametrize(
+    "text", ["3,3", "(3)", "(3,3", "(3,19)", "(19,3)", "(-1,3)", "(+1,3)", "(1_0,3)", "(٣,3)", "()"]
+)
+def test_what_is_no_location(text: str) -> None:
+    with pytest.raises(ValueError, match=r"vertex|board"):
+        parse_location(text, 19)
+    assert (parse_location("(3,3)", 19), parse_location("PSS", 19)) == (parse_vertex("D16", 19), 361)

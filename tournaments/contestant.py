@@ -17,6 +17,7 @@ from engines.gtp.errors import EngineRefused
 from engines.gtp.pipes import LoggedOutput
 from engines.gtp.protocol import Answer
 from engines.gtp.transport import SubprocessPeer
+from lzeval.core.decimals import parse_number
 from lzeval.core.errors import EngineError, UserError
 from tournaments.competition import PlayerSpec, Timeouts
 from tournaments.guard import Guard
@@ -266,7 +267,7 @@ class Contestant:
             return self._peer.own_cpu_s
         told = self.ask_if_known("gomill-cpu_time")
         with contextlib.suppress(ValueError):
-            return float(told or "")
+            return parse_number(told or "")
         return _cpu_of_process_s(self.pid)
 
     def stderr_of_game(self) -> str:

@@ -7,12 +7,13 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from lzeval.core.bundled import network_name, resolve_network
+from lzeval.core.decimals import parse_integer, parse_number
 from lzeval.core.errors import UserError
 from lzeval.version import __version__
 
@@ -179,7 +180,11 @@ class _Parser(argparse.ArgumentParser):
         raise _WrongError(message)
 
 
-_TYPES = {"int": int, "float": float, "str": str}
+_TYPES: dict[str, Callable[[str], int | float | str]] = {
+    "int": parse_integer,
+    "float": parse_number,
+    "str": str,
+}
 LEAST: dict[str, float] = {
     "visits": 0, "playouts": 1, "analysis_visits": 1, "threads": 1, "batch": 1, "random_moves": 0, "temperature": 0.01,
     "lag": 0,
@@ -203,7 +208,7 @@ def _parser() -> _Parser:
         kind = _TYPES[str(field.type).removesuffix(" | None")]
 
         def value(
-            text: str, name: str = field.name, kind: type[int | float | str] = kind
+            text: str, name: str = field.name, kind: Callable[[str], int | float | str] = kind
         ) -> int | float | str:
             found = kind(text)
             if not isinstance(found, str) and not LEAST.get(name, found) <= found <= MOST.get(name, found):

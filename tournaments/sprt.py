@@ -20,6 +20,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.core.decimals import parse_number
 from lzeval.core.errors import UserError
 from tournaments.ratings import SMALLEST_COUNT, score_from_elo
 
@@ -106,7 +107,7 @@ class Sprt:
 def parse_sprt(elo: str, alpha: float, beta: float, model: str, option: str = "--elo") -> Sprt:
     """The test that options ask for: `elo` is two numbers with a comma between them."""
     try:
-        elo0, elo1 = map(float, elo.split(","))
+        elo0, elo1 = map(parse_number, elo.split(","))
     except ValueError as exc:
         raise UserError(f"{option} {elo}: must be two numbers with a comma between them, as in 0,35") from exc
     return Sprt(elo0, elo1, alpha, beta, cast("Model", model))

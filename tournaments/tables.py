@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lzeval.core.decimals import parse_number
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_text_atomically
 from lzeval.records.result import format_result
@@ -211,10 +211,10 @@ def parse_anchors(texts: Iterable[str]) -> dict[str, float]:
     for text in texts:
         name, _, number = text.rpartition("=")
         try:
-            elo = float(number)
+            elo = parse_number(number)
         except ValueError:
-            elo = math.nan
-        if not name or not math.isfinite(elo):
+            name = ""
+        if not name:
             raise UserError(
                 f"--anchor {text}: must be a player's name, = and its Elo, as in --anchor gnugo=1800"
             )

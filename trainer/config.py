@@ -169,11 +169,11 @@ class TrainConfig:
 def seconds(duration: str) -> float:
     """`90s`, `45m`, `1.5h`, `1d`, `00:45:00` or a bare number of seconds. Raises UserError."""
     text = duration.strip()
-    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d)", text)
+    clock = re.fullmatch(r"([0-9]+):([0-9]{2}):([0-9]{2})", text)
     if clock:
         hours, minutes, rest = map(int, clock.groups())
         return 3600.0 * hours + 60 * minutes + rest
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text)
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", text)
     if not match:
         raise UserError(f"{duration!r} is not a length of time; write 90s, 45m or 2h")
     return float(match[1]) * UNITS[match[2] or "s"]

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from engines.gtp.commands.reading import colour, read, vertex, whole_number
 from engines.gtp.engine import Analysis, Colour, Restriction
 from engines.gtp.session import Failure
+from lzeval.core.decimals import parse_number
 from lzeval.core.points import format_vertex
 
 SWITCHES = frozenset(
@@ -74,7 +75,7 @@ def _next(words: list[str]) -> str:
 
 def _interval(text: str) -> float:
     """Seconds, from hundredths of one."""
-    seconds = read(float, text) / 100
+    seconds = read(parse_number, text) / 100
     if not 0 <= seconds < LONGEST_S:
         raise Failure("syntax error")
     return max(seconds, SHORTEST_S)

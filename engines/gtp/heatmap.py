@@ -10,9 +10,9 @@ import re
 
 from engines.gtp.engine import Heatmap
 
-_ROW = re.compile(r"(?: *\d+)+ *")
+_ROW = re.compile(r"(?: *[0-9]+)+ *")
 _WINRATE = re.compile(r"winrate: *([0-9.]+)")
-_PASS = re.compile(r"pass: *(\d+)")
+_PASS = re.compile(r"pass: *([0-9]+)")
 
 
 def format_heatmap(heatmap: Heatmap, size: int) -> str:

@@ -7,13 +7,15 @@ become spaces.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 
 from engines.gtp.engine import Colour
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
-"""All but the tab, and whatever some reader could take for the end of a line."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+"""All but the tab, whatever some reader could take for the end of a line, and the mark before UTF-8 (BOM)."""
+UTF16 = "the input is UTF-16, in which there are no commands; send UTF-8"
 _DIGITS = "0123456789"
 _COLOURS = {"b": Colour.BLACK, "black": Colour.BLACK, "w": Colour.WHITE, "white": Colour.WHITE}
 
@@ -43,6 +45,16 @@ class Answer:
 def clean_line(line: str) -> str:
     """`line` without control characters; tabs become spaces, the space around is stripped."""
     return _CONTROL.sub("", line).replace("\t", " ").strip(" ")
+
+
+def is_utf16(line: bytes) -> bool:
+    """Whether `line`, the first of a stream, is UTF-16 with or without its mark: a zero beside each byte of ASCII."""
+    text = line.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE)
+    return any(
+        len(letters.strip()) > 1 and letters.isascii() and letters.decode("ascii").strip().isprintable()
+        for zeros, letters in ((text[1::2], text[0::2]), (text[0::2], text[1::2]))
+        if not any(zeros)
+    )
 
 
 def parse_command(line: str) -> Command | None:

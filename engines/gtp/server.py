@@ -12,11 +12,11 @@ from engines.gtp.commands import COMMANDS
 from engines.gtp.engine import Engine
 from engines.gtp.error_stream import ErrorStream
 from engines.gtp.inbox import Inbox
-from engines.gtp.protocol import Answer, Command, format_answer, format_line, parse_command
+from engines.gtp.protocol import UTF16, Answer, Command, format_answer, format_line, is_utf16, parse_command
 from engines.gtp.session import Session
 from engines.gtp.stdio import protocol_streams
 from engines.gtp.table import CommandTable, Streaming
-from lzeval.core.errors import IllegalMoveError, LzevalError
+from lzeval.core.errors import IllegalMoveError, LzevalError, UserError
 
 
 class GtpServer:
@@ -67,15 +67,23 @@ class GtpServer:
             self._log.write("".join(traceback.format_exception(error)))
 
     def serve(self) -> None:
-        """Answer until `quit`, the end of the input or an interrupt, or until nobody reads the answers."""
+        """Answer until `quit`, the end of the input or an interrupt, or until nobody reads the answers.
+
+        Raises UserError, after a `?`, where the input is not even ASCII.
+        """
         inbox = Inbox(self._input)
         self._session.input_waiting, self._session.interrupted = inbox.has_more, inbox.is_interrupted
+        is_first = True
         try:
             while True:
                 self._ponder(inbox)
                 line = inbox.take()
                 if line is None:
                     break
+                if is_first and is_utf16(line):
+                    self._write(format_answer(Answer(False, UTF16)))
+                    raise UserError(UTF16)
+                is_first = False
                 command = parse_command(line.decode("utf-8", "replace"))
                 if command is None:
                     continue

@@ -10,6 +10,7 @@ import typer
 
 from lzeval.cli.ranges import parse_range
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
+from lzeval.core.decimals import parse_integer, parse_number
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -135,12 +136,11 @@ def _selection(
         raise UserError(f"--min-rank {min_rank}: not a rank; write 3k, 6d or 1p")
     if to_move is not None and to_move < from_move:
         raise UserError(f"--to-move {to_move} comes before --from-move {from_move}")
-    stones = parse_range("--handicap", handicap, "-", "0 or 0-4")
     return Selection(
         min_moves=min_moves,
         min_rank=rank,
-        handicap=None if stones is None else (int(stones[0]), int(stones[1])),
-        komi=parse_range("--komi", komi, "..", "7.5 or 6.5..7.5"),
+        handicap=parse_range("--handicap", handicap, "-", "0 or 0-4", parse_integer),
+        komi=parse_range("--komi", komi, "..", "7.5 or 6.5..7.5", parse_number),
         sample=sample,
         from_move=from_move,
         to_move=to_move,
@@ -150,7 +150,7 @@ def _selection(
 
 def _share(text: str) -> float:
     try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        share = parse_number(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError as exc:
         raise UserError(f"--holdout {text}: write a share of the games, as 2%") from exc
     if not 0 <= share < 1:

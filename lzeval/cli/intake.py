@@ -12,6 +12,7 @@ import typer
 
 from lzeval.cli.ranges import parse_range
 from lzeval.cli.status import INTERRUPTED
+from lzeval.core.decimals import parse_integer, parse_number
 
 if TYPE_CHECKING:
     from tournaments.intake.choice import Choice
@@ -78,11 +79,10 @@ def choose(
     """The filters as given. Raises UserError for one that cannot be read."""
     from tournaments.intake.choice import Choice, parse_day
 
-    stones = parse_range("--handicap", handicap, "-", "0 or 2-4")
     return Choice(
         sizes=frozenset(size or ()),
-        komi=parse_range("--komi", komi, "..", "7.5 or 6.5..7.5"),
-        handicap=None if stones is None else (int(stones[0]), int(stones[1])),
+        komi=parse_range("--komi", komi, "..", "7.5 or 6.5..7.5", parse_number),
+        handicap=parse_range("--handicap", handicap, "-", "0 or 2-4", parse_integer),
         rules=rules,
         since=parse_day("--since", since),
         until=parse_day("--until", until, last=True),

@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from lzeval.cli.numbers import DecimalGroup
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.errors import LzevalError
 from lzeval.core.files import DISK_FULL
@@ -76,6 +77,7 @@ def _root(
 def application(*names: str) -> typer.Typer:
     """The command line with the commands `names`, or with all."""
     app = typer.Typer(
+        cls=DecimalGroup,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

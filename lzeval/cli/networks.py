@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lzeval.core.bundled import resolve_network
+from lzeval.core.decimals import parse_number
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,6 +69,6 @@ def parse_shares(text: str | None) -> list[float] | None:
     if text is None:
         return None
     try:
-        return [float(part) for part in text.split(",")]
+        return [parse_number(part) for part in text.split(",")]
     except ValueError:
         raise UserError(f"--weights {text}: numbers with commas between them are wanted, as 1,2,1") from None

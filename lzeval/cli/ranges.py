@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from typing import TypeVar
 
 from lzeval.core.errors import UserError
 
+Number = TypeVar("Number", int, float)
 
-def parse_range(option: str, text: str | None, between: str, example: str) -> tuple[float, float] | None:
+
+def parse_range(
+    option: str, text: str | None, between: str, example: str, parse: Callable[[str], Number]
+) -> tuple[Number, Number] | None:
     """`7.5` or, with `..` for `between`, `6.5..7.5`: from, to. Raises UserError, which shows `example`."""
     if text is None:
         return None
     low, _, high = text.partition(between)
     try:
-        found = float(low), float(high or low)
+        return parse(low), parse(high or low)
     except ValueError:
-        found = math.nan, math.nan
-    if not all(map(math.isfinite, found)):
-        raise UserError(f"{option} {text}: write {example}")
-    return found
+        raise UserError(f"{option} {text}: write {example}") from None

@@ -130,10 +130,11 @@ def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
 
 
 def _parse_counts(text: str) -> list[int]:
+    from lzeval.core.decimals import parse_integer
     from lzeval.core.errors import UserError
 
     try:
-        counts = [int(part) for part in text.split(",")]
+        counts = [parse_integer(part) for part in text.split(",")]
     except ValueError:
         counts = []
     if len(counts) not in (3, 5) or min(counts) < 0:

@@ -6,6 +6,7 @@ An index is `row * size + column`; column 0 is A, row 0 is the bottom line, so A
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ COLUMNS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"
 """GTP's letters, without I."""
 SGF_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SMALLEST, LARGEST = 2, 25
+_COORDINATES = re.compile(r"\( *([0-9]{1,2}) *, *([0-9]{1,2}) *\)")
 SYMMETRIES = 8
 
 
@@ -44,6 +46,22 @@ def parse_vertex(text: str, size: int) -> int:
     if not (0 <= column < size and 0 <= row < size):
         raise ValueError(f"{text!r} is not on a {size}x{size} board")
     return row * size + column
+
+
+def parse_location(text: str, size: int) -> int:
+    """Index of a vertex, or of another spelling that KataGo takes (its cpp/game/board.cpp): `(X,Y)` and `pss`.
+
+    X counts columns from the left and Y rows from the top, both from 0: `(3,3)` on 19x19 is D16. Raises ValueError if
+    it is no point of this board.
+    """
+    name = text.strip()
+    found = _COORDINATES.fullmatch(name)
+    if found is None:
+        return parse_vertex("pass" if name.lower() == "pss" else name, size)
+    column, from_top = int(found[1]), int(found[2])
+    if not (column < size and from_top < size):
+        raise ValueError(f"{text!r} is not on a {size}x{size} board")
+    return (size - 1 - from_top) * size + column
 
 
 def format_sgf(index: int, size: int) -> str:

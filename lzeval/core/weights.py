@@ -19,7 +19,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from lzeval.core.weights_numbers import Row, rows_of_blocks, rows_of_text
 from lzeval.core.errors import WeightsError
 from lzeval.core.files import replacing
 from lzeval.core.weights_layout import (
@@ -32,6 +31,7 @@ from lzeval.core.weights_layout import (
     TensorSpec,
     tensor_layout,
 )
+from lzeval.core.weights_numbers import Row, rows_of_blocks, rows_of_text
 from lzeval.core.weights_rows import MOST_ROWS, Problem, examine, value_problem
 from lzeval.core.weights_text import WeightsText
 from lzeval.core.weights_words import why_no_version

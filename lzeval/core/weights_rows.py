@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lzeval.core.weights_numbers import Row
 from lzeval.core.points import LARGEST, SMALLEST
 from lzeval.core.weights_layout import (
     BLOCK_ROWS,
@@ -24,6 +23,7 @@ from lzeval.core.weights_layout import (
     TensorSpec,
     tensor_layout,
 )
+from lzeval.core.weights_numbers import Row
 from lzeval.core.weights_text import quoted
 from lzeval.core.weights_words import why_no_number
 

@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from lzeval.core.weights_numbers import value_of
 from lzeval.core.errors import WeightsError
+from lzeval.core.weights_numbers import value_of
 
 _BLOCK, _PACKED_BLOCK = 1 << 18, 1 << 16
 _HEAD = 4096

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from engines.gtp.engine import TimeSettings
+from lzeval.core.decimals import parse_number
 from tournaments.control.language import Configured
 
 Check: TypeAlias = Callable[[object], object]
@@ -236,10 +237,10 @@ def time_control(value: object) -> TimeSettings | None:
 
 def _clock_number(word: str) -> float:
     try:
-        found = float(word)
+        found = parse_number(word)
     except ValueError:
-        found = math.nan
-    if not 0 <= found < math.inf:
+        found = -1.0
+    if found < 0:
         raise ValueError(f"{word!r} is no number of seconds")
     return found
 

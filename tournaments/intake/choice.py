@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from lzeval.core.errors import UserError
 from tournaments.results import GameRecord
 
-_DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?")
+_DATE = re.compile(r"([0-9]{4})(?:[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?)?")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lzeval.core.decimals import parse_integer, parse_number
 from lzeval.core.sources import read_sources
 from lzeval.records.detection import guess
 from lzeval.records.result import JIGO, GameResult, Outcome, win
@@ -116,11 +117,11 @@ class _GameReader:
         self._texts = _Meanings(str.strip)
         self._names = _Meanings(lambda text: text if text.strip() else "")
         self._results = _Meanings(lambda text: settled([text.strip()]))
-        self._sizes = _Meanings(lambda text: _number("size", text, int) or UNKNOWN_SIZE)
-        self._komis = _Meanings(lambda text: _number("komi", text, float))
-        self._handicaps = _Meanings(lambda text: _number("handicap", text, int) or 0)
-        self._pairs = _Meanings(lambda text: _number("pair", text, int))
-        self._seeds = _Meanings(lambda text: _number("seed", text, int))
+        self._sizes = _Meanings(lambda text: _number("size", text, parse_integer) or UNKNOWN_SIZE)
+        self._komis = _Meanings(lambda text: _number("komi", text, parse_number))
+        self._handicaps = _Meanings(lambda text: _number("handicap", text, parse_integer) or 0)
+        self._pairs = _Meanings(lambda text: _number("pair", text, parse_integer))
+        self._seeds = _Meanings(lambda text: _number("seed", text, parse_integer))
         self._properties = _Meanings(lambda text: {"RU": text.strip()} if text.strip() else {})
 
     def __call__(self, cells: list[str], line: int) -> tuple[GameRecord]:
@@ -197,7 +198,7 @@ def _counted(row: Mapping[str, str], path: Path, line: int) -> list[GameRecord]:
     }
     games: list[GameRecord] = []
     for name, (black, white, result) in kinds.items():
-        count = _number(name, row.get(name, ""), int) or 0
+        count = _number(name, row.get(name, ""), parse_integer) or 0
         if not 0 <= count <= MOST_GAMES:
             raise ValueError(f"{name} is {count}, which cannot be")
         record = GameRecord(f"{path.name}:{line}", black, white, result, size=UNKNOWN_SIZE, path=path)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TypeAlias
 
+from lzeval.core.decimals import parse_integer, parse_number
 from lzeval.core.points import parse_vertex
 
 LineCheck: TypeAlias = Callable[[str, int], str]
@@ -35,7 +36,7 @@ def _problem(line: str, size: int, read_winrate: Callable[[str], float]) -> str:
                     return f"`{key}` is missing"
             for vertex in [fields["move"], *fields["pv"].split()]:
                 parse_vertex(vertex, size)
-            int(fields["visits"])
+            parse_integer(fields["visits"])
             read_winrate(fields["winrate"])
     except ValueError as error:
         return str(error)
@@ -44,7 +45,7 @@ def _problem(line: str, size: int, read_winrate: Callable[[str], float]) -> str:
 
 def leela_line(line: str, size: int) -> str:
     """As those read it who know `lz-analyze`: the winrate is a whole number, times 10000."""
-    return _problem(line, size, int)
+    return _problem(line, size, parse_integer)
 
 
 def kata_line(line: str, size: int) -> str:
@@ -53,7 +54,7 @@ def kata_line(line: str, size: int) -> str:
 
 
 def _fraction(text: str) -> float:
-    value = float(text)
+    value = parse_number(text)
     if not 0 <= value <= 1 or ("." not in text and "e" not in text.lower()):
         raise ValueError(f"the winrate {text} is not a fraction like 0.5")
     return value

@@ -8,8 +8,9 @@ from typing import TypeVar
 from engines.gtp.engine import RESIGN, Colour, Move, Symmetry
 from engines.gtp.protocol import parse_colour
 from engines.gtp.session import Failure
+from lzeval.core.decimals import parse_number
 from lzeval.core.errors import IllegalMoveError
-from lzeval.core.points import LARGEST, SYMMETRIES, format_vertex, parse_vertex
+from lzeval.core.points import LARGEST, SYMMETRIES, format_vertex, parse_location
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ def whole_number(text: str) -> int:
 
 def duration(text: str) -> float:
     """Seconds, whole or not; some servers send a little less than nothing."""
-    seconds = float(text)
+    seconds = parse_number(text)
     if not abs(seconds) < 1e9:
         raise ValueError(f"{text!r} is not a time")
     return max(seconds, 0.0)
@@ -39,9 +40,9 @@ def duration(text: str) -> float:
 def vertex(text: str, size: int) -> int:
     """A move. Raises IllegalMoveError for a vertex of a larger board, Failure for what is no vertex."""
     try:
-        return parse_vertex(text, size)
+        return parse_location(text, size)
     except ValueError as error:
-        read(lambda name: parse_vertex(name, LARGEST), text)
+        read(lambda name: parse_location(name, LARGEST), text)
         raise IllegalMoveError("off the board") from error
 
 

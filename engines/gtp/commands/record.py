@@ -25,7 +25,7 @@ def _final_score(session: Session, _args: Arguments) -> str:
 @RECORD(
     "final_status_list",
     "STATUS",
-    "Stones of that status, a chain a line: `alive` or `dead`, as the network plays the position out; none in `seki`.",
+    "Stones of that status, a chain a line: `alive` or `dead`, as random games from here end; none in `seki`.",
 )
 def _final_status_list(session: Session, args: Arguments) -> str:
     if args[0] not in ("alive", "dead", "seki"):

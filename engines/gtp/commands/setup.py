@@ -9,8 +9,9 @@ from engines.gtp.commands.registry import SETUP
 from engines.gtp.rules import KGS, NoSuchRulesError, Rules, changed, named, parse_rules
 from engines.gtp.session import Failure, Session
 from engines.gtp.table import Arguments
+from lzeval.core.decimals import parse_number
 from lzeval.core.errors import UserError
-from lzeval.core.points import parse_vertex
+from lzeval.core.points import parse_location
 
 
 @SETUP(
@@ -36,9 +37,9 @@ def _clear_board(session: Session, _args: Arguments) -> str:
     return ""
 
 
-@SETUP("komi", "KOMI", "Points for White.")
+@SETUP("komi", "KOMI", "Points for White, any decimal number.")
 def _komi(session: Session, args: Arguments) -> str:
-    komi = read(float, args[0])
+    komi = read(parse_number, args[0])
     read(lambda _: session.set_komi(komi), args[0])
     return ""
 
@@ -68,7 +69,7 @@ def _place_free_handicap(session: Session, args: Arguments) -> str:
 def _set_free_handicap(session: Session, args: Arguments) -> str:
     size = session.size
     try:
-        points = [parse_vertex(text, size) for text in args]
+        points = [parse_location(text, size) for text in args]
     except ValueError as error:
         raise Failure("bad vertex list") from error
     session.place_handicap(points)
@@ -105,8 +106,9 @@ def _kata_get_rules(session: Session, _args: Arguments) -> str:
 @SETUP(
     "kata-set-rules",
     "RULES...",
-    "Rules by name (`chinese`, `tromp-taylor`, ...) or as JSON. Area scoring only; simple or positional ko; "
-    "suicide of several stones or none.",
+    "Rules by KataGo's names (`chinese`, `tromp-taylor`, ...), in one word or as JSON. Area scoring only; simple or "
+    "positional ko; suicide of several stones or none. Names with situational superko mean positional here; no points "
+    "are given for handicap stones.",
 )
 def _kata_set_rules(session: Session, args: Arguments) -> str:
     session.rules = _read(parse_rules, " ".join(args))
@@ -116,7 +118,8 @@ def _kata_set_rules(session: Session, args: Arguments) -> str:
 @SETUP(
     "kata-set-rule",
     "KEY VALUE",
-    "One of the rules: `ko SIMPLE` or `ko POSITIONAL`, `suicide true` or `false`.",
+    "One of the rules: `ko SIMPLE` or `ko POSITIONAL`, `suicide true` or `false`; of others the value in force alone, "
+    "and any `friendlyPassOk`.",
 )
 def _kata_set_rule(session: Session, args: Arguments) -> str:
     session.rules = _read(lambda value: changed(session.rules, args[0], value), args[1])

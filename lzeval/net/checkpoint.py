@@ -8,7 +8,6 @@ size, at the top or among `hyper_parameters`.
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +64,8 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> LeelaNetwork:
     `kind`, a key of `KINDS`, demands one of them. Nothing but tensors and plain values is unpickled. Raises
     UserError if that is not enough, or the checkpoint lacks what is demanded.
     """
-    checkpoint = _load_archive(path)
-    network = LeelaNetwork(_shape(path, checkpoint))
+    checkpoint = load_checkpoint(path)
+    network = LeelaNetwork(shape_of(path, checkpoint))
     state = _state(path, checkpoint, kind)
     try:
         network.load_state_dict(_network_state(state))
@@ -76,15 +75,11 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> LeelaNetwork:
     return network.eval()
 
 
-def checkpoint_shape(path: str | Path) -> NetworkShape:
-    """The size of a checkpoint's network. Raises UserError if it is no checkpoint of lzeval's."""
-    return _shape(path, _load_archive(path))
-
-
-def _load_archive(path: str | Path) -> Mapping[str, Any]:
+def load_checkpoint(path: str | Path) -> Mapping[str, Any]:
+    """All that a checkpoint holds: tensors and plain values. Raises UserError if it is none."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError) as exc:
+    except Exception as exc:  # a damaged file may fail in any way
         raise UserError(f"{path}: {_NOT_OURS}") from exc
     if not isinstance(checkpoint, Mapping):
         raise UserError(f"{path}: {_NOT_OURS}")
@@ -113,7 +108,8 @@ def _listed(kinds: Iterable[str]) -> str:
     return ", ".join(sorted(kinds))
 
 
-def _shape(path: str | Path, checkpoint: Mapping[str, Any]) -> NetworkShape:
+def shape_of(path: str | Path, checkpoint: Mapping[str, Any]) -> NetworkShape:
+    """The size of the network in `checkpoint`, read from `path`. Raises UserError where it does not say."""
     found = checkpoint.get(SHAPE_KEY) or checkpoint.get("hyper_parameters", {}).get(SHAPE_KEY)
     try:
         return NetworkShape(**found)

@@ -1,4 +1,4 @@
-"""Settings of a training run: `trainer.compose` makes them of YAML and of what is typed, `trainer.bounds` checks them."""
+"""Settings of a training run. `trainer.compose` makes them of YAML and of what is typed, `trainer.bounds` checks."""
 
 from __future__ import annotations
 

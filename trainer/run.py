@@ -164,7 +164,10 @@ def _prepared(config: TrainConfig, folder: Path, saved: Saved | None) -> _Prepar
     pl.seed_everything(config.seed, verbose=False)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    check_inputs(config)
+    begins = replace(
+        config, init=config.init if saved is None else None
+    )  # a run that goes on needs it no more
+    check_inputs(begins)
     cached = config.data.cache or cache_folder()
     data = GoData(
         config.data, config.batch_size, config.seed, config.watch.evaluate_on, Path(cached) / "packed"
@@ -176,11 +179,11 @@ def _prepared(config: TrainConfig, folder: Path, saved: Saved | None) -> _Prepar
         require_same_data(saved, fingerprints, folder)
         if config.symmetric_policy is None:  # was decided when the run began
             config = replace(config, symmetric_policy=stored(str(folder), []).symmetric_policy)
-    network = new_network(config.network, config.data.board_size, config.init)
+    network = new_network(config.network, config.data.board_size, begins.init)
     config = replace(config, symmetric_policy=ties_policy(config, network))
     if config.symmetric_policy:
         keep_symmetric(network)
-    if config.init is not None and saved is None:
+    if begins.init is not None:
         restore_gammas(network, data.first_planes(-(-ENOUGH_POSITIONS // config.batch_size)))
     module = GoModule(config, network, fingerprints)
     if saved is not None:

@@ -63,8 +63,9 @@ def check_sweep(runs: Sequence[SweepRun]) -> None:
     for run in runs:
         config = run.config
         try:
+            if require_going_on(config, Path(str(config.run)), resuming=False) is not None:
+                continue  # it needs no more than it has, or is over
             check_inputs(config)
-            require_going_on(config, Path(str(config.run)), resuming=False)
             if config.init is not None:
                 _require_growth(
                     config.network.blocks, config.network.filters, config.data.board_size, config.init

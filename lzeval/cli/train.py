@@ -27,7 +27,12 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the run in this folder; of its settings, lengths, rates, losses, averages, teachers, "
+            "devices, logs and intervals may be changed.",
+        ),
     ] = None,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed settings and stop.")] = False,
     multirun: Annotated[
@@ -43,8 +48,14 @@ def train(
     max_time, max_positions, batch_size, trainer.devices and so on; --cfg shows all of them. Ctrl-C saves a
     checkpoint first, and --resume RUN goes on from it as if nothing had happened.
 
+    Settings that may change on --resume, and then take effect: max_positions, max_time, optimizer.lr, .adam_lr and
+    .weight_decay, schedule, clip_norm, value_weight, label_smoothing, average, teacher, network.name, data.workers and
+    .cache, trainer, logger, watch, export, pool. Others make another run, which init=RUN/latest.ckpt lets begin with
+    the network of this one. A run's folder given again, as run=RUN, goes on with the same settings only.
+
     --multirun optimizer.lr=0.01,0.02 network=small,big trains four networks, one after another, and ends with a
-    table of them; the same command with run=FOLDER goes on after an interruption.
+    table of them; one that fails is named there, and the exit status is 1. The same command with run=FOLDER goes on
+    after an interruption.
     """
     from trainer.compose import compose, stored
 

@@ -127,16 +127,17 @@ def train(config: TrainConfig, *, resuming: bool = False) -> Trained:
     os.environ[FOLDER_VARIABLE] = str(folder)  # for the processes that Lightning starts for further devices
     try:
         with ExitStack() as lock:
-            exists = folder.is_dir()
-            if exists and is_first_process():
+            begun = (folder / LOCK).exists()
+            if begun and is_first_process():
                 lock.enter_context(locked(folder / LOCK))
             saved = require_going_on(config, folder, resuming=resuming)
             if saved is not None and is_finished(config, saved) and not _has_to_play(config, folder):
                 return Trained(folder / "latest.ckpt", saved.positions, was_over=True)
             run = _prepared(config, folder, saved)
-            if not exists and is_first_process():
+            if not begun and is_first_process():
                 lock.enter_context(locked(folder / LOCK))
-                require_going_on(config, folder, resuming=resuming)  # another process may have been faster
+                if saved is None and run.latest.exists():
+                    raise UserError(f"{folder}: another process of lzeval trained here meanwhile")
             return _fit(run)
     finally:
         os.environ.pop(FOLDER_VARIABLE, None)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from lzeval.core.errors import UserError
+from lzeval.core.files import folder_made
 
 if TYPE_CHECKING:
     from tournaments.ratingpool.members import Network
@@ -115,8 +116,8 @@ def _open(
     """The pool to play in, an old one, or one of the networks `against`; and what `join` makes of it."""
     from lzeval.cli.pool.joining import add_all, candidate
     from lzeval.cli.pool.opening import open_and_join
-    from lzeval.core.bundled import network_name, resolve_network
-    from tournaments.ratingpool.database import is_pool, is_taken
+    from lzeval.core.bundled import network_name
+    from tournaments.ratingpool.database import is_pool
 
     pools = [Path(item) for item in against if is_pool(Path(item)) or Path(item).suffix == ".pool"]
     if pools and len(against) > 1:
@@ -129,16 +130,14 @@ def _open(
         return open_and_join(pools[0], given, join)
     networks = [candidate(item, None, False, None, None) for item in against]
     path = kept or Path("pools") / f"{network_name(new)}-{datetime.date.today().isoformat()}.pool"
-    if not is_taken(path):
-        resolve_network(new)
 
     def begin(opened: RatingPool) -> T:
         here = {network.sha256 for network in opened.networks()}
         add_all(opened, [each for each in networks if each[0].sha256 not in here])
         return join(opened)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found = open_and_join(path, given, begin)
+    with folder_made(path.parent):
+        found = open_and_join(path, given, begin)
     typer.echo(f"the games are kept in {path}", err=True)
     return found
 

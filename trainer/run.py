@@ -165,9 +165,7 @@ def _prepared(config: TrainConfig, folder: Path, saved: Saved | None) -> _Prepar
     pl.seed_everything(config.seed, verbose=False)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    begins = replace(
-        config, init=config.init if saved is None else None
-    )  # a run that goes on needs it no more
+    begins = config if saved is None else replace(config, init=None)  # a run that goes on needs it no more
     check_inputs(begins)
     cached = config.data.cache or cache_folder()
     data = GoData(

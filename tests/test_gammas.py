@@ -12,9 +12,8 @@ from lzeval.net.checkpoint import load_network
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from tests.fakes.weights_files import lived_in_network, random_planes
-from tests.tiny_runs import BATCH, SIZE, assert_same_training, settings, state, write_records
+from tests.tiny_runs import BATCH, SIZE, assert_same_training, resume, settings, state, write_records
 from trainer.batches import TensorBatch
-from trainer.config import stored
 from trainer.gammas import restore_gammas
 from trainer.module import GoModule
 from trainer.run import train
@@ -104,5 +103,5 @@ def test_a_run_from_a_weights_file_goes_on_as_if_it_had_never_stopped(
 ) -> None:
     train(settings(records, tmp_path / "whole", 12, init=str(start)))
     train(settings(records, tmp_path / "halves", 6, init=str(start)))
-    train(stored(str(tmp_path / "halves"), [f"max_positions={12 * BATCH}"]))
+    resume(tmp_path / "halves", f"max_positions={12 * BATCH}")
     assert_same_training(*(state(tmp_path / name / "latest.ckpt") for name in ("whole", "halves")))

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from lzeval.core.errors import UserError
-from tests.tiny_runs import BATCH, STEPS, assert_same_training, logged, settings, state, write_records
+from tests.tiny_runs import BATCH, STEPS, assert_same_training, logged, resume, settings, state, write_records
 from trainer import pool_callback
-from trainer.config import PoolConfig, TrainConfig, check, compose, stored
+from trainer.bounds import check
+from trainer.compose import compose
+from trainer.config import PoolConfig, TrainConfig
 from trainer.pool_callback import PoolRatings
 from trainer.run import train
 
@@ -101,7 +103,7 @@ def test_an_interrupted_run_with_a_pool_ends_alike(
 ) -> None:
     pretend(monkeypatch, tmp_path)
     train(with_pool(records, tmp_path, STEPS // 2))
-    train(stored(str(tmp_path / "run"), [f"max_positions={STEPS * BATCH}"]))
+    resume(tmp_path / "run", f"max_positions={STEPS * BATCH}")
     assert logged(tmp_path / "run", "train/policy_loss") == logged(plain, "train/policy_loss")
     assert_same_training(state(tmp_path / "run" / "latest.ckpt"), state(plain / "latest.ckpt"))
     assert [command[0] for command in told(tmp_path)] == ["pool", "gauntlet"]
@@ -125,7 +127,7 @@ def test_what_fails_is_a_warning_and_is_tried_again(
     assert logged(tmp_path / "run", "train/policy_loss") == logged(plain, "train/policy_loss")
     with monkeypatch.context() as patch:
         pretend(patch, tmp_path)
-        train(stored(str(tmp_path / "run"), []))  # over already, but for the pool
+        resume(tmp_path / "run")  # over already, but for the pool
     assert logged(tmp_path / "run", "pool/positions") == [EVERY, 2 * EVERY]
 
 

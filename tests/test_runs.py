@@ -337,7 +337,7 @@ def test_looking_at_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
 
 
 def test_a_run_as_training_leaves_it(tmp_path: Path) -> None:
-    from trainer.config import compose
+    from trainer.compose import compose
     from trainer.run import train
 
     for seed, part in enumerate(["train", "holdout"]):

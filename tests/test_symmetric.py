@@ -18,8 +18,9 @@ from lzeval.net.leela import weights_from_network
 from lzeval.net.network import LeelaNetwork
 from lzeval.net.symmetric import SYMMETRIC, asymmetry, keep_symmetric, symmetrized
 from tests.fakes.weights_files import TINY, lived_in_network
-from tests.tiny_runs import SIZE, settings, state, write_records
-from trainer.config import OptimizerConfig, compose, stored
+from tests.tiny_runs import SIZE, resume, settings, state, write_records
+from trainer.compose import compose, stored
+from trainer.config import OptimizerConfig
 from trainer.run import train
 
 Floats = npt.NDArray[np.float64]
@@ -122,7 +123,7 @@ def test_training_keeps_it_symmetric_to_the_bit(name: str, records: Path, tmp_pa
 def test_a_resumed_run_stays_symmetric(records: Path, tmp_path: Path) -> None:
     train(settings(records, tmp_path / "whole", symmetric_policy=None))
     train(settings(records, tmp_path / "halved", 10, symmetric_policy=None))
-    train(stored(str(tmp_path / "halved"), [f"max_positions={20 * 16}"]))
+    resume(tmp_path / "halved", f"max_positions={20 * 16}")
     first, second = (state(tmp_path / name / "latest.ckpt")["state_dict"] for name in ("whole", "halved"))
     for name, value in first.items():
         assert torch.equal(value, second[name]), name

@@ -12,9 +12,19 @@ from lzeval.core.errors import UserError
 from lzeval.net.checkpoint import load_network
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
-from tests.tiny_runs import BATCH, SIZE, STEPS, assert_same_training, logged, settings, state, write_records
+from tests.tiny_runs import (
+    BATCH,
+    SIZE,
+    STEPS,
+    assert_same_training,
+    logged,
+    resume,
+    settings,
+    state,
+    write_records,
+)
 from trainer.batches import TensorBatch
-from trainer.config import NetworkConfig, stored
+from trainer.config import NetworkConfig
 from trainer.module import GoModule
 from trainer.run import new_network, train
 
@@ -28,7 +38,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run from start to end."""
     run = tmp_path_factory.mktemp("run")
-    assert train(settings(records, run)) == run / "latest.ckpt"
+    assert train(settings(records, run)) == (run / "latest.ckpt", STEPS * BATCH, False)
     return run
 
 
@@ -52,7 +62,7 @@ def test_an_interrupted_run_ends_where_the_uninterrupted_one_does(
     records: Path, finished: Path, tmp_path: Path
 ) -> None:
     train(settings(records, tmp_path, STEPS // 2))
-    train(stored(str(tmp_path), [f"max_positions={STEPS * BATCH}"]))
+    resume(tmp_path, f"max_positions={STEPS * BATCH}")
     assert len(list(tmp_path.glob("csv*"))) == 2
     assert logged(tmp_path, "train/policy_loss") == logged(finished, "train/policy_loss")
     assert_same_training(state(finished / "latest.ckpt"), state(tmp_path / "latest.ckpt"))
@@ -73,7 +83,7 @@ def test_ctrl_c_keeps_what_was_learnt(
         with pytest.raises(KeyboardInterrupt):
             train(settings(records, tmp_path))
     assert state(tmp_path / "latest.ckpt")["global_step"] == 7
-    train(stored(str(tmp_path), []))
+    resume(tmp_path)
     assert logged(tmp_path, "train/policy_loss") == logged(finished, "train/policy_loss")
     assert_same_training(state(finished / "latest.ckpt"), state(tmp_path / "latest.ckpt"))
 
@@ -81,7 +91,7 @@ def test_ctrl_c_keeps_what_was_learnt(
 def test_a_run_that_is_over_is_left_as_it_is(records: Path, tmp_path: Path) -> None:
     train(settings(records, tmp_path, 3))
     before = state(tmp_path / "latest.ckpt")
-    train(stored(str(tmp_path), []))
+    resume(tmp_path)
     assert_same_training(before, state(tmp_path / "latest.ckpt"))
 
 

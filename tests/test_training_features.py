@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -18,7 +17,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-import yaml
 from torch import Tensor
 
 from lzeval.core.errors import UserError
@@ -27,11 +25,22 @@ from lzeval.net.checkpoint import load_network, read_checkpoint
 from lzeval.net.leela import write_network
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from lzeval.net.symmetric import asymmetry
-from tests.tiny_runs import BATCH, SIZE, STEPS, assert_same_training, logged, settings, state, write_records
+from tests.tiny_runs import (
+    BATCH,
+    SIZE,
+    STEPS,
+    as_overrides,
+    assert_same_training,
+    logged,
+    resume,
+    settings,
+    state,
+    write_records,
+)
 from trainer.averages import Average, renew_statistics
 from trainer.batches import TensorBatch
 from trainer.callbacks import Checkpoints
-from trainer.config import AverageConfig, ExportConfig, ScheduleConfig, TeacherConfig, TrainConfig, stored
+from trainer.config import AverageConfig, ExportConfig, ScheduleConfig, TeacherConfig, TrainConfig
 from trainer.metrics import PHASES, measure, measure_by_phase
 from trainer.module import GoModule
 from trainer.optimizers import Plateau, rate_factor
@@ -111,7 +120,7 @@ def test_averages_go_on_after_an_interruption(records: Path, tmp_path: Path) -> 
         patch.setattr(GoModule, "training_step", stopped_at(12 * BATCH))
         with pytest.raises(KeyboardInterrupt):
             train(settings(records, tmp_path / "halves", average=average))
-    train(stored(str(tmp_path / "halves"), []))
+    resume(tmp_path / "halves")
     whole, halves = (state(tmp_path / name / "latest.ckpt") for name in ("whole", "halves"))
     assert_same_training(whole, halves)
     for kind in ("ema_state_dict", "swa_state_dict"):
@@ -196,7 +205,7 @@ def test_a_plateau_lowers_the_rate_of_a_run_and_survives_its_interruption(
     train(config)
     factor = state(tmp_path / "latest.ckpt")["lzeval"]["plateau"]["factor"]
     assert factor < 1
-    train(stored(str(tmp_path), [f"max_positions={(STEPS + 1) * BATCH}"]))
+    resume(tmp_path, f"max_positions={(STEPS + 1) * BATCH}")
     assert state(tmp_path / "latest.ckpt")["lzeval"]["plateau"]["factor"] <= factor
 
 
@@ -227,7 +236,7 @@ def test_gathering_goes_on_after_an_interruption(records: Path, tmp_path: Path, 
         with pytest.raises(KeyboardInterrupt):
             train(settings(records, tmp_path / "halves", **changes))
     assert state(tmp_path / "halves" / "latest.ckpt")["lzeval"]["positions"] == 2 * BATCH
-    train(stored(str(tmp_path / "halves"), []))
+    resume(tmp_path / "halves")
     whole, halves = (state(tmp_path / name / "latest.ckpt") for name in ("whole", "halves"))
     assert_same_training(whole, halves)
 
@@ -412,12 +421,7 @@ def test_the_best_network_by_the_holdout_is_kept(records: Path, tmp_path: Path) 
     best = state(tmp_path / "best.ckpt")
     assert best["lzeval"]["positions"] == 2 * BATCH * (1 + int(np.argmin(losses)))
     before = (tmp_path / "best.ckpt").read_bytes()
-    train(
-        stored(
-            str(tmp_path),
-            [f"max_positions={(STEPS + 2) * BATCH}", "optimizer.lr=10.0", "optimizer.adam_lr=1.0"],
-        )
-    )
+    resume(tmp_path, f"max_positions={(STEPS + 2) * BATCH}", "optimizer.lr=10.0", "optimizer.adam_lr=1.0")
     assert (
         tmp_path / "best.ckpt"
     ).read_bytes() == before  # what is worse does not replace it, after going on neither
@@ -443,8 +447,8 @@ def test_two_runs_in_one_folder_are_refused(records: Path, tmp_path: Path) -> No
 def test_a_checkpoint_of_another_network_is_refused(records: Path, tmp_path: Path) -> None:
     train(settings(records, tmp_path, 2))
     before = (tmp_path / "latest.ckpt").read_bytes()
-    with pytest.raises(UserError, match=r"holds a network of 1 blocks x 8 .* 2 blocks x 8 .* is wanted"):
-        train(stored(str(tmp_path), ["network.blocks=2", "max_positions=1000"]))
+    with pytest.raises(UserError, match=r"network\.blocks was 1, is 2; begin another run"):
+        resume(tmp_path, "network.blocks=2", "max_positions=1000")
     assert (tmp_path / "latest.ckpt").read_bytes() == before
 
 
@@ -461,7 +465,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
 
     monkeypatch.setattr(GoModule, "losses", broken)
     with pytest.raises(UserError, match=f"the loss is nan at step 8, after {8 * BATCH} positions"):
-        train(stored(str(tmp_path), [f"max_positions={STEPS * BATCH}"]))
+        resume(tmp_path, f"max_positions={STEPS * BATCH}")
     assert (tmp_path / "latest.ckpt").read_bytes() == before
 
 
@@ -476,7 +480,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(UserError, match="the checkpoint before is kept"):
-        train(stored(str(tmp_path), [f"max_positions={STEPS * BATCH}"]))
+        resume(tmp_path, f"max_positions={STEPS * BATCH}")
     assert (tmp_path / "latest.ckpt").read_bytes() == before
     assert not list(tmp_path.glob("*.partial"))
 
@@ -485,12 +489,8 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 
 
 def launch(config: TrainConfig, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-    """`lzeval train --resume` of a run whose configuration is `config`."""
-    assert config.run is not None
-    folder = Path(config.run)
-    folder.mkdir(exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(asdict(config)), encoding="utf-8")
-    command = [sys.executable, "-m", "lzeval", "train", "--resume", str(folder), *arguments]
+    """`lzeval train`: begins the run that `config` describes, or goes on with it."""
+    command = [sys.executable, "-m", "lzeval", "train", *as_overrides(config), *arguments]
     variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd()), **environment}
     return subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -541,15 +541,13 @@ def test_two_processes_learn_what_one_learns_of_the_same_steps(records: Path, tm
     for config in (one, two):
         assert config.run is not None
         folder = Path(config.run)
-        folder.mkdir()
-        (folder / "config.yaml").write_text(yaml.safe_dump(asdict(config)), encoding="utf-8")
-        script = folder / "start.py"
+        script = tmp_path / f"{folder.name}.py"
         script.write_text(
             monkeypatched + "from lzeval.cli.main import main\nif __name__ == '__main__': main()\n",
             encoding="utf-8",
         )
         variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
-        command = [sys.executable, str(script), "train", "--resume", str(folder)]
+        command = [sys.executable, str(script), "train", *as_overrides(config)]
         subprocess.run(command, env=variables, check=True, capture_output=True, timeout=300)
     first, second = (state(tmp_path / name / "latest.ckpt") for name in ("one", "two"))
     assert first["lzeval"]["positions"] == second["lzeval"]["positions"] == STEPS * BATCH
@@ -583,8 +581,13 @@ def test_checkpoints_are_only_made_of_numbers(tmp_path: Path) -> None:
     class Trainer:
         global_step = 5
         world_size = 1
+        lightning_module = module
 
         def save_checkpoint(self, path: Path) -> None:
             raise AssertionError(f"{path} was saved")
 
-    Checkpoints(tmp_path, 0.0).on_exception(Trainer(), module, KeyboardInterrupt())  # type: ignore[arg-type]
+    module.trainer = Trainer()  # type: ignore[assignment]
+    checkpoints = Checkpoints(tmp_path, 0.0, None)  # type: ignore[arg-type]
+    checkpoints.on_exception(Trainer(), module, KeyboardInterrupt())  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="weights are no numbers any more at step 5"):
+        checkpoints.on_train_end(Trainer(), module)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import torch
 
 from lzeval.core.board import BLACK, WHITE, Game
 from tests.make_games import sgf_text
+from trainer.compose import stored
 from trainer.config import (
     DataConfig,
     NetworkConfig,
@@ -19,6 +20,8 @@ from trainer.config import (
     TrainerConfig,
     WatchConfig,
 )
+from trainer.overrides import flat
+from trainer.run import Trained, train
 
 SIZE, BATCH, STEPS = 5, 16, 20
 
@@ -54,6 +57,22 @@ def settings(records: Path, run: Path, steps: int = STEPS, **changes: Any) -> Tr
     for name, value in changes.items():
         setattr(config, name, value)
     return config
+
+
+def resume(run: Path, *overrides: str) -> Trained:
+    """`lzeval train --resume`."""
+    return train(stored(str(run), overrides), resuming=True)
+
+
+def as_overrides(config: TrainConfig) -> list[str]:
+    """What to type for the settings of `config`."""
+    return [f"{key}={_typed(value)}" for key, value in flat(config).items()]
+
+
+def _typed(value: Any) -> str:
+    if value is None:
+        return "null"
+    return f"[{','.join(map(_typed, value))}]" if isinstance(value, list) else str(value)
 
 
 def logged(run: Path, name: str) -> list[float]:

@@ -5,29 +5,63 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import yaml
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from torch import Tensor
 
 from lzeval.core.errors import UserError
+from lzeval.core.files import write_text_atomically
 from lzeval.net.leela import write_network
 from trainer.averages import Average, renew_statistics
-from trainer.config import AverageConfig, ExportConfig
+from trainer.config import AverageConfig, ExportConfig, TrainConfig
 from trainer.data import GoData
-from trainer.module import GoModule
+from trainer.module import DivergedError, GoModule
 
 
-def is_sound(module: pl.LightningModule) -> bool:
-    """Whether all weights are numbers."""
-    return all(bool(torch.isfinite(parameter).all()) for parameter in module.parameters())
+def require_sound(module: GoModule) -> None:
+    """Raise DivergedError unless all weights and normalisation statistics are numbers."""
+    if not all(bool(torch.isfinite(value).all()) for value in module.state_dict().values()):
+        raise module.diverged("weights are no numbers any more")
+
+
+@torch.no_grad()
+def require_answers(module: GoModule, batches: Iterable[Tensor]) -> None:
+    """Raise DivergedError unless the answers to `batches` `[B, 18, S, S]` are numbers: weights may be too large."""
+    was_training = module.training
+    module.eval()
+    try:
+        for planes in batches:
+            for answer in module(planes.to(module.device)):
+                if not torch.isfinite(answer).all():
+                    raise module.diverged("the network's answers are no numbers any more")
+    finally:
+        module.train(was_training)
+
+
+class Settings(pl.Callback):
+    """The run's config.yaml, written after the first batch: until then nothing was learnt with these settings."""
+
+    def __init__(self, folder: Path, config: TrainConfig) -> None:
+        self._file = folder / "config.yaml"
+        self._text = yaml.safe_dump(asdict(config), sort_keys=False)
+        self._written = False
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not self._written and trainer.is_global_zero:
+            write_text_atomically(self._file, self._text)
+            self._written = True
 
 
 class Counting(pl.Callback):
@@ -45,9 +79,13 @@ STEPS_A_QUESTION = 20
 
 
 class Checkpoints(pl.Callback):
-    """`latest.ckpt` every so often, at the end, and when the run is interrupted; `best.ckpt` by the holdout's loss."""
+    """`latest.ckpt` every so often, at the end, and when the run is interrupted; `best.ckpt` by the holdout's loss.
 
-    def __init__(self, folder: Path, every_s: float) -> None:
+    Neither ever holds a network whose weights, or whose answers about the first positions of `data`, are no numbers.
+    """
+
+    def __init__(self, folder: Path, every_s: float, data: GoData) -> None:
+        self._data = data
         self.latest = folder / "latest.ckpt"
         self.best = folder / "best.ckpt"
         self.every_s = every_s
@@ -61,7 +99,13 @@ class Checkpoints(pl.Callback):
         self.best_loss = state_dict["best_loss"]
 
     def save(self, trainer: pl.Trainer, path: Path) -> None:
-        """Write beside the old checkpoint, then put it in its place. Raises UserError if there is no room."""
+        """Write beside the old checkpoint, then put it in its place.
+
+        Raises UserError if there is no room, or if the weights are unsound.
+        """
+        assert isinstance(trainer.lightning_module, GoModule)
+        require_sound(trainer.lightning_module)
+        require_answers(trainer.lightning_module, self._data.first_planes(1))
         partial = path.with_suffix(".partial")
         try:
             trainer.save_checkpoint(partial)
@@ -80,7 +124,7 @@ class Checkpoints(pl.Callback):
         if trainer.world_size > 1 and trainer.global_step % STEPS_A_QUESTION:
             return
         due = time.monotonic() - self._saved_at >= self.every_s
-        if trainer.strategy.broadcast(due) and is_sound(pl_module):
+        if trainer.strategy.broadcast(due):
             self.save(trainer, self.latest)
             self._saved_at = time.monotonic()
 
@@ -91,14 +135,17 @@ class Checkpoints(pl.Callback):
             self.save(trainer, self.best)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, GoModule)
+        pl_module.is_over = True
         self.save(trainer, self.latest)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         stopped = isinstance(exception, (KeyboardInterrupt, SIGTERMException))
-        if stopped and trainer.global_step and is_sound(pl_module):
-            self.save(trainer, self.latest)
+        if stopped and trainer.global_step:
+            with suppress(DivergedError):
+                self.save(trainer, self.latest)
 
 
 class Averages(pl.Callback):
@@ -172,6 +219,7 @@ class Exports(pl.Callback):
         positions = pl_module.positions
         before = positions - len(batch.moves) * trainer.world_size
         if positions // self.every > before // self.every:
+            require_sound(pl_module)
             self.folder.mkdir(exist_ok=True)
             average = self._averages.averages.get("ema")
             network = pl_module.network

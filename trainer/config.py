@@ -1,21 +1,24 @@
-"""What a training run can be told. YAML composes it; these classes decide what is allowed."""
+"""Settings of a training run. `trainer.compose` makes them of YAML and of what is typed, `trainer.bounds` checks."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from lzeval.core.errors import UserError
-from lzeval.core.points import SYMMETRIES
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "lzeval" / "conf"
+PATHS = (
+    "data.train",
+    "data.holdout",
+    "data.cache",
+    "init",
+    "run",
+    "teacher.network",
+    "teacher.value_network",
+    "pool.file",
+    "pool.openings",
+)
+"""Settings that are paths, or names of bundled networks: text, whatever it looks like, commas included."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -53,7 +56,8 @@ class ScheduleConfig:
 @dataclass
 class TrainerConfig:
     accelerator: str = "auto"
-    devices: Any = "auto"
+    devices: int | str | list[int] = "auto"
+    """How many; a list: the numbers of those that are taken; auto: all."""
     nodes: int = 1
     strategy: str = "auto"
     precision: str = "auto"
@@ -63,8 +67,9 @@ class TrainerConfig:
 
 @dataclass
 class DataConfig:
-    train: Any = None
-    holdout: Any = None
+    train: str | list[str] | None = None
+    """Has to be given."""
+    holdout: str | list[str] | None = None
     weights: list[float] | None = None
     """How often each source of `train` is drawn from; None: they count as one."""
     workers: int = 0
@@ -77,7 +82,7 @@ class DataConfig:
         value = getattr(self, part)
         if value is None:
             return []
-        return [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
+        return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 @dataclass
@@ -134,7 +139,9 @@ class TeacherConfig:
 @dataclass
 class WatchConfig:
     log_every: int = 50
+    """Steps; 0: never."""
     evaluate_every: int = 100_000
+    """Positions; 0: never."""
     evaluate_on: int = 8192
     save_every: str = "5m"
 
@@ -177,181 +184,3 @@ def seconds(duration: str) -> float:
     if not match:
         raise UserError(f"{duration!r} is not a length of time; write 90s, 45m or 2h")
     return float(match[1]) * UNITS[match[2] or "s"]
-
-
-def _as_written(overrides: Sequence[str]) -> list[str]:
-    """Quote values that are paths, so that Hydra's grammar takes them as they stand."""
-    quoted = []
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key:
-            raise UserError(f"{override!r}: settings are written key=value, as in network=big max_time=45m")
-        if key == "experiment":  # a preset is added to the defaults, with a plus before its key or without
-            key, override = "+experiment", "+" + override
-        enclosed = len(value) > 1 and value[0] + value[-1] in ("[]", "{}", "''", '""')
-        plain = enclosed or re.fullmatch(r"[\w.+-]*", value, re.ASCII)
-        quoted.append(override if plain else f"{key}={_quoted(value)}")
-    return quoted
-
-
-def _quoted(value: str) -> str:
-    """`value` in single quotes; Hydra asks for a backslash before quotes, and before backslashes before quotes."""
-    escaped = re.sub(r"(\\*)'", r"\1\1\'", value)
-    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
-
-
-def _known_keys(config: DictConfig, prefix: str = "") -> list[str]:
-    from omegaconf import DictConfig
-
-    keys: list[str] = []
-    for key in config:
-        name = prefix + str(key)
-        keys.append(name)
-        node = config._get_node(key)
-        if isinstance(node, DictConfig):
-            keys += _known_keys(node, f"{name}.")
-    return keys
-
-
-def _nearest(overrides: Sequence[str], known: Sequence[str]) -> str | None:
-    """Which key of `overrides`, or choice of a YAML, is misspelt, and what it may be, as a sentence."""
-    for override in overrides:
-        key, _, value = override.lstrip("+~").partition("=")
-        if key not in known and key != "experiment":
-            near = difflib.get_close_matches(key, known, 1, 0.5)
-            return f"there is no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-        choices = sorted(file.stem for file in (CONFIG_FOLDER / key).glob("*.yaml"))
-        if choices and value not in choices:
-            return f"{key}={value}: choose one of {', '.join(choices)}"
-    return None
-
-
-def _told(error: Exception) -> str:
-    """The first line of Hydra's or OmegaConf's `error`, after the setting that it is about."""
-    key = getattr(error, "full_key", None)
-    line = " ".join(str(error).split("\n")[0].split())
-    return f"{key}: {line}" if key else line
-
-
-def compose(overrides: Sequence[str], name: str = "train") -> TrainConfig:
-    """The configuration `name` with `overrides` (`key=value`) applied. Raises UserError if it does not fit."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        known = _known_keys(hydra_compose(name))
-        try:
-            raw = hydra_compose(name, _as_written(overrides))
-            missing = OmegaConf.missing_keys(raw)
-            if missing:
-                key = sorted(missing)[0]
-                raise UserError(f"{key} is not set; add {key}=... (a file or folder of game records)")
-            built = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), raw))
-        except (HydraException, OmegaConfBaseException) as exc:
-            problem = _nearest(overrides, known) or _told(exc)
-            raise UserError(problem) from exc
-    assert isinstance(built, TrainConfig)
-    check(built)
-    return built
-
-
-def check(config: TrainConfig) -> None:
-    """Raise UserError for values that fit their type and still make no sense."""
-    choices = {
-        "optimizer.name": (config.optimizer.name, ("muon", "adamw", "sgd")),
-        "schedule.name": (config.schedule.name, ("linear", "cosine", "onecycle", "plateau", "constant")),
-        "trainer.precision": (config.trainer.precision, ("auto", "fp32", "bf16")),
-        "trainer.accelerator": (config.trainer.accelerator, ("auto", "cpu", "gpu")),
-        "trainer.strategy": (config.trainer.strategy, ("auto", "ddp")),
-        "pool.device": (config.pool.device, ("auto", "cpu", "cuda")),
-    }
-    for name in config.logger.names:
-        choices[f"logger.names: {name}"] = (name, ("csv", "tensorboard", "wandb", "mlflow"))
-    for key, (value, allowed) in choices.items():
-        if value not in allowed:
-            raise UserError(f"{key}={value}: choose one of {', '.join(allowed)}")
-    at_least_one = {
-        "batch_size": config.batch_size,
-        "accumulate": config.accumulate,
-        "network.blocks": config.network.blocks,
-        "network.filters": config.network.filters,
-        "watch.evaluate_on": config.watch.evaluate_on,
-        "trainer.nodes": config.trainer.nodes,
-        "export.every": config.export.every,
-        "pool.every": config.pool.every,
-        "pool.visits": config.pool.visits,
-        "pool.threads": config.pool.threads,
-        "max_positions": config.max_positions,
-        "average.norm_batches": config.average.norm_batches,
-    }
-    if config.teacher.value_network is not None and config.teacher.network is None:
-        raise UserError(
-            "teacher.value_network is for a second teacher: name the first one with teacher.network "
-            "(one network that teaches both needs teacher.network only)"
-        )
-    if not 1 <= config.teacher.symmetries <= SYMMETRIES:
-        raise UserError(f"teacher.symmetries={config.teacher.symmetries}: a number from 1 to {SYMMETRIES}")
-    for key, number in at_least_one.items():
-        if number is not None and number < 1:
-            raise UserError(f"{key}={number}: must be at least 1")
-    shares = {
-        "teacher.policy": config.teacher.policy,
-        "teacher.value": config.teacher.value,
-        "average.ema": config.average.ema,
-        "average.swa_from": config.average.swa_from,
-        "label_smoothing": config.label_smoothing,
-        "schedule.hold": config.schedule.hold,
-    }
-    for key, share in shares.items():
-        if not 0 <= share <= 1:
-            raise UserError(f"{key}={share}: a share from 0 to 1")
-    if config.average.ema == 1:
-        raise UserError("average.ema=1: such an average never moves; write 0.999")
-    if config.pool.games < 2 or config.pool.games % 2:
-        raise UserError(f"pool.games={config.pool.games}: must be an even number, 2 or more")
-    _check_data(config)
-    if config.schedule.name == "plateau" and config.schedule.factor <= 1:
-        raise UserError(f"schedule.factor={config.schedule.factor}: the rate is divided by it; write 10")
-    if config.max_positions is None and config.max_time is None:
-        raise UserError("say how long to train: max_time=45m or max_positions=1000000")
-    if config.max_time is not None and seconds(config.max_time) <= 0:
-        raise UserError(f"max_time={config.max_time}: must be longer than nothing")
-    seconds(config.watch.save_every)
-
-
-def _check_data(config: TrainConfig) -> None:
-    if config.data.workers < 0:
-        raise UserError(f"data.workers={config.data.workers}: must be at least 0")
-    weights, sources = config.data.weights, config.data.sources("train")
-    if weights is not None and (len(weights) != len(sources) or min(weights) <= 0):
-        raise UserError(
-            f"data.weights={weights}: give a number above 0 for each of data.train's {len(sources)}"
-        )
-
-
-def stored(run: str, overrides: Sequence[str]) -> TrainConfig:
-    """The configuration that the run in folder `run` was started with, changed by `overrides`.
-
-    Raises UserError where there is no run, or where an override names no setting of it.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    file = Path(run) / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"{run}: no run of lzeval's in this folder (config.yaml is missing)")
-    try:
-        structure = OmegaConf.structured(TrainConfig)
-        merged = OmegaConf.merge(structure, OmegaConf.load(file), OmegaConf.from_dotlist(list(overrides)))
-        built = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, YAMLError) as exc:
-        problem = _nearest(overrides, _known_keys(structure)) or _told(exc)
-        raise UserError(problem) from exc
-    assert isinstance(built, TrainConfig)
-    built.run = str(run)
-    check(built)
-    return built

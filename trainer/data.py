@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from lzeval.core.errors import UserError
 from trainer.batches import FixedBatches, ShuffledBatches, TensorBatch
 from trainer.config import DataConfig
-from trainer.packed import HOLDOUT, PackedData, part_of, shared_games
+from trainer.packed import HOLDOUT, PackedData, fingerprint, part_of, shared_games
 from trainer.prepare import prepare, sampled_positions
 
 
@@ -35,6 +35,11 @@ class GoData(pl.LightningDataModule):
         if self.holdout_data is not None:
             for data in self.train_data:
                 self._require_apart(data, self.holdout_data)
+
+    def fingerprints(self) -> list[str]:
+        """What tells the training sets, and the holdout after them, from others, wherever they lie."""
+        held = [] if self.holdout_data is None else [HOLDOUT + " " + fingerprint(self.holdout_data)]
+        return [fingerprint(data) for data in self.train_data] + held
 
     @staticmethod
     def _own_holdout(sources: Sequence[str]) -> list[str]:

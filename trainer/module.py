@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,25 +22,39 @@ from trainer.optimizers import Plateau, build_optimizer, rate_factor
 from trainer.teacher import Teacher
 
 
+def share_done(config: TrainConfig, positions: int, elapsed_s: float) -> float:
+    """How much of the run is over, 0 to 1, by positions or by time, whichever is further."""
+    by_positions = positions / config.max_positions if config.max_positions else 0.0
+    by_time = elapsed_s / seconds(config.max_time) if config.max_time is not None else 0.0
+    return min(1.0, max(by_positions, by_time))
+
+
+class DivergedError(UserError):
+    """Numbers of a run that are none any more."""
+
+
 class GoModule(pl.LightningModule):
     """A network, its losses and its learning rate."""
 
-    def __init__(self, config: TrainConfig, network: LeelaNetwork) -> None:
+    def __init__(self, config: TrainConfig, network: LeelaNetwork, data: Sequence[str] = ()) -> None:
+        """`data`: fingerprints of the data sets, which go into checkpoints."""
         super().__init__()
+        self._data = list(data)
         self.config = config
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._runner = (torch.compile(self.network) if config.trainer.compile else self.network,)
         """In a tuple, so that the network is not a part of this module a second time."""
         self._unpack = PlanesUnpacker(config.data.board_size)
         self.teacher = self._teacher()
-        self.time_limit = seconds(config.max_time) if config.max_time is not None else None
         self.positions = 0
         """Seen so far, over all interruptions."""
         self.elapsed_s = 0.0
         """Spent training so far, over all interruptions."""
         self.plateau = Plateau(config.schedule.factor, config.schedule.patience)
-        self._full_rates: list[float] = []
-        """Learning rates of the optimiser's groups before the schedule, as configured now."""
+        self._options: list[dict[str, Any]] = []
+        """Of the optimiser's groups, as configured now: learning rates before the schedule, weight decay and so on."""
+        self.is_over = False
+        """The run has come to its end, and what is done there has been."""
         self._last_step_at: float | None = None
         self._counted_step = 0
         self._gathered = 0
@@ -50,10 +65,8 @@ class GoModule(pl.LightningModule):
 
     @property
     def share(self) -> float:
-        """How much of the run is over, 0 to 1, by positions or by time, whichever is further."""
-        by_positions = self.positions / self.config.max_positions if self.config.max_positions else 0.0
-        by_time = self.elapsed_s / self.time_limit if self.time_limit else 0.0
-        return min(1.0, max(by_positions, by_time))
+        """How much of the run is over, 0 to 1."""
+        return share_done(self.config, self.positions, self.elapsed_s)
 
     def _teacher(self) -> Teacher | None:
         wanted = self.config.teacher
@@ -76,18 +89,24 @@ class GoModule(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         directions = torch.bfloat16 if self.trainer.precision == "bf16-mixed" else torch.float32
         optimizer = build_optimizer(self.network, self.config.optimizer, directions)
-        self._full_rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self._options = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in optimizer.param_groups
+        ]
         return optimizer
 
     def on_train_start(self) -> None:
+        for group, options in zip(self.trainer.optimizers[0].param_groups, self._options, strict=True):
+            group.update(options)  # a checkpoint brings those of its time along
         self.trainer.should_stop = self.share >= 1.0  # a run that was over already
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         ahead = self.config.batch_size * self.trainer.world_size
         factor = rate_factor(self.config.schedule, self.positions + ahead, self.share)
-        factor *= self.plateau.factor
-        for group, rate in zip(self.trainer.optimizers[0].param_groups, self._full_rates, strict=True):
-            group["lr"] = rate * factor
+        if self.config.schedule.name == "plateau":
+            factor *= self.plateau.factor
+        for group, options in zip(self.trainer.optimizers[0].param_groups, self._options, strict=True):
+            group["lr"] = options["lr"] * factor
 
     def on_after_batch_transfer(self, batch: TensorBatch, dataloader_idx: int) -> TensorBatch:
         unpacked: TensorBatch = self._unpack(batch)
@@ -100,11 +119,15 @@ class GoModule(pl.LightningModule):
         policy_loss, value_loss = self.losses(batch, logits, values)
         loss = policy_loss + self.config.value_weight * value_loss
         if not torch.isfinite(loss):
-            raise UserError(
-                f"the loss is {loss.item()} at step {self.trainer.global_step}, after {self.positions:,} positions; "
-                "the last checkpoint is kept: try a lower optimizer.lr, or trainer.precision=fp32"
-            )
+            raise self.diverged(f"the loss is {loss.item()}")
         return loss
+
+    def diverged(self, what: str) -> DivergedError:
+        """The error that says so: `what` is wrong, when, and what to do."""
+        return DivergedError(
+            f"{what} at step {self.trainer.global_step}, after {self.positions:,} positions; "
+            "the last checkpoint is kept: try a lower optimizer.lr, or trainer.precision=fp32"
+        )
 
     def losses(self, batch: TensorBatch, logits: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """The policy's cross entropy and the value's squared error, towards the records and the teacher."""
@@ -169,6 +192,8 @@ class GoModule(pl.LightningModule):
             "positions": self.positions - self._gathered,
             "elapsed_s": self.elapsed_s,
             "plateau": self.plateau.state(),
+            "data": self._data,
+            "over": self.is_over,
         }
         if self._gathered:  # Lightning would go on within the step, whose gradients are gone by then
             checkpoint["state_dict"].update(self._statistics)

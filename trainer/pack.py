@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.core.errors import DataError, UserError
-from lzeval.core.files import write_text_atomically
+from lzeval.core.files import folder_made, write_text_atomically
 from trainer.packed import (
     FORMAT,
     GAME,
@@ -200,28 +200,29 @@ def pack(
     out = out.resolve()
     partial = out.with_name(out.name + ".partial")
     try:
-        journal = Journal.take_up(partial, _signature(files, size, selection), selection.holdout > 0)
-        try:
-            for number, share, unit, made in packed_units(
-                files, size, selection, first=journal.units, threads=threads
-            ):
-                with journal.unit(number):
-                    _take(unit, made, journal, selection)
-                if progress is not None:
-                    progress(share, journal.report.positions)
-            _require_positions(journal, files[0])
-            meta = {
-                "board_size": size,
-                "sources": [str(file) for file in files],
-                "skipped": dict(journal.report.skipped),
-                "selection": asdict(selection),
-            }
-            journal.finish(meta)
-        finally:
-            journal.close()
-        (partial / JOURNAL).unlink(missing_ok=True)
-        shutil.rmtree(out, ignore_errors=True)
-        partial.rename(out)
+        with folder_made(partial.parent):
+            journal = Journal.take_up(partial, _signature(files, size, selection), selection.holdout > 0)
+            try:
+                for number, share, unit, made in packed_units(
+                    files, size, selection, first=journal.units, threads=threads
+                ):
+                    with journal.unit(number):
+                        _take(unit, made, journal, selection)
+                    if progress is not None:
+                        progress(share, journal.report.positions)
+                _require_positions(journal, files[0])
+                meta = {
+                    "board_size": size,
+                    "sources": [str(file) for file in files],
+                    "skipped": dict(journal.report.skipped),
+                    "selection": asdict(selection),
+                }
+                journal.finish(meta)
+            finally:
+                journal.close()
+            (partial / JOURNAL).unlink(missing_ok=True)
+            shutil.rmtree(out, ignore_errors=True)
+            partial.rename(out)
     except OSError as exc:
         raise UserError(f"{partial}: cannot be written ({exc.strerror}); the same command goes on") from exc
     return journal.report

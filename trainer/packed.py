@@ -155,6 +155,12 @@ def damaged_files(path: Path) -> list[str]:
     ]
 
 
+def fingerprint(data: PackedData) -> str:
+    """A hash of the games, in their order, and of how many positions are learnt from."""
+    facts = np.ascontiguousarray(data.games).tobytes() + f"{data.size} {len(data)}".encode()
+    return hashlib.sha256(facts).hexdigest()[:16]
+
+
 def shared_games(one: PackedData, other: PackedData) -> int:
     """How many games of `one` are in `other` as well, turned and mirrored ones included."""
     return int(np.isin(one.games["key"], other.games["key"]).sum())

@@ -30,7 +30,7 @@ from trainer.module import GoModule
 
 ASK_AGAIN_S = 0.2
 DIES_WITHIN_S = 10.0
-WEIGHTS, RESULT = ".txt.gz", ".json"
+FOLDER, WEIGHTS, RESULT = "pool", ".txt.gz", ".json"
 PROCESS_OF_MANY = ("LZEVAL_RUN", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Variables by which a process belongs to a training run of several; the one that plays does not."""
 
@@ -57,7 +57,7 @@ class PoolRatings(pl.Callback):
     ) -> None:
         """`say` tells the user a line; `folder` is the run's."""
         assert config.file is not None
-        self.folder = folder / "pool"
+        self.folder = folder / FOLDER
         self.run = folder.resolve().name
         self.name = name
         self.config = config
@@ -71,8 +71,7 @@ class PoolRatings(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take up what an earlier sitting left unplayed."""
         if trainer.is_global_zero:
-            left = [file for file in self.folder.glob(f"*{WEIGHTS}") if not _result_of(file).exists()]
-            self._waiting = sorted(left, key=_positions_of)
+            self._waiting = sorted(_unplayed_in(self.folder), key=_positions_of)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -196,6 +195,15 @@ class PoolRatings(pl.Callback):
             game.process.kill()
             game.process.wait()
         _output_of(game.weights).unlink(missing_ok=True)
+
+
+def unplayed(run: Path) -> bool:
+    """Whether networks of the run in the folder `run` still have to play."""
+    return bool(_unplayed_in(run / FOLDER))
+
+
+def _unplayed_in(folder: Path) -> list[Path]:
+    return [file for file in folder.glob(f"*{WEIGHTS}") if not _result_of(file).exists()]
 
 
 def _positions_of(weights: Path) -> int:

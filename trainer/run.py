@@ -6,33 +6,36 @@ import datetime
 import logging
 import os
 import warnings
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytorch_lightning as pl
 import torch
-import yaml
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from lzeval.core.cache import cache_folder
 from lzeval.core.errors import UserError
-from lzeval.core.files import write_text_atomically
 from lzeval.core.locks import locked
-from lzeval.net.checkpoint import checkpoint_shape
 from lzeval.net.network import LeelaNetwork, NetworkShape
 from lzeval.net.symmetric import SYMMETRIC, asymmetry, keep_symmetric
-from trainer.callbacks import Averages, Checkpoints, Counting, Exports, ProgressLine
+from trainer.callbacks import Averages, Checkpoints, Counting, Exports, ProgressLine, Settings
+from trainer.compose import stored
 from trainer.config import LoggerConfig, NetworkConfig, TrainConfig, seconds
 from trainer.data import GoData
 from trainer.gammas import ENOUGH_POSITIONS, restore_gammas
 from trainer.grow import grow
+from trainer.inputs import check_inputs
 from trainer.memory import keep_freed_memory
 from trainer.module import GoModule
-from trainer.pool_callback import PoolRatings
+from trainer.pool_callback import PoolRatings, unplayed
+from trainer.resume import Saved, is_finished, require_going_on, require_same_data, require_same_tensors
 
-FOLDER_VARIABLE = "LZEVAL_RUN"
-PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow-skinny"}
+FOLDER_VARIABLE, LOCK = "LZEVAL_RUN", ".lock"
 EVERLASTING = 10**9
 """Lightning wants a number of steps; ours end by positions or by time."""
 
@@ -89,85 +92,124 @@ def log_name(folder: Path) -> str:
 
 
 def loggers(config: LoggerConfig, folder: Path) -> list[Logger]:
-    """What writes the logs. Raises UserError where one is not installed."""
+    """What writes the logs."""
     found: list[Logger] = [CSVLogger(folder, name="", version=log_name(folder))]
     for name in config.names:
-        try:
-            if name == "tensorboard":
-                found.append(TensorBoardLogger(folder, name="", version="tensorboard"))
-            elif name == "wandb":
-                found.append(WandbLogger(name=folder.name, save_dir=folder, project=config.project))
-            elif name == "mlflow":
-                uri = os.environ.get("MLFLOW_TRACKING_URI")
-                found.append(MLFlowLogger(config.project, run_name=folder.name, tracking_uri=uri))
-        except ModuleNotFoundError as exc:
-            raise UserError(f"logger={name}: {name} is not installed; pip install {PACKAGES[name]}") from exc
+        if name == "tensorboard":
+            found.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+        elif name == "wandb":
+            found.append(WandbLogger(name=folder.name, save_dir=folder, project=config.project))
+        elif name == "mlflow":
+            uri = os.environ.get("MLFLOW_TRACKING_URI")
+            found.append(MLFlowLogger(config.project, run_name=folder.name, tracking_uri=uri))
     return found
 
 
-def train(config: TrainConfig) -> Path:
-    """Train as `config` says and return the last checkpoint.
+class Trained(NamedTuple):
+    """A run that has come to its end."""
+
+    checkpoint: Path
+    positions: int
+    """Trained on, over all interruptions."""
+    was_over: bool
+    """Already when this was asked for; nothing was done."""
+
+
+def train(config: TrainConfig, *, resuming: bool = False) -> Trained:
+    """Train as `config` says.
 
     A run folder that holds a checkpoint is continued: same order of positions, same optimiser state, same
-    learning rate as if it had never stopped. Raises UserError, also where another process trains in that folder.
+    learning rate as if it had never stopped. Its settings have to be the same; with `resuming` there has to be one, and
+    what `trainer.resume` allows may be changed. Raises UserError, also where another process trains in that folder; a
+    folder is made, and its config.yaml written, when the run is known to work.
     """
     folder = run_folder(config)
     os.environ[FOLDER_VARIABLE] = str(folder)  # for the processes that Lightning starts for further devices
     try:
-        if not is_first_process():
-            return _train(config, folder)
-        with locked(folder / ".lock"):
-            return _train(config, folder)
+        with ExitStack() as lock:
+            begun = (folder / LOCK).exists()
+            if begun and is_first_process():
+                lock.enter_context(locked(folder / LOCK))
+            saved = require_going_on(config, folder, resuming=resuming)
+            if saved is not None and is_finished(config, saved) and not _has_to_play(config, folder):
+                return Trained(folder / "latest.ckpt", saved.positions, was_over=True)
+            run = _prepared(config, folder, saved)
+            if not begun and is_first_process():
+                lock.enter_context(locked(folder / LOCK))
+                if saved is None and run.latest.exists():
+                    raise UserError(f"{folder}: another process of lzeval trained here meanwhile")
+            return _fit(run)
     finally:
         os.environ.pop(FOLDER_VARIABLE, None)
 
 
-def _train(config: TrainConfig, folder: Path) -> Path:
+def _has_to_play(config: TrainConfig, folder: Path) -> bool:
+    """Whether networks of the run still wait for their games in its pool."""
+    return config.pool.file is not None and unplayed(folder)
+
+
+class _Prepared(NamedTuple):
+    """A run whose settings and input are known to be good."""
+
+    trainer: pl.Trainer
+    module: GoModule
+    data: GoData
+    latest: Path
+    """Its checkpoint."""
+    goes_on: bool
+
+
+def _prepared(config: TrainConfig, folder: Path, saved: Saved | None) -> _Prepared:
+    """Open everything that the run needs, and write nothing but packed records. Raises UserError."""
     keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
+    begins = config if saved is None else replace(config, init=None)  # a run that goes on needs it no more
+    check_inputs(begins)
     cached = config.data.cache or cache_folder()
     data = GoData(
         config.data, config.batch_size, config.seed, config.watch.evaluate_on, Path(cached) / "packed"
     )
     if config.schedule.name == "plateau" and data.holdout_data is None:
         raise UserError("schedule=plateau follows the holdout's loss; add data.holdout=...")
-    latest = folder / "latest.ckpt"
-    _require_same_network(config, latest)
-    network = new_network(config.network, config.data.board_size, config.init)
-    config = replace(config, symmetric_policy=ties_policy(config, network))  # also when the run goes on
+    fingerprints, latest = data.fingerprints(), folder / "latest.ckpt"
+    if saved is not None:
+        require_same_data(saved, fingerprints, folder)
+        if config.symmetric_policy is None:  # was decided when the run began
+            config = replace(config, symmetric_policy=stored(str(folder), []).symmetric_policy)
+    network = new_network(config.network, config.data.board_size, begins.init)
+    config = replace(config, symmetric_policy=ties_policy(config, network))
     if config.symmetric_policy:
         keep_symmetric(network)
-    if config.init is not None and not latest.exists():
+    if begins.init is not None:
         restore_gammas(network, data.first_planes(-(-ENOUGH_POSITIONS // config.batch_size)))
-    module = GoModule(config, network)
-    if is_first_process():
-        write_text_atomically(folder / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
+    module = GoModule(config, network, fingerprints)
+    if saved is not None:
+        require_same_tensors(saved, module.state_dict(), latest)
+    with _quiet():
+        trainer = _lightning(config, folder, data)
+    return _Prepared(trainer, module, data, latest, saved is not None)
+
+
+def _fit(run: _Prepared) -> Trained:
+    with _quiet():
+        try:
+            run.trainer.fit(run.module, run.data, ckpt_path=run.latest if run.goes_on else None)
+        except SystemExit as exc:  # Lightning's own way out of Ctrl-C and SIGTERM
+            raise KeyboardInterrupt from exc
+    if run.trainer.interrupted:
+        raise KeyboardInterrupt
+    return Trained(run.latest, run.module.positions, was_over=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's remarks."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"pytorch_lightning.*|torch\..*|torchmetrics.*|lightning.*")
-        trainer = _lightning(config, folder, data)
-        try:
-            trainer.fit(module, data, ckpt_path=latest if latest.exists() else None)
-        except SystemExit as exc:  # Lightning's own way out of Ctrl-C and SIGTERM
-            raise KeyboardInterrupt from exc
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    return latest
-
-
-def _require_same_network(config: TrainConfig, checkpoint: Path) -> None:
-    """Raise UserError if the run's checkpoint is of a network of another size."""
-    if not checkpoint.exists():
-        return
-    found = checkpoint_shape(checkpoint)
-    wanted = NetworkShape(config.network.blocks, config.network.filters, config.data.board_size)
-    if found != wanted:
-        raise UserError(
-            f"{checkpoint}: holds a network of {found}, and {wanted} is wanted; "
-            f"begin another run with init={checkpoint}"
-        )
+        yield
 
 
 def pool_ratings(
@@ -182,8 +224,18 @@ def pool_ratings(
 
 
 def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
+    try:
+        return _trainer(config, folder, data)
+    except MisconfigurationException as exc:  # such as devices that there are not
+        told = " ".join(str(exc).split())
+        raise UserError(
+            f"trainer.accelerator={config.trainer.accelerator} trainer.devices={config.trainer.devices}: {told}"
+        ) from exc
+
+
+def _trainer(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
     bf16 = config.trainer.precision == "bf16" or (config.trainer.precision == "auto" and multiplies_bf16())
-    measured = data.holdout_data is not None
+    measured = data.holdout_data is not None and config.watch.evaluate_every > 0
     averages = Averages(config.average, data)
     progress = ProgressLine()
     return pl.Trainer(
@@ -204,10 +256,11 @@ def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
         logger=loggers(config.logger, folder),
         callbacks=[
             Counting(),
+            Settings(folder, config),
             progress,
             averages,
             Exports(folder, config.network.name, config.export, averages),
-            Checkpoints(folder, seconds(config.watch.save_every)),
+            Checkpoints(folder, seconds(config.watch.save_every), data),
             *pool_ratings(config, folder, averages, progress),
         ],
         enable_checkpointing=False,

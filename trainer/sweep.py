@@ -6,22 +6,17 @@ import datetime
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lzeval.core.errors import UserError
-from trainer.config import TrainConfig, compose
+from trainer.compose import compose
+from trainer.config import PATHS, NetworkConfig, TrainConfig
+from trainer.inputs import check_inputs
+from trainer.overrides import Override, kinds, parse_override, split_values
 
-ONE_VALUE = (
-    "data.train",
-    "data.holdout",
-    "data.cache",
-    "init",
-    "run",
-    "teacher.network",
-    "teacher.value_network",
-)
-"""Settings that are paths, in which a comma may stand for itself."""
 LONGEST_NAME = 120
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -38,26 +33,55 @@ def plan_sweep(overrides: Sequence[str], folder: Path | None = None) -> list[Swe
 
     They lie in `run=FOLDER` (or `folder`), by default in runs/sweep-<date and time>. Raises UserError.
     """
-    given = [override.partition("=")[2] for override in overrides if override.startswith("run=")]
-    kept = [override for override in overrides if not override.startswith("run=")]
-    options = [_values(override) for override in kept]
+    settings = dict(map(parse_override, overrides))  # the last one counts
+    given = settings.pop("run", None)
+    if given is not None:
+        given = kinds()["run"].of_text("run", given)
+    options = [_values(Override(key, value)) for key, value in settings.items()]
     if all(len(values) == 1 for values in options):
         raise UserError("--multirun needs a setting with several values, as in optimizer.lr=0.01,0.02")
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    root = folder or Path(given[-1] if given else Path("runs") / f"sweep-{stamp}")
+    root = folder or Path(given or Path("runs") / f"sweep-{stamp}")
     runs = []
     for number, chosen in enumerate(itertools.product(*options)):
         differing = [value for value, values in zip(chosen, options, strict=True) if len(values) > 1]
-        name = f"{number}-{','.join(differing)}".replace("/", "_").replace("+", "")[:LONGEST_NAME]
+        name = (
+            f"{number}-{','.join(differing)}".replace("/", "_")
+            .encode()[:LONGEST_NAME]
+            .decode(errors="ignore")
+        )
         config = compose(chosen)
         config.run = str(root / name)
         runs.append(SweepRun(name, config))
     return runs
 
 
-def _values(override: str) -> list[str]:
-    """`key=a,b` as `key=a` and `key=b`; what is enclosed in brackets or quotes is one value."""
-    key, _, value = override.partition("=")
-    if key in ONE_VALUE or value[:1] in ("[", "{", "'", '"'):
-        return [override]
-    return [f"{key}={each}" for each in value.split(",")]
+def check_sweep(runs: Sequence[SweepRun]) -> None:
+    """Raise UserError if one of the runs could not begin: before the first of them has."""
+    from trainer.resume import require_going_on
+
+    for run in runs:
+        config = run.config
+        try:
+            if require_going_on(config, Path(str(config.run)), resuming=False) is not None:
+                continue  # it needs no more than it has, or is over
+            check_inputs(config)
+            if config.init is not None:
+                _require_growth(
+                    config.network.blocks, config.network.filters, config.data.board_size, config.init
+                )
+        except UserError as exc:
+            raise UserError(f"{run.name}: {exc}") from exc
+
+
+@cache
+def _require_growth(blocks: int, filters: int, board_size: int, init: str) -> None:
+    from trainer.run import new_network
+
+    new_network(NetworkConfig(blocks=blocks, filters=filters), board_size, init)
+
+
+def _values(override: Override) -> list[str]:
+    """`key=a,b` as `key=a` and `key=b`; what is enclosed in brackets is one value, and so is a path."""
+    key, value = override
+    return [f"{key}={each}" for each in ([value] if key in PATHS else split_values(value))]

@@ -38,13 +38,13 @@ def write_chunks(
     existing = sorted(out.parent.glob(f"{out.name}.*.gz"))
     if existing:
         raise UserError(f"{existing[0]} exists; choose another name, or remove it")
-    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as cache:
         data = prepare(sources, Path(cache), size)
         numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
         decided = np.flatnonzero(data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE))
         if not len(decided):
             raise UserError(f"{sources[0]}: no game has a winner, and chunks need one")
+        out.parent.mkdir(parents=True, exist_ok=True)
         files = range(0, len(decided), positions)
         for file, start in enumerate(files):
             content = _chunk(data, numbers[decided[start : start + positions]], size, version)

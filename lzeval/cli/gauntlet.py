@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from lzeval.core.errors import UserError
+from lzeval.core.files import folder_made
 
 if TYPE_CHECKING:
     from tournaments.ratingpool.members import Network
     from tournaments.ratingpool.store import RatingPool
+
+T = TypeVar("T")
 
 
 def gauntlet(
@@ -61,9 +65,12 @@ def gauntlet(
     from tournaments.ratingpool.rating import rate_pool
 
     given = {"visits": visits, "komi": komi, "size": size, "precision": precision, "openings": openings}
-    with _open(new, against, pool, given) as opened:
-        added = _join(opened, new, (name, copy, positions, run))
-        members = playable(opened, without or [])
+
+    def join(opened: RatingPool) -> tuple[Network, list[Network]]:
+        return _join(opened, new, (name, copy, positions, run)), playable(opened, without or [])
+
+    pool_, (added, members) = _open(new, against, pool, given, join)
+    with pool_ as opened:
         plan = Gauntlet(opened, added.name, [m.name for m in members if m.name != added.name], until)
         wanted = games - plan.games()
         if wanted >= 2 and not plan.is_reached():
@@ -103,10 +110,12 @@ def gauntlet(
         typer.echo(found)
 
 
-def _open(new: str, against: list[str], kept: Path | None, given: dict[str, Any]) -> RatingPool:
-    """The pool to play in: an old one, or one of the networks `against`."""
-    from lzeval.cli.pool.joining import candidate
-    from lzeval.cli.pool.opening import open_or_create
+def _open(
+    new: str, against: list[str], kept: Path | None, given: dict[str, Any], join: Callable[[RatingPool], T]
+) -> tuple[RatingPool, T]:
+    """The pool to play in, an old one, or one of the networks `against`; and what `join` makes of it."""
+    from lzeval.cli.pool.joining import add_all, candidate
+    from lzeval.cli.pool.opening import open_and_join
     from lzeval.core.bundled import network_name
     from tournaments.ratingpool.database import is_pool
 
@@ -118,16 +127,18 @@ def _open(new: str, against: list[str], kept: Path | None, given: dict[str, Any]
             raise UserError(f"--pool {kept}: the games stay in {pools[0]}; leave --pool out")
         if not pools[0].exists():
             raise UserError(f"{pools[0]}: no such pool; lzeval pool add {pools[0]} NET... makes it")
-        return open_or_create(pools[0], given)
-    networks = [candidate(item, None, False, None, None)[0] for item in against]
+        return open_and_join(pools[0], given, join)
+    networks = [candidate(item, None, False, None, None) for item in against]
     path = kept or Path("pools") / f"{network_name(new)}-{datetime.date.today().isoformat()}.pool"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    opened = open_or_create(path, given)
-    for network in networks:
-        if opened.same_network(network) is None:
-            opened.add_network(network)
+
+    def begin(opened: RatingPool) -> T:
+        add_all(opened, [each for each in networks if opened.same_network(each[0]) is None])
+        return join(opened)
+
+    with folder_made(path.parent):
+        found = open_and_join(path, given, begin)
     typer.echo(f"the games are kept in {path}", err=True)
-    return opened
+    return found
 
 
 def _join(pool: RatingPool, new: str, training: tuple[str | None, bool, int | None, str | None]) -> Network:

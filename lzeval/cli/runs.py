@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +62,14 @@ def list_runs(
         typer.echo(f"no runs, as config.yaml is missing: {', '.join(listing.foreign)}", err=True)
 
 
+def list_sweep(folder: Path, failures: Mapping[str, str]) -> None:
+    """The runs of a sweep in `folder`; those that failed, and why, by name."""
+    from trainer.runs import Listing, find_runs
+
+    listing = find_runs(folder) if folder.is_dir() else Listing((), ())
+    _print_table(listing, failures)
+
+
 @app.command(epilog="Example: [bold]lzeval runs show runs/small-2026-01-31-120000 --plot small.html[/]")
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its name in runs/.")],
@@ -115,7 +124,8 @@ def _print_run(run: Run) -> None:
     console.print(table)
 
 
-def _print_table(listing: Listing) -> None:
+def _print_table(listing: Listing, failures: Mapping[str, str] | None = None) -> None:
+    """A line for each run, and for each of those that failed, whether they left a run behind or not."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -129,7 +139,7 @@ def _print_table(listing: Listing) -> None:
         table.add_column(f"{heading}\nbest last", justify="right")
     table.add_column("Changed", justify="right", no_wrap=True)
     table.add_column("State", no_wrap=True)
-    now = time.time()
+    now, failed = time.time(), failures or {}
     for run in listing.runs:
         loss = run.train_mean("policy_loss")
         table.add_row(
@@ -141,8 +151,10 @@ def _print_table(listing: Listing) -> None:
             _best_and_last(run, "policy_loss", 1, "{:.3f}"),
             _best_and_last(run, "value_mse4", 1, "{:.4f}"),
             _ago(now - run.changed),
-            run.state.value,
+            "failed" if run.name in failed else run.state.value,
         )
+    for name in sorted(failed.keys() - {run.name for run in listing.runs}):
+        table.add_row(escape(name), *[""] * (len(table.columns) - 2), "failed")
     Console().print(table)
 
 

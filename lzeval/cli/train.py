@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+import traceback
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lzeval.cli.status import INTERRUPTED
-from lzeval.core.errors import UserError
+from lzeval.cli.runs import list_sweep
+from lzeval.cli.status import FAULTY, INTERRUPTED
+from lzeval.core.errors import LzevalError, UserError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trainer.config import TrainConfig
+    from trainer.run import Trained
 
 
 def train(
@@ -23,7 +27,12 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the run in this folder; of its settings, lengths, rates, losses, averages, teachers, "
+            "devices, logs and intervals may be changed.",
+        ),
     ] = None,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed settings and stop.")] = False,
     multirun: Annotated[
@@ -39,56 +48,100 @@ def train(
     max_time, max_positions, batch_size, trainer.devices and so on; --cfg shows all of them. Ctrl-C saves a
     checkpoint first, and --resume RUN goes on from it as if nothing had happened.
 
+    Settings that may change on --resume, and then take effect: max_positions, max_time, optimizer.lr, .adam_lr and
+    .weight_decay, schedule, clip_norm, value_weight, label_smoothing, average, teacher, network.name, data.workers and
+    .cache, trainer, logger, watch, export, pool. Others make another run, which init=RUN/latest.ckpt lets begin with
+    the network of this one. A run's folder given again, as run=RUN, goes on with the same settings only.
+
     --multirun optimizer.lr=0.01,0.02 network=small,big trains four networks, one after another, and ends with a
-    table of them; the same command with run=FOLDER goes on after an interruption.
+    table of them; one that fails is named there, and the exit status is 1. The same command with run=FOLDER goes on
+    after an interruption.
     """
-    from dataclasses import asdict
-
-    import yaml
-
-    from trainer.config import compose, stored
+    from trainer.compose import compose, stored
 
     if multirun:
         if resume is not None:
             raise UserError(
                 "--multirun and --resume do not go together; give run=FOLDER to go on with a sweep"
             )
-        _train_all(settings or [])
+        _train_all(settings or [], cfg=cfg)
         return
     config = stored(resume, settings or []) if resume is not None else compose(settings or [])
     if cfg:
-        typer.echo(yaml.safe_dump(asdict(config), sort_keys=False), nl=False)
+        typer.echo(_as_yaml(config), nl=False)
         return
     from trainer.run import is_first_process, run_folder
 
     config.run = str(run_folder(config))
-    checkpoint = _train(config, f"lzeval train --resume {config.run}")
+    trained = _train(config, f"lzeval train --resume {quote(config.run)}", resuming=resume is not None)
     if is_first_process():
-        name = config.network.name
-        typer.echo(f"wrote {checkpoint}; to play with it: lzeval export {checkpoint} {name}.txt.gz")
+        _tell(config, trained)
 
 
-def _train(config: TrainConfig, again: str) -> Path:
+def _as_yaml(config: TrainConfig) -> str:
+    from dataclasses import asdict
+
+    import yaml
+
+    return str(yaml.safe_dump(asdict(config), sort_keys=False))
+
+
+def _tell(config: TrainConfig, trained: Trained) -> None:
+    """The end of a run."""
+    checkpoint, name = quote(str(trained.checkpoint)), quote(f"{config.network.name}.txt.gz")
+    if trained.was_over:
+        limits = [f"{key}={value}" for key, value in _limits(config).items()]
+        typer.echo(
+            f"{config.run}: is finished already, {trained.positions:,} positions with {' '.join(limits)}; "
+            f"to train it further, lzeval train --resume {quote(str(config.run))} and a larger limit"
+        )
+    begin = "its network is in" if trained.was_over else "wrote"
+    typer.echo(f"{begin} {checkpoint}; to play with it: lzeval export {checkpoint} {name}")
+
+
+def _limits(config: TrainConfig) -> dict[str, object]:
+    found = {"max_positions": config.max_positions, "max_time": config.max_time}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _train(config: TrainConfig, again: str, *, resuming: bool = False) -> Trained:
     """Train; `again` is the command that goes on after an interruption."""
     from trainer.run import train as run_training
 
     try:
-        return run_training(config)
+        return run_training(config, resuming=resuming)
     except KeyboardInterrupt as exc:
         typer.echo(f"lzeval: interrupted; to go on: {again}", err=True)
         raise typer.Exit(INTERRUPTED) from exc
 
 
-def _train_all(settings: list[str]) -> None:
-    from pathlib import Path
-
-    from lzeval.cli.runs import list_runs
-    from trainer.sweep import plan_sweep
+def _train_all(settings: list[str], *, cfg: bool) -> None:
+    """Train every combination, or with `cfg` print them all; go on after one that fails, and exit with status 1."""
+    from trainer.sweep import check_sweep, plan_sweep
 
     runs = plan_sweep(settings)
+    if cfg:
+        for run in runs:
+            typer.echo(f"--- # {run.name}\n{_as_yaml(run.config)}", nl=False)
+        return
+    check_sweep(runs)
     folder = Path(str(runs[0].config.run)).parent
-    others = " ".join(setting for setting in settings if not setting.startswith("run="))
+    others = [setting for setting in settings if not setting.startswith("run=")]
+    again = shlex.join(["lzeval", "train", "--multirun", *others, f"run={folder}"])
+    failures: dict[str, str] = {}
     for number, run in enumerate(runs, start=1):
         typer.echo(f"run {number} of {len(runs)}: {run.name}", err=True)
-        _train(run.config, f"lzeval train --multirun {others} run={folder}")
-    list_runs(folder)
+        try:
+            _train(run.config, again)
+        except LzevalError as exc:
+            failures[run.name] = str(exc)
+        except typer.Exit:
+            raise
+        except Exception as exc:
+            traceback.print_exc()  # a bug, or no memory for this one
+            failures[run.name] = f"{type(exc).__name__}: {exc}"
+        if run.name in failures:
+            typer.echo(f"lzeval: {run.name} failed: {failures[run.name]}", err=True)
+    list_sweep(folder, failures)
+    if failures:
+        raise typer.Exit(FAULTY)

@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,6 +43,20 @@ def replacing(path: str | Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_made(folder: Path) -> Iterator[None]:
+    """`folder` is there for the block; where that raises, it and those above it that were made go again, if empty."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # something is in it by now
+            for each in missing:
+                each.rmdir()
+        raise
 
 
 def remove_leftovers(folder: Path) -> None:

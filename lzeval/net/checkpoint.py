@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import operator
-import pickle
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,10 +30,6 @@ STATE_KEY, AVERAGED_STATE_KEY, SWA_STATE_KEY, SHAPE_KEY = (
 KINDS = {"ema": AVERAGED_STATE_KEY, "swa": SWA_STATE_KEY, "latest": STATE_KEY}
 """The networks that a checkpoint may hold; of those that it does, the first is taken unless another is wanted."""
 NETWORK_PREFIX = "network."
-_NO_ARCHIVE = (
-    pickle.UnpicklingError, OSError, RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError
-)  # fmt: skip
-"""What torch raises for archives of other programs, and for damaged ones."""
 _NOT_OURS = "no checkpoint of lzeval's, or a damaged one; give one that training wrote"
 
 
@@ -78,8 +73,8 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> LeelaNetwork:
     `kind`, a key of `KINDS`, demands one of them. Nothing but tensors and plain values is unpickled. Raises
     UserError if that is not enough, or the checkpoint lacks what is demanded.
     """
-    checkpoint = _load_archive(path)
-    network = LeelaNetwork(_shape(path, checkpoint))
+    checkpoint = load_checkpoint(path)
+    network = LeelaNetwork(shape_of(path, checkpoint))
     state = _state(path, checkpoint, kind)
     try:
         network.load_state_dict(_network_state(state))
@@ -89,17 +84,13 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> LeelaNetwork:
     return network.eval()
 
 
-def checkpoint_shape(path: str | Path) -> NetworkShape:
-    """The size of a checkpoint's network. Raises UserError if it is no checkpoint of lzeval's."""
-    return _shape(path, _load_archive(path))
-
-
-def _load_archive(path: str | Path) -> Mapping[str, Any]:
+def load_checkpoint(path: str | Path) -> Mapping[str, Any]:
+    """All that a checkpoint holds: tensors and plain values. Raises UserError if it is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as of an archive of TorchScript
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except _NO_ARCHIVE as exc:
+    except Exception as exc:  # a damaged file may fail in any way
         raise UserError(f"{path}: {_NOT_OURS}") from exc
     if not isinstance(checkpoint, Mapping):
         raise UserError(f"{path}: {_NOT_OURS}")
@@ -130,7 +121,8 @@ def _listed(kinds: Iterable[str]) -> str:
     return ", ".join(sorted(kinds))
 
 
-def _shape(path: str | Path, checkpoint: Mapping[str, Any]) -> NetworkShape:
+def shape_of(path: str | Path, checkpoint: Mapping[str, Any]) -> NetworkShape:
+    """The size of the network in `checkpoint`, read from `path`. Raises UserError where it does not say."""
     further = checkpoint.get("hyper_parameters")
     found = checkpoint.get(SHAPE_KEY) or (further.get(SHAPE_KEY) if isinstance(further, Mapping) else None)
     try:

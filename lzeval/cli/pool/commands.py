@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lzeval.cli.pool.joining import add_to, candidate
-from lzeval.cli.pool.opening import create_pool, open_or_create, open_pool
+from lzeval.cli.pool.joining import add_all, candidate
+from lzeval.cli.pool.opening import create_pool, open_and_join, open_pool
 from lzeval.cli.pool.playing import playable, run_session
 from lzeval.cli.pool.printing import print_networks, rules, show_table
 from lzeval.core.errors import UserError
@@ -95,10 +95,9 @@ def add(
     if len(networks) > 1 and (name is not None or positions is not None):
         raise UserError("--name and --positions are of one network; add them one by one")
     given = {"visits": visits, "komi": komi, "size": size, "precision": precision, "openings": openings}
-    with open_or_create(pool, given) as opened:
-        candidates = [candidate(source, name, copy, positions, run) for source in networks]
-        for network, board_size in candidates:
-            add_to(opened, network, board_size)
+    candidates = [candidate(source, name, copy, positions, run) for source in networks]
+    opened, _ = open_and_join(pool, given, lambda made: add_all(made, candidates))
+    opened.close()
 
 
 @app.command(epilog="Example: [bold]lzeval pool play nets.pool --games 200[/]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,13 +45,25 @@ def candidate(
     return network, info.shape.board_size
 
 
-def add_to(pool: RatingPool, network: Candidate, board_size: int) -> Network:
-    """Add a network and say so. Raises UserError where it does not fit."""
+def add_all(pool: RatingPool, candidates: Sequence[tuple[Candidate, int]]) -> None:
+    """Add networks of known board sizes. Raises UserError before the first where one is for another board."""
+    for network, board_size in candidates:
+        _require_size(pool, network, board_size)
+    for network, board_size in candidates:
+        add_to(pool, network, board_size)
+
+
+def _require_size(pool: RatingPool, network: Candidate, board_size: int) -> None:
     if board_size != pool.settings.size:
         raise UserError(
             f"{network.name}: a network for {board_size}x{board_size} boards; {pool.path} is of "
             f"{pool.settings.size}x{pool.settings.size}"
         )
+
+
+def add_to(pool: RatingPool, network: Candidate, board_size: int) -> Network:
+    """Add a network and say so. Raises UserError where it does not fit."""
+    _require_size(pool, network, board_size)
     added = pool.add_network(network)
     trained = "" if added.positions is None else f", {added.positions:,} positions trained"
     kept = "kept in the pool" if added.is_copied else str(added.path)

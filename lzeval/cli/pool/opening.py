@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from tournaments.ratingpool.store import RatingPool
+
+T = TypeVar("T")
 
 
 def open_pool(path: Path) -> RatingPool:
@@ -32,3 +35,18 @@ def open_or_create(path: Path, given: dict[str, Any]) -> RatingPool:
     opened = open_pool(path)
     opened.require(given)
     return opened
+
+
+def open_and_join(path: Path, given: dict[str, Any], join: Callable[[RatingPool], T]) -> tuple[RatingPool, T]:
+    """`open_or_create`, and what `join` makes of the pool; where it raises, a new pool is not left behind."""
+    from tournaments.ratingpool.database import is_taken
+
+    is_new = not is_taken(path)
+    opened = open_or_create(path, given)
+    try:
+        return opened, join(opened)
+    except BaseException:
+        opened.close()
+        if is_new:
+            path.unlink(missing_ok=True)
+        raise

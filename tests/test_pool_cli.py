@@ -294,7 +294,7 @@ def test_playing_that_is_cut_short_loses_nothing(place: Path, played: Path, numb
         assert 3 <= len(kept) < 40
         if number == signal.SIGINT:
             assert process.returncode == 130
-            assert "goes on" in told
+            assert "to go on: lzeval pool play" in told
             assert "Traceback" not in told
         done(
             place, "pool", "play", path, "--games", 2 * ((len(kept) + 1) // 2 + 9) - len(kept) // 2 * 2, *HERE

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import signed
 from tournaments.ratings import EloEstimate, head_to_head
 from tournaments.results import GameRecord
 
@@ -77,7 +78,8 @@ def _draw(axes: object, steps: Sequence[Step], player: str, opponent: str) -> No
     axes.set_xlabel("games")
     axes.set_ylabel("Elo")
     axes.set_title(
-        f"{player} over {opponent}: {last.elo:+.0f} Elo ({last.low:+.0f} to {last.high:+.0f})", loc="left"
+        f"{player} over {opponent}: {signed(last.elo)} Elo ({signed(last.low)} to {signed(last.high)})",
+        loc="left",
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, -0.14), ncols=2, borderaxespad=0)

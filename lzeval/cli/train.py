@@ -8,6 +8,8 @@ import typer
 
 from lzeval.cli.status import INTERRUPTED
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import say
+from lzeval.core.wording import command_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,15 +59,15 @@ def train(
         return
     config = stored(resume, settings or []) if resume is not None else compose(settings or [])
     if cfg:
-        typer.echo(yaml.safe_dump(asdict(config), sort_keys=False), nl=False)
+        say(yaml.safe_dump(asdict(config), sort_keys=False).rstrip("\n"))
         return
     from trainer.run import is_first_process, run_folder
 
     config.run = str(run_folder(config))
-    checkpoint = _train(config, f"lzeval train --resume {config.run}")
+    checkpoint = _train(config, command_line("lzeval", "train", "--resume", config.run))
     if is_first_process():
-        name = config.network.name
-        typer.echo(f"wrote {checkpoint}; to play with it: lzeval export {checkpoint} {name}.txt.gz")
+        export = command_line("lzeval", "export", checkpoint, f"{config.network.name}.txt.gz")
+        say(f"wrote {checkpoint}; to play with it: {export}")
 
 
 def _train(config: TrainConfig, again: str) -> Path:
@@ -75,7 +77,7 @@ def _train(config: TrainConfig, again: str) -> Path:
     try:
         return run_training(config)
     except KeyboardInterrupt as exc:
-        typer.echo(f"lzeval: interrupted; to go on: {again}", err=True)
+        say(f"lzeval: interrupted; to go on: {again}", err=True)
         raise typer.Exit(INTERRUPTED) from exc
 
 
@@ -87,8 +89,9 @@ def _train_all(settings: list[str]) -> None:
 
     runs = plan_sweep(settings)
     folder = Path(str(runs[0].config.run)).parent
-    others = " ".join(setting for setting in settings if not setting.startswith("run="))
+    others = [setting for setting in settings if not setting.startswith("run=")]
+    again = command_line("lzeval", "train", "--multirun", *others, f"run={folder}")
     for number, run in enumerate(runs, start=1):
-        typer.echo(f"run {number} of {len(runs)}: {run.name}", err=True)
-        _train(run.config, f"lzeval train --multirun {others} run={folder}")
+        say(f"run {number} of {len(runs)}: {run.name}", err=True)
+        _train(run.config, again)
     list_runs(folder)

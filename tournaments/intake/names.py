@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
-from shlex import quote
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import command_line
 from tournaments.results import GameRecord
 
 EXAMPLE = "write OLD=NEW, the name in the records first"
@@ -86,6 +86,8 @@ def look_alikes(names: Counter[str]) -> list[str]:
 def _warning(group: list[str], games: Counter[str]) -> str:
     """The name that is kept is one without odd spaces, and of those the one with the most games."""
     chosen = min(group, key=lambda name: (name != " ".join(name.split()), -games[name]))
-    aliases = " ".join(f"--alias {quote(f'{name}={chosen}')}" for name in group if name != chosen)
+    aliases = command_line(
+        *(word for name in group if name != chosen for word in ("--alias", f"{name}={chosen}"))
+    )
     listed = ", ".join(f"'{name}'" for name in group)
     return f"{listed} are rated apart; if they are one player: {aliases}"

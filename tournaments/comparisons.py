@@ -97,7 +97,7 @@ def render_matrix(found: Comparisons | None, residuals: Residuals | None, consol
         say_prose("The games connect no players both ways: there are no differences to show.", console)
         return
     shown, table = _fitting(found, console)
-    console.print(table, crop=False)
+    console.print(table)
     words = (
         "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval. Left of it: "
         "likelihood, in percent, that the column is stronger."

@@ -110,7 +110,7 @@ def chunks(
     written, files, left_out = write_chunks(
         [str(source) for source in sources], out, size, version, positions
     )
-    without = f"; left out {counted(left_out, 'game')} without a winner" if left_out else ""
+    without = f"; left out {counted(left_out, 'position')} without a winner" if left_out else ""
     say(f"wrote {counted(written, 'position')} to {counted(files, 'file')}, {out}.0.gz and on{without}")
 
 

@@ -148,7 +148,7 @@ def _print_tables(competition: Competition, progress: Progress) -> None:
         render(table, console := screen())
         if competition.lzeval.anchor is not None:
             say_prose(f"With {competition.lzeval.anchor} at 0:", console)
-            console.print(standings_grid(table, competition.lzeval.anchor), crop=False)
+            console.print(standings_grid(table, competition.lzeval.anchor))
     for code, why in progress.suspended.items():
         say(f"suspended: {code}: {why}")
     for game_id in progress.abandoned:

@@ -69,11 +69,11 @@ def say(text: str = "", *, err: bool = False) -> None:
 
 
 def say_prose(text: str, console: Console | None = None) -> None:
-    """Print sentences: wrapped at words on a terminal, in one line anywhere else."""
+    """Print sentences: wrapped at words on a terminal, in one line anywhere else; see `screen`."""
     from rich.text import Text
 
     console = screen() if console is None else console
-    console.print(Text(shown(text, console.encoding)), soft_wrap=not is_terminal(console.file))
+    console.print(Text(shown(text, console.encoding)))
 
 
 def say_json(content: object, indent: int | None = None) -> None:
@@ -105,11 +105,14 @@ def is_terminal(stream: object) -> bool:
 def screen(*, err: bool = False) -> Console:
     """A console on standard output, or standard error: as wide as COLUMNS says, or the terminal is.
 
-    Without COLUMNS a pipe, or a file, has no width that anything would have to fit.
+    Into a pipe, or a file, nothing is wrapped (`soft_wrap`), and without COLUMNS it has no width to fit at all.
     """
     from rich.console import Console
 
-    return Console(stderr=err, emoji=False, highlight=False, width=_width(sys.stderr if err else sys.stdout))
+    stream = sys.stderr if err else sys.stdout
+    return Console(
+        stderr=err, emoji=False, highlight=False, width=_width(stream), soft_wrap=not is_terminal(stream)
+    )
 
 
 def _width(stream: TextIO | None) -> int:
@@ -160,7 +163,7 @@ class ScreenTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         cells, needed = self._measured(console.encoding)
         places = self._fitting(needed, options.max_width)
-        if not is_terminal(console.file):
+        if console.soft_wrap:
             options = options.update(max_width=UNBOUNDED)
         folds = sum(needed[place] + GAP for place in places) > options.max_width
         yield from console.render(self._table(places, cells, needed, folds, options.ascii_only), options)
@@ -228,7 +231,7 @@ def print_table(
 ) -> None:
     """Print a table, on standard output if no console is given; see ScreenTable."""
     console = screen() if console is None else console
-    console.print(ScreenTable(columns, rows), crop=False)
+    console.print(ScreenTable(columns, rows))
 
 
 def progress_bar(*columns: ProgressColumn, transient: bool = False) -> Progress:

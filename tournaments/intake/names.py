@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lzeval.core.errors import UserError
 from lzeval.core.wording import command_line
+from tournaments.intake.text import text_of
 from tournaments.results import GameRecord
 
 EXAMPLE = "write OLD=NEW, the name in the records first"
@@ -31,11 +32,9 @@ def _lines(file: Path | None) -> list[tuple[str, str]]:
     if file is None:
         return []
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = text_of(file.read_bytes())
     except OSError as exc:
         raise UserError(f"{file}: cannot be read ({exc.strerror})") from exc
-    except UnicodeDecodeError as exc:
-        raise UserError(f"{file}: is not UTF-8 text") from exc
     lines = enumerate(text.splitlines(), start=1)
     return [
         (f"{file}, line {number}", line)

@@ -74,7 +74,7 @@ def _draw(axes: object, steps: Sequence[Step], player: str, opponent: str) -> No
     axes.plot(at, [step.found.elo for step in steps], color=BLUE, linewidth=1.8, label="estimate")
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set_ylim(low, high)
-    axes.set_xlim(at[0], at[-1])
+    axes.set_xlim(at[0], max(at[-1], at[0] + 1))
     axes.set_xlabel("games")
     axes.set_ylabel("Elo")
     axes.set_title(

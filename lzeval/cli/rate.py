@@ -114,7 +114,7 @@ def _print(facts: Facts, taken: Intake, matrix: bool) -> None:
     """
     from tournaments.comparisons import render_matrix
     from tournaments.intake.telling import lines_of
-    from tournaments.report.sparkline import score_lines
+    from tournaments.report.sparkline import score_table
     from tournaments.tables import render
 
     console = screen()
@@ -124,5 +124,6 @@ def _print(facts: Facts, taken: Intake, matrix: bool) -> None:
     for line in lines_of(taken):
         say_prose(line, console)
     if taken.is_in_order and console.encoding.lower().startswith("utf"):
-        for line in score_lines(facts):
-            say_prose(line, console)
+        scores = score_table(facts, console.width)
+        if scores is not None:
+            console.print(scores)

@@ -24,6 +24,8 @@ UNBOUNDED = 1_000_000
 """Columns of a pipe: more than any table has."""
 GAP = 2
 """Columns of text that each column of a table takes besides its cells."""
+LINES = 25
+"""Lines of a screen that tells no size."""
 NARROWEST_NAME = 8
 NARROWEST_TEXT = 20
 """Columns that a text keeps at least before a column is left out for it."""
@@ -110,22 +112,33 @@ def screen(*, err: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if err else sys.stdout
+    width, height = _size(stream)
     return Console(
-        stderr=err, emoji=False, highlight=False, width=_width(stream), soft_wrap=not is_terminal(stream)
+        stderr=err,
+        emoji=False,
+        highlight=False,
+        width=width,
+        height=height,
+        soft_wrap=not is_terminal(stream),
     )
 
 
-def _width(stream: TextIO | None) -> int:
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns):
-        return int(columns)
-    if not is_terminal(stream):
-        return UNBOUNDED
+def _size(stream: TextIO | None) -> tuple[int | None, int | None]:
+    """Columns and lines; None where rich asks the terminal, also after it was resized.
+
+    It would take 80 by 25 for a pipe, and for every terminal that it calls dumb.
+    """
+    if is_terminal(stream) and "COLUMNS" not in os.environ and os.environ.get("TERM", "dumb") != "dumb":
+        return None, None
     try:
         assert stream is not None
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except (OSError, ValueError):
-        return 80
+        width, height = os.get_terminal_size(stream.fileno())
+    except (AssertionError, OSError, ValueError):
+        width, height = UNBOUNDED, LINES
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        width = int(columns)
+    return width or 80, height or LINES
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,9 @@ def write_text_atomically(path: str | Path, text: str) -> None:
 
 
 def utf8(text: str) -> bytes:
-    """`text` in UTF-8, with names of files in it that Python took for no text, as the locale is not UTF-8 or they are not.
+    """`text` in UTF-8. Names of files may be in it that are no text in the locale's encoding.
 
-    Python stands a surrogate for each of their bytes (PEP 383). Bytes that are UTF-8 after all are text again; others
+    Python has a surrogate for each of their bytes (PEP 383). Bytes that are UTF-8 all the same are text again, others
     become U+FFFD.
     """
     try:

@@ -24,7 +24,7 @@ from benchmarks.match_vs_leelaz import find_leelaz
 from benchmarks.packing import made_up_records
 from benchmarks.report import present, restrict_to, run
 from lzeval.core.bundled import resolve_network
-from tournaments.sgf_reader import split_games
+from lzeval.records.collection import split_games
 from trainer.batches import ShuffledBatches
 from trainer.chunks.text import read_v1, write_v1
 from trainer.memory import keep_freed_memory

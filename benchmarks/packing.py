@@ -20,9 +20,10 @@ import typer
 from benchmarks.report import present, run
 from lzeval.core.board import Game
 from lzeval.core.errors import UserError
+from lzeval.records.collection import split_games
+from lzeval.records.result import Colour, win
 from tournaments.records import serialise_game
-from tournaments.results import Colour, GameRecord, win
-from tournaments.sgf_reader import split_games
+from tournaments.results import GameRecord
 from trainer.pack import PackReport, pack
 from trainer.sources import read_bytes, record_files
 

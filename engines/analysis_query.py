@@ -19,12 +19,12 @@ from engines.analysis_fields import (
     vertex,
 )
 from engines.gtp.rules import named
-from engines.positions import at_turn, play_recorded, set_up
+from engines.positions import at_turn, play_recorded
 from engines.search.restrictions import Restriction
 from lzeval.core.board import BLACK, WHITE, Game
-from lzeval.core.errors import IllegalMoveError, UserError
+from lzeval.core.errors import IllegalMoveError
 from lzeval.core.points import format_vertex, pass_index
-from lzeval.core.sgf import LONGEST
+from lzeval.records.scanner import LONGEST
 
 AREA_RULES = (
     "tromp-taylor",
@@ -233,8 +233,8 @@ def _place_stones(game: Game, fields: Fields) -> None:
     if any(point == pass_index(game.size) for _, point in stones):
         raise QueryError("initialStones", "Could not parse board location: pass")
     try:
-        set_up(game, stones)
-    except UserError as error:
+        game.set_up(stones)
+    except IllegalMoveError as error:
         raise QueryError("initialStones", f"Invalid position: {error}") from error
 
 

@@ -142,9 +142,9 @@ class NetworkPlayer:
         self._searcher.forget(TREE)
         self._searcher.seed(TREE, self._options.seed)
 
-    def place_handicap(self, points: Sequence[int]) -> None:
+    def set_up(self, stones: Sequence[tuple[Colour, int]], to_move: Colour, handicap: int = 0) -> None:
         self.clear()
-        self._game.place_handicap(points)
+        self._game.set_up(stones, to_move, handicap)
 
     def play(self, colour: Colour, move: int) -> None:
         self._game.play(int(colour), move)
@@ -185,7 +185,11 @@ class NetworkPlayer:
         """The opening's next move, if the game has followed it so far."""
         played = tuple(move for _, move in self._game.moves)
         opening = self._options.opening
-        if len(played) < len(opening) and played == opening[: len(played)] and not self._game.handicap:
+        if (
+            len(played) < len(opening)
+            and played == opening[: len(played)]
+            and not self._game.boards[0][:-1].any()
+        ):
             return opening[len(played)]
         return None
 

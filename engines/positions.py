@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import heapq
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,7 @@ from engines.search.choice import RootMove, ranked
 from engines.search.forest import NODE, NONE
 from engines.search.restrictions import Restriction
 from engines.search.searcher import SPARE_NODES, Searcher, Waiting
-from lzeval.core.board import BLACK, EMPTY, Game, geometry, has_liberty, new_scratch
-from lzeval.core.errors import UserError
-from lzeval.core.points import format_vertex
+from lzeval.core.board import BLACK, Game
 
 FIRST_NODES = 512
 """Nodes that a tree has room for before it grows."""
@@ -264,24 +262,6 @@ def most_visits(size: int, places: int) -> int:
     points = size * size + 1
     node_bytes = NODE.itemsize + points * (np.dtype(np.int8).itemsize + np.dtype(np.float32).itemsize)
     return FOREST_BYTES // (node_bytes * places) - 2 * SPARE_NODES
-
-
-def set_up(game: Game, stones: Iterable[tuple[int, int]]) -> None:
-    """Start `game` anew from stones, given as (colour, point); the last word on a point counts.
-
-    Raises UserError where stones have no liberty.
-    """
-    game.clear()
-    geo, scratch, board = geometry(game.size), new_scratch(game.size), game.stones
-    for colour, point in stones:
-        board[point] = colour
-    occupied = np.flatnonzero(board[:-1] != EMPTY)
-    for point in occupied.tolist():
-        if not has_liberty(geo, scratch, board, point):
-            raise UserError(f"the stone at {format_vertex(point, game.size)} has no liberty")
-        game.hashes[0] ^= int(geo.zobrist[board[point], point])
-    if (board[occupied] == BLACK).all():
-        game.handicap = len(occupied)
 
 
 def play_recorded(game: Game, colour: int, move: int) -> None:

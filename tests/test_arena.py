@@ -14,6 +14,7 @@ from sgfmill.sgf import Sgf_game
 from engines.gtp.engine import Colour, TimeSettings
 from lzeval.core.errors import EngineError
 from lzeval.core.points import parse_vertex
+from lzeval.records.result import format_result
 from tests.test_gtp_client import MISBEHAVING, is_alive, wait_until
 from tournaments.arena import Conditions, GameTask, PlayedGame, play_game
 from tournaments.competition import MatchupSpec, PlayerSpec, Timeouts
@@ -22,7 +23,7 @@ from tournaments.faults import Consequence, Fault, Policy
 from tournaments.guard import Guard
 from tournaments.judge import Judge
 from tournaments.openings import Opening
-from tournaments.results import describe_result, format_result
+from tournaments.results import describe_result
 from tournaments.rules import STRICT
 from tournaments.sgf_writer import serialise_game
 

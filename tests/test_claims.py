@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lzeval.records.result import Outcome
 from tournaments.claims import NO_RESULT
-from tournaments.results import Outcome
 from tournaments.sgf_reader import parse_game
 
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzeval.core.points import symmetry_tables
+from lzeval.records.result import win
 from tournaments.distinct import canonical_key, distinct_counts, game_identity, without_repeats
-from tournaments.results import GameRecord, win
+from tournaments.results import GameRecord
 
 
 def game(moves: list[int], size: int = 5, **facts: object) -> GameRecord:

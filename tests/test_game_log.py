@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import JIGO, win
 from tournaments.faults import Fault, Incident
 from tournaments.game_log import (
     FORMAT,
@@ -22,7 +23,7 @@ from tournaments.game_log import (
     open_log,
     read_log,
 )
-from tournaments.results import JIGO, GameRecord, win
+from tournaments.results import GameRecord
 
 
 def game(number: int, matchup: str = "0") -> FinishedGame:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sgfmill import sgf
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import VOID, GameResult, Outcome, parse_result, win
 from tests.gomill_judge import ask_gomill
 from tournaments.competition import Competition
 from tournaments.control_file import read_control_file
@@ -36,7 +37,7 @@ from tournaments.gomill_report import report_text
 from tournaments.gomill_status import UnknownPickleError, plain_data, read_status
 from tournaments.gomill_takeover import games_of_gomill
 from tournaments.records import read_games, write_game
-from tournaments.results import VOID, GameRecord, GameResult, Outcome, parse_result, win
+from tournaments.results import GameRecord
 from tournaments.ringmaster import run_ringmaster
 from tournaments.tables import build_table
 

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from lzeval.core import sources as core_sources
 from lzeval.core.errors import RecordError, UserError
+from lzeval.records.result import VOID, Colour, GameResult, Outcome, win
 from tournaments.claims import settled
 from tournaments.faults import Fault, Incident
 from tournaments.game_log import FinishedGame, GameLog, encode_game, encode_incident
@@ -36,7 +37,7 @@ from tournaments.intake.tables import read_table
 from tournaments.intake.taking import Intake, take_in
 from tournaments.intake.telling import cases_of, lines_of
 from tournaments.records import Skipped, read_games, serialise_game, write_game
-from tournaments.results import VOID, Colour, GameRecord, GameResult, Outcome, win
+from tournaments.results import GameRecord
 from tournaments.tables import write_results
 
 CONTROL_FILE = """competition_type = 'playoff'
@@ -251,7 +252,7 @@ def test_archives_and_other_names(tmp_path: Path) -> None:
 
 def test_an_archive_without_records_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(tarred("w", ["readme.txt"]))
-    assert whys(take_in([tmp_path])) == [("a.tar", "no SGF game in it")]
+    assert whys(take_in([tmp_path])) == [("a.tar", "no game record in it")]
 
 
 # What cannot be read
@@ -279,7 +280,7 @@ def test_every_unreadable_thing_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         ("bomb.sgf.gz", "unpacks to more than 0 MB, far too much for its size; the rest is not read"),
         ("cut.sgf", "the record ends in the middle of the game"),
         ("cut.sgf.xz", "truncated xz"),
-        ("empty.sgf", "no SGF game in it"),
+        ("empty.sgf", "no game record in it"),
         ("locked.sgf", "cannot be read (Permission denied)"),
         ("odd.sgf", "'zz' is not a point of a 9x9 board"),
     ]

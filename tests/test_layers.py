@@ -18,14 +18,15 @@ PACKAGES = ("lzeval", "trainer", "engines", "tournaments")
 
 LAYERS = {
     "lzeval.core": (),
+    "lzeval.records": ("lzeval.core",),
     "lzeval.net": ("lzeval.core",),
-    "trainer": ("lzeval.core", "lzeval.net"),
-    "engines.gtp": ("lzeval.core",),
+    "trainer": ("lzeval.core", "lzeval.records", "lzeval.net"),
+    "engines.gtp": ("lzeval.core", "lzeval.records"),
     "engines.search": ("lzeval.core",),
     "engines.evaluator": ("lzeval.core", "lzeval.net"),
-    "engines": ("lzeval.core",),
-    "tournaments": ("lzeval.core", "engines"),
-    "lzeval.cli": ("lzeval.core", "lzeval.net", "trainer", "engines", "tournaments"),
+    "engines": ("lzeval.core", "lzeval.records"),
+    "tournaments": ("lzeval.core", "lzeval.records", "engines"),
+    "lzeval.cli": ("lzeval.core", "lzeval.records", "lzeval.net", "trainer", "engines", "tournaments"),
     "lzeval.__main__": ("lzeval.cli",),
     "lzeval.version": (),
     "lzeval": (),
@@ -35,7 +36,7 @@ LAYERS = {
 ALLOWED_ONCE = {("trainer.evaluate", "engines.evaluator"), ("trainer.teacher", "engines.evaluator")}
 """Exceptions: (module, part)."""
 
-WITHOUT_TORCH = ("lzeval.core", "engines.gtp", "engines.search", "tournaments")
+WITHOUT_TORCH = ("lzeval.core", "lzeval.records", "engines.gtp", "engines.search", "tournaments")
 TORCH = ("torch", "pytorch_lightning", "lightning")
 
 

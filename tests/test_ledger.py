@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import JIGO, win
 from tournaments.bradley_terry import rate_ledger
 from tournaments.ledger import ledger_of_columns, ledger_of_counts, ledger_of_games
 from tournaments.pairs import game_counts
-from tournaments.results import JIGO, GameRecord, win
+from tournaments.results import GameRecord
 from tournaments.tables import RatingTable, build_table, table_of_ledger
 
 RESULTS = {"b": win("b"), "w": win("w"), "j": JIGO}

@@ -10,11 +10,12 @@ from engines.search.choice import Habits
 from engines.search.searcher import Limits
 from lzeval.core.board import Game
 from lzeval.core.points import parse_vertex
+from lzeval.records.result import Outcome, format_result
 from tests.fakes.evaluators import HashEvaluator, SteadyEvaluator
 from tests.test_search import from_diagram
 from tournaments.openings import Opening
 from tournaments.playing import GameJob, GameSettings, PlayerSettings, Room, counted, tree_seed
-from tournaments.results import GameRecord, Outcome, format_result
+from tournaments.results import GameRecord
 
 SIZE = 5
 SETTINGS = GameSettings(SIZE, 7.5, 50)

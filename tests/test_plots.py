@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import win
 from tournaments.plots import course, plot_course
 from tournaments.ratings import head_to_head
-from tournaments.results import GameRecord, win
+from tournaments.results import GameRecord
 
 PNG = b"\x89PNG"
 

@@ -239,7 +239,7 @@ def test_records_are_imported_if_they_can_be_compared(place: Path, played: Path)
         (place / "wrong.sgf").write_text(wrong)
         assert complaint in refused(place, "pool", "import", "sgf.pool", "wrong.sgf", "--trust", "--players")
     (place / "notes.sgf").write_text("komi is 7.5")
-    assert "notes.sgf: no games to import (no SGF game in it)" in refused(
+    assert "notes.sgf: no games to import (no game record in it)" in refused(
         place, "pool", "import", "sgf.pool", "notes.sgf"
     )
     outcome = in_process(place, ["pool", "play", "sgf.pool"])

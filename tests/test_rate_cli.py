@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from lzeval.cli.rate import rate
 from lzeval.core.errors import UserError
+from lzeval.records.result import JIGO, VOID, Colour, GameResult, win
 from tournaments.records import read_games, write_game
-from tournaments.results import JIGO, VOID, Colour, GameRecord, GameResult, win
+from tournaments.results import GameRecord
 from tournaments.tables import RESULT_COLUMNS, build_table, write_results
 
 app = typer.Typer()

@@ -13,6 +13,7 @@ from engines.evaluator.base import Evaluator
 from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
 from lzeval.core.errors import UserError
+from lzeval.records.result import Outcome, parse_result
 from tests.fakes.evaluators import HashEvaluator, fake_info
 from tests.test_playing import SETTINGS, play_all, player
 from tests.test_playing import job as plain_job
@@ -24,7 +25,7 @@ from tournaments.ratingpool.play import Entrant, Progress, Session, standing_of
 from tournaments.ratingpool.rating import rate_pool
 from tournaments.ratingpool.settings import settings_from
 from tournaments.ratingpool.store import RatingPool
-from tournaments.results import GameRecord, Outcome, parse_result
+from tournaments.results import GameRecord
 
 STRENGTH = {"net0": 0.0, "net1": 150.0, "net2": 300.0, "new": 200.0}
 

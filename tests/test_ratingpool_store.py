@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import Colour, parse_result
 from tests.fakes.weights_files import as_lines, tiny_weights, write_lines
 from tests.limited import needs_limits, run_limited
 from tests.make_games import RandomGame, random_game, random_games
@@ -25,7 +26,7 @@ from tournaments.ratingpool import codec, database, sittings
 from tournaments.ratingpool.members import Candidate, Network, sha_of
 from tournaments.ratingpool.settings import PoolSettings, settings_from
 from tournaments.ratingpool.store import RatingPool
-from tournaments.results import Colour, GameRecord, parse_result
+from tournaments.results import GameRecord
 
 SETTINGS = settings_from({"visits": 3, "size": 5, "openings": "none"})
 COLOURS: dict[int, Colour] = {1: "b", 2: "w"}

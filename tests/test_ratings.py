@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lzeval.core.errors import UserError
 from lzeval.core.points import symmetry_tables
+from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, win
 from tournaments import likelihood
 from tournaments.bradley_terry import fit_pool
 from tournaments.likelihood import Cell
@@ -28,7 +29,7 @@ from tournaments.ratings import (
     pair_statistics,
     score_from_elo,
 )
-from tournaments.results import JIGO, UNKNOWN, VOID, GameRecord, GameResult, win
+from tournaments.results import GameRecord
 
 FIVE = st.lists(st.integers(0, 300), min_size=5, max_size=5).filter(any)
 

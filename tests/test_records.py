@@ -13,10 +13,12 @@ from sgfmill import sgf, sgf_grammar
 
 from lzeval.core.errors import RecordError, UserError
 from lzeval.core.points import parse_vertex
+from lzeval.records.collection import split_games
+from lzeval.records.result import JIGO, UNKNOWN, VOID, Colour, GameResult, Outcome, win
 from tournaments.ctl import CtlPlayer, write_match_ctl
 from tournaments.records import Skipped, read_games, serialise_game, write_game
-from tournaments.results import JIGO, UNKNOWN, VOID, Colour, GameRecord, GameResult, Outcome, win
-from tournaments.sgf_reader import parse_game, split_games
+from tournaments.results import GameRecord
+from tournaments.sgf_reader import parse_game
 
 
 def played(text: str, size: int = 9) -> tuple[tuple[Colour, int], ...]:

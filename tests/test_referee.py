@@ -8,8 +8,8 @@ from sgfmill.boards import Board
 from engines.gtp.errors import EngineTimeout
 from lzeval.core.board import BLACK, WHITE, Game
 from lzeval.core.points import parse_vertex
+from lzeval.records.result import format_result
 from tournaments.referee import AREA, compensation, decide
-from tournaments.results import format_result
 from tournaments.rules import GOMILL, STRICT, RefereedGame, Rules
 
 B, W = BLACK, WHITE

@@ -22,6 +22,7 @@ import tournaments.report
 from lzeval.cli.rate import rate
 from lzeval.core.errors import UserError
 from lzeval.core.points import parse_sgf, parse_vertex
+from lzeval.records.result import JIGO, UNKNOWN, VOID, Colour, GameResult, Outcome, win
 from tournaments.ratings import head_to_head
 from tournaments.records import Skipped, read_games, write_game
 from tournaments.report.charts import rating_chart
@@ -32,7 +33,7 @@ from tournaments.report.page import page, write_report
 from tournaments.report.papers import write_latex, write_markdown
 from tournaments.report.sparkline import BLOCKS, score_table, sparkline
 from tournaments.report.verdict import judge
-from tournaments.results import JIGO, UNKNOWN, VOID, Colour, GameRecord, GameResult, Outcome, win
+from tournaments.results import GameRecord
 
 SCRIPTS = Path(tournaments.report.__file__).parent
 VOID_ELEMENTS = {"meta", "input", "br", "path", "line", "circle", "rect", "polyline", "polygon"}
@@ -142,7 +143,10 @@ def test_games_that_do_not_count_are_told_with_their_reasons() -> None:
         game(24, "a", "b", UNKNOWN),
         game(25, "a", "b", win("w"), opening="half", pair=99),
     ]
-    broken = [Skipped(Path("bad.sgf"), "no SGF game in it"), Skipped(Path("x.sgf"), "no SGF game in it", 3)]
+    broken = [
+        Skipped(Path("bad.sgf"), "no game record in it"),
+        Skipped(Path("x.sgf"), "no SGF game in it", 3),
+    ]
     facts = gather([*games, *broken])
     assert {(a.kind, a.reason): a.games for a in facts.apart} == {
         ("void", "hit move limit"): ["0_020"],
@@ -153,7 +157,7 @@ def test_games_that_do_not_count_are_told_with_their_reasons() -> None:
         ("without two players", "a player against itself"): ["0_023"],
         ("repeated", "identical to an earlier game"): ["0_000"],
         ("half a pair", "its other game is missing"): ["0_025"],
-        ("unreadable", "no SGF game in it"): ["bad.sgf", "x.sgf#3"],
+        ("unreadable", "no game record in it"): ["bad.sgf", "x.sgf#3"],
     }
     text = page(facts)
     assert all(words in text for words in ("hit move limit", "x.sgf#3", "b named another winner"))

@@ -17,13 +17,14 @@ from typer.testing import CliRunner
 
 from lzeval.cli.rate import rate
 from lzeval.core.errors import UserError
+from lzeval.records.result import Colour, win
 from tournaments.bradley_terry import anchors_disagree, fit_pool, rate_ledger
 from tournaments.comparisons import compare_all, render_matrix
 from tournaments.ledger import Ledger, ledger_of_columns, ledger_of_counts
 from tournaments.likelihood import Cell
 from tournaments.records import write_game
 from tournaments.residuals import Residuals, holm, residuals_of
-from tournaments.results import Colour, GameRecord, win
+from tournaments.results import GameRecord
 from tournaments.tables import RatingTable, parse_anchors, table_of_ledger
 
 Counts = Sequence[tuple[str, str, int, int]]

@@ -4,20 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tournaments.results import (
+from lzeval.records.result import (
     JIGO,
     UNKNOWN,
     VOID,
     Colour,
-    GameRecord,
     GameResult,
     Outcome,
-    describe_result,
     format_result,
     opponent_of,
     parse_result,
     win,
 )
+from tournaments.results import GameRecord, describe_result
 
 COLOURS = st.sampled_from(["b", "w"])
 MARGINS = st.integers(1, 10_000).map(lambda quarters: quarters / 4)

@@ -19,7 +19,8 @@ import trainer.pack
 import trainer.units
 from lzeval.core.errors import UserError
 from lzeval.core.points import symmetry_tables
-from lzeval.core.sgf import end_of_games, rank_number
+from lzeval.records.info import rank_number
+from lzeval.records.scanner import end_of_games
 from tests.limited import needs_limits, run_limited
 from tests.make_games import Move, holdout_texts, random_game, sgf_text
 from trainer.lint import check_records, format_rank

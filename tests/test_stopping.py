@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import JIGO, VOID, GameResult, win
 from tournaments.pairs import find_pairs, pair_counts
 from tournaments.ratings import head_to_head
-from tournaments.results import JIGO, VOID, GameRecord, GameResult, win
+from tournaments.results import GameRecord
 from tournaments.sprt import Sprt
 from tournaments.stopping import Gatekeeper, PairedTest, counted, expected_length
 

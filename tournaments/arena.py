@@ -13,6 +13,7 @@ from engines.gtp.errors import EngineRefused, EngineTimeout
 from engines.gtp.handicap import fixed_handicap_points
 from lzeval.core.errors import EngineError, IllegalMoveError
 from lzeval.core.points import format_vertex, parse_vertex
+from lzeval.records.result import VOID, GameResult, win
 from tournaments.competition import MatchupSpec, PlayerSpec
 from tournaments.contestant import Circumstances, Contestant
 from tournaments.faults import GENTLE, Fault, Incident, Policy, fault_of
@@ -20,7 +21,7 @@ from tournaments.game_clock import LAG_S, ClockTalk, GameClock, clock_talk, sgf_
 from tournaments.judge import Judge
 from tournaments.openings import Opening
 from tournaments.referee import Verdict, compensation, decide
-from tournaments.results import VOID, GameRecord, GameResult, win
+from tournaments.results import GameRecord
 from tournaments.rules import GOMILL, RefereedGame, Rules
 
 T = TypeVar("T")

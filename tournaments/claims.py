@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from tournaments.results import GameResult, Outcome, format_result, parse_result
+from lzeval.records.result import GameResult, Outcome, format_result, parse_result
 
 NO_RESULT = "the record names no result"
 

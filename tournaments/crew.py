@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from engines.gtp.engine import Colour
 from lzeval.core.errors import EngineError
+from lzeval.records.result import VOID, GameResult, win
 from tournaments.arena import Conditions, GameTask, PlayedGame, play_game
 from tournaments.competition import PlayerSpec
 from tournaments.contestant import Circumstances, Contestant, fits_one_game_only, launch
 from tournaments.faults import Fault, Incident, fault_of
 from tournaments.guard import Guard
-from tournaments.results import VOID, GameRecord, GameResult, win
+from tournaments.results import GameRecord
 
 if TYPE_CHECKING:
     from tournaments.tournament import Run

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import GameResult, Outcome
 from tournaments.faults import Fault, Incident
-from tournaments.results import GameRecord, GameResult, Outcome
+from tournaments.results import GameRecord
 
 FORMAT = {"kind": "log", "format": "lzeval tournament", "version": 1}
 Entry = Mapping[str, Any]

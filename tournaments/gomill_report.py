@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lzeval.records.result import Colour, Outcome, opponent_of
 from tournaments.competition import Competition, MatchupSpec
 from tournaments.control.text import text_of
-from tournaments.results import Colour, GameRecord, Outcome, opponent_of
+from tournaments.results import GameRecord
 
 NO_DESCRIPTION = "[no description available]"
 Games = Mapping[str, Sequence[GameRecord]]

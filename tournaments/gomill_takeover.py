@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import Colour, GameResult, parse_result
 from tournaments.competition import Competition
 from tournaments.gomill_files import GomillFiles
 from tournaments.gomill_report import matchup_of
 from tournaments.gomill_status import Instance, Status, read_status
 from tournaments.records import read_games
-from tournaments.results import Colour, GameRecord, GameResult, parse_result
+from tournaments.results import GameRecord
 
 _ENTRY = re.compile(r"\s*\S+_\d+ \S+ (?:beat|vs) ")
 """How a game's entry in a history begins; what an engine has said may fill further lines."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tournaments.results import GameRecord, GameResult, Outcome
+from lzeval.records.result import GameResult, Outcome
+from tournaments.results import GameRecord
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lzeval.records.result import Outcome
 from tournaments.distinct import game_identity, without_repeats
-from tournaments.results import GameRecord, Outcome
+from tournaments.results import GameRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from engines.search.choice import RESIGN, Choice, Habits, choose, suffice
 from engines.search.forest import HISTORY, NONE
 from engines.search.searcher import Limits, Searcher, Waiting, opponent
 from lzeval.core.board import BLACK, Game
+from lzeval.records.result import JIGO, Colour, GameResult, Outcome, win
 from tournaments.openings import Opening
-from tournaments.results import JIGO, Colour, GameRecord, GameResult, Outcome, win
+from tournaments.results import GameRecord
 
 LETTERS: dict[int, Colour] = {1: "b", 2: "w"}
 

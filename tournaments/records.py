@@ -8,10 +8,11 @@ from pathlib import Path
 
 from lzeval.core.files import write_bytes_atomically
 from lzeval.core.sources import Source, read_sources
+from lzeval.records.collection import split_games
+from lzeval.records.text import as_sgf
 from tournaments.intake.finding import Kind, find, is_record_name
 from tournaments.results import GameRecord
-from tournaments.sgf_reader import parse_game, split_games
-from tournaments.sgf_text import with_plain_brackets
+from tournaments.sgf_reader import parse_game
 from tournaments.sgf_writer import serialise_game
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "write_game",
 ]
 
-NO_GAME = "no SGF game in it"
+NO_GAME = "no game record in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,11 @@ def read_record_file(path: Path) -> Iterator[GameRecord | Skipped]:
         if isinstance(source, Skipped):
             yield source
         else:
-            yield from read_chunks(Path(source.name), split_games(with_plain_brackets(source.content)))
+            yield from read_chunks(Path(source.name), split_games(source.content))
 
 
 def record_sources(path: Path) -> Iterator[Source | Skipped]:
-    """What there is to read in a file: itself, or an archive's members that are called like records."""
+    """Records of a file, as SGF in UTF-8: itself, or an archive's members that are called like records."""
     empty = True
     for source in read_sources([path]):
         inside = source.name[len(str(path)) :]
@@ -91,8 +92,9 @@ def record_sources(path: Path) -> Iterator[Source | Skipped]:
         empty = False
         if source.problem:
             yield Skipped(Path(source.name), source.problem)
-        if b"(" in source.content:
-            yield source
+        content = as_sgf(source.content)
+        if b"(" in content:
+            yield source._replace(content=content)
         elif not source.problem:
             yield Skipped(Path(source.name), NO_GAME)
     if empty:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lzeval.core.errors import EngineError
+from lzeval.records.result import JIGO, UNKNOWN, GameResult, format_result, parse_result, win
 from tournaments.competition import HandicapCompensation, Scorer
-from tournaments.results import JIGO, UNKNOWN, GameResult, format_result, parse_result, win
 from tournaments.rules import EMPTY, RefereedGame, Stones, area
 
 AREA = "area count"

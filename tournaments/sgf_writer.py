@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 
 from lzeval.core.files import utf8
 from lzeval.core.points import format_sgf
+from lzeval.records.result import format_result
 from lzeval.version import __version__
-from tournaments.results import GameRecord, describe_result, format_result
+from tournaments.results import GameRecord, describe_result
 
 if TYPE_CHECKING:
-    from tournaments.sgf_nodes import PropertyMap
+    from lzeval.records.nodes import PropertyMap
 
 LINE_BYTES = 79
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_text_atomically
+from lzeval.records.result import format_result
 from tournaments.bradley_terry import (
     NO_ANCHORS,
     Anchors,
@@ -28,7 +29,7 @@ from tournaments.ratings import HeadToHead, head_to_head
 from tournaments.records import Skipped
 from tournaments.rendering import render as render
 from tournaments.residuals import Residuals, residuals_of
-from tournaments.results import GameRecord, format_result
+from tournaments.results import GameRecord
 
 STAGES: tuple[int | None, ...] = (10, 30, 60, None)
 """After how many moves games are compared; None: at the end."""

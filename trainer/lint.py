@@ -43,6 +43,7 @@ class Findings:
             "games": self.report.games,
             "positions": self.report.positions,
             "skipped": dict(self.report.skipped),
+            "unread": dict(self.report.unread),
             "examples": self.report.examples,
             "files": self.report.files,
             "duplicates": self.duplicates,
@@ -129,8 +130,8 @@ def _length_class(length: int) -> str:
 
 
 def format_rank(rank: float) -> str:
-    """`6d`, `3k`, `9p`, or `unknown`: the inverse of `lzeval.core.sgf.rank_number`."""
-    from lzeval.core.sgf import PROFESSIONAL
+    """`6d`, `3k`, `9p`, or `unknown`: the inverse of `lzeval.records.info.rank_number`."""
+    from lzeval.records.info import PROFESSIONAL
 
     if np.isnan(rank):
         return "unknown"

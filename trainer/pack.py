@@ -45,6 +45,9 @@ from trainer.sources import record_files
 from trainer.units import UNIT_BYTES, Packed, Unit, packed_units
 
 JOURNAL = "journal.json"
+READER = 2
+"""Counts up when records are read otherwise than before, so that nothing is put together of two readings."""
+MOST_REMARKS = 1000
 SECONDS_A_NOTE = 5.0
 """Between entries of the journal: so much work may have to be done again."""
 
@@ -65,8 +68,15 @@ class PackReport:
     """Reason: how many games, positions of chunks, or files."""
     examples: dict[str, str] = field(default_factory=dict)
     """Reason: the first place it was met."""
+    unread: Counter[str] = field(default_factory=Counter)
+    """Property that could not be read and counts as not given, in words: how many games; at most MOST_REMARKS."""
     files: dict[str, dict[str, int]] = field(default_factory=dict)
     """File: reason or `games` or `positions`: how many."""
+
+    def remark(self, remark: str, place: str) -> None:
+        if remark in self.unread or len(self.unread) < MOST_REMARKS:
+            self.unread[remark] += 1
+            self.examples.setdefault(remark, place)
 
     def skip(self, reason: str, place: str, source: str) -> None:
         self.skipped[reason] += 1
@@ -314,12 +324,14 @@ def _is_whole(folder: Path, entry: dict[str, Any]) -> bool:
 def _report(values: dict[str, Any] | None) -> PackReport:
     if values is None:
         return PackReport()
-    return PackReport(**(values | {"skipped": Counter(values["skipped"])}))
+    return PackReport(**(values | {name: Counter(values.get(name, {})) for name in ("skipped", "unread")}))
 
 
 def _signature(files: Sequence[Path], size: int, selection: Selection) -> str:
     status = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((VERSION, size, asdict(selection), UNIT_BYTES, status)).encode()).hexdigest()
+    return hashlib.sha256(
+        repr((VERSION, READER, size, asdict(selection), UNIT_BYTES, status)).encode()
+    ).hexdigest()
 
 
 def report_unit(report: PackReport, unit: Unit, made: Packed) -> None:
@@ -332,6 +344,8 @@ def report_unit(report: PackReport, unit: Unit, made: Packed) -> None:
         report.skip("no game record in the file", unit.source, unit.source)
     for reason, item, place in made.skipped:
         report.skip(reason, f"{unit.source}, {what} {before + item}{place}", unit.source)
+    for remark, item in made.unread:
+        report.remark(remark, f"{unit.source}, {what} {before + item}")
     report.count(unit.source, "seen", made.seen)
 
 

@@ -12,9 +12,21 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lzeval.core.board import BLACK, EMPTY, ILLEGAL, WHITE, Geometry, Scratch, Stones, play_stone
+from lzeval.core.board import (
+    BLACK,
+    EMPTY,
+    ILLEGAL,
+    WHITE,
+    Geometry,
+    Scratch,
+    Stones,
+    has_liberty,
+    may_take_own,
+    play_stone,
+    play_suicide,
+)
 from lzeval.core.jit import int64, jit
-from lzeval.core.sgf import Record
+from lzeval.records.scanner import Record
 
 HISTORY = 8
 PLANES = 2 * HISTORY + 2
@@ -27,8 +39,13 @@ NO_MOVE = 0xFFFF
 TURN_WHITE = 8
 """Added to a symmetry in `Batch.turns`."""
 
-PACKED, BAD_MOVE, NOTHING = 0, 1, 2
-"""What `pack_game` says of a game."""
+PACKED, BAD_MOVE, NOTHING, BAD_SETUP = 0, 1, 2, 3
+"""Verdicts of `pack_game` on a game."""
+VERDICTS = {
+    BAD_MOVE: "an illegal move",
+    NOTHING: "no moves",
+    BAD_SETUP: "a stone without a liberty is set up",
+}
 
 Rows = npt.NDArray[np.uint8]
 
@@ -103,17 +120,22 @@ def pack_game(geo: Geometry, scratch: Scratch, stones: Stones, record: Record, r
     """Replay `record` on `stones` (cleared here) and write a row of `rows` for each move.
 
     Returns the number of rows and PACKED; or the number of the first move the rules forbid, counted from 1, and
-    BAD_MOVE (0 for a set-up without a board to stand on); or NOTHING for a game without moves.
+    BAD_MOVE; or 0 and BAD_SETUP, or NOTHING for a game without moves. Simple ko holds, and suicide is illegal
+    unless `record.facts[2]` says otherwise.
     """
     points = stones.shape[0] - 1
     width = (points + 7) // 8
     stones[:points] = EMPTY
     for index in range(record.counts[1]):
         stones[record.setup[index, 1]] = record.setup[index, 0]
+    for index in range(record.counts[1]):
+        point = int64(record.setup[index, 1])
+        if stones[point] != EMPTY and not has_liberty(geo, scratch, stones, point):
+            return 0, BAD_SETUP
     result = 0
-    if record.facts[3] == BLACK:
+    if record.facts[1] == BLACK:
         result = WON_BY_BLACK
-    elif record.facts[3] == WHITE:
+    elif record.facts[1] == WHITE:
         result = WON_BY_WHITE
     ko, last_colour = -1, 0
     for ply in range(record.counts[0]):
@@ -134,7 +156,10 @@ def pack_game(geo: Geometry, scratch: Scratch, stones: Stones, record: Record, r
                 return ply + 1, BAD_MOVE
             captured, _, ko = play_stone(geo, scratch, stones, move, colour)
             if captured == ILLEGAL:
-                return ply + 1, BAD_MOVE
+                if record.facts[2] == 0 or not may_take_own(geo, stones, move, colour):
+                    return ply + 1, BAD_MOVE
+                play_suicide(geo, scratch, stones, move, colour)
+                ko = -1
         last_colour = colour
     return record.counts[0], PACKED if record.counts[0] else NOTHING
 

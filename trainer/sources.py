@@ -7,10 +7,11 @@ from pathlib import Path
 
 from lzeval.core.errors import UserError
 from lzeval.core.sources import ARCHIVES, COMPRESSIONS, Source, read_bytes, read_sources
+from lzeval.records.text import SUFFIXES as RECORDS
 
 __all__ = ["SUFFIXES", "Source", "read_bytes", "read_sources", "record_files"]
 
-SUFFIXES = (".sgf", *COMPRESSIONS, *ARCHIVES, ".v1", ".v2", ".chunk")
+SUFFIXES = (*RECORDS, *COMPRESSIONS, *ARCHIVES, ".v1", ".v2", ".chunk")
 """What is looked for in a folder; a file that is named may be called anything."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +14,28 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.core.board import BLACK, WHITE, empty_board, geometry, new_scratch
-from lzeval.core.points import symmetry_tables
-from lzeval.core.sgf import LONGEST, NO_GAME, OK, PROBLEMS, end_of_games, new_record, read_record
+from lzeval.core.points import format_vertex, symmetry_tables
+from lzeval.records.info import GameInfo, NotGoError
+from lzeval.records.result import Colour
+from lzeval.records.scanner import (
+    LONGEST,
+    NO_GAME,
+    OK,
+    Record,
+    end_of_games,
+    info_of,
+    new_record,
+    read_record,
+    refusal,
+)
+from lzeval.records.text import as_sgf
 from trainer.chunks.binary import read_v2
 from trainer.chunks.kind import chunk_kind
 from trainer.chunks.rows import PackedChunk, rows_from_chunks
 from trainer.chunks.text import read_v1
 from trainer.positions import (
-    BAD_MOVE,
-    NOTHING,
+    PACKED,
+    VERDICTS,
     WON_BY_BLACK,
     WON_BY_WHITE,
     Rows,
@@ -33,6 +47,7 @@ from trainer.positions import (
 from trainer.selection import Selection
 from trainer.sources import Source, read_sources
 
+_WINNERS: Mapping[Colour | None, int] = {"b": BLACK, "w": WHITE}
 UNIT_BYTES = 1 << 21
 """About how much SGF text is one unit."""
 
@@ -61,6 +76,8 @@ class Packed:
     """Of each game."""
     games: list[tuple[float, int, int, float, float, int]] = field(default_factory=list)
     """Of each game: komi, handicap, winner, ranks and key."""
+    unread: list[tuple[str, int]] = field(default_factory=list)
+    """Properties that count as not given, in words, and the number of the game in the unit."""
     learn: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
     """Of each game, the rows to be learnt from, counted in the game; None: all."""
     soft: list[Soft | None] = field(default_factory=list)
@@ -75,7 +92,7 @@ def units_of(sources: Iterator[Source]) -> Iterator[Unit]:
     """Cut every source into units."""
     for source in sources:
         kind = chunk_kind(source.content) or "sgf"
-        text = np.frombuffer(source.content, np.uint8)
+        text = np.frombuffer(as_sgf(source.content) if kind == "sgf" else source.content, np.uint8)
         start, first = 0, True
         while first or start < len(text):
             end = len(text) if kind != "sgf" else int(end_of_games(text, start, start + UNIT_BYTES))
@@ -90,7 +107,7 @@ def pack_unit(unit: Unit, size: int, selection: Selection) -> Packed:
 
 
 def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
-    made, at = Packed(), 0
+    made, at, text = Packed(), 0, unit.content.tobytes()
     record, scratch, stones = new_record(), new_scratch(size), empty_board(size)
     rows = np.zeros((LONGEST, row_bytes(size)), np.uint8)
     tables = symmetry_tables(size)
@@ -99,26 +116,56 @@ def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
         if problem == NO_GAME:
             return made
         made.seen += 1
-        _, komi, handicap, winner, black_rank, white_rank = record.facts.tolist()
-        if problem != OK:
-            made.skipped.append((PROBLEMS[problem], made.seen, ""))
+        try:
+            info = _facts(text, record, problem, size)
+        except _RefusedError as refused:
+            made.skipped.append((refused.kind, made.seen, refused.place))
             continue
-        if record.facts[0] != size:
-            made.skipped.append((f"another board size than {size}", made.seen, ""))
-            continue
+        made.unread += [(remark, made.seen) for remark in info.unread]
+        record.facts[1] = _WINNERS.get(info.result.winner, 0)
+        record.facts[2] = bool(info.suicide)
         count, verdict = pack_game(geometry(size), scratch, stones, record, rows)
-        if verdict == BAD_MOVE:
-            made.skipped.append(("an illegal move", made.seen, f", move {count}"))
-        elif verdict == NOTHING:
-            made.skipped.append(("no moves", made.seen, ""))
-        elif refused := selection.refuses(count, komi, handicap, black_rank, white_rank):
-            made.skipped.append((refused, made.seen, ""))
+        komi = math.nan if info.komi is None else info.komi
+        if verdict != PACKED:
+            made.skipped.append((VERDICTS[verdict], made.seen, _move_at(record, count, size)))
+        elif reason := selection.refuses(count, komi, info.handicap, info.black_rank, info.white_rank):
+            made.skipped.append((reason, made.seen, ""))
         else:
             key = int(game_key(rows[:count], tables))
             made.rows.append(rows[:count].copy())
-            made.games.append((komi, int(handicap), int(winner), black_rank, white_rank, key))
+            facts = komi, info.handicap, int(record.facts[1]), info.black_rank, info.white_rank
+            made.games.append((*facts, key))
             made.learn.append(selection.plies(count, key))
             made.soft.append(None)
+
+
+class _RefusedError(Exception):
+    """A game that is not packed: the kind of reason, by which games are counted, and further words on the place."""
+
+    def __init__(self, kind: str, place: str = "") -> None:
+        self.kind, self.place = kind, place
+        super().__init__(kind + place)
+
+
+def _facts(text: bytes, record: Record, problem: int, size: int) -> GameInfo:
+    """A record's facts. Raises _RefusedError if it cannot be packed for boards of `size` lines."""
+    if problem != OK:
+        kind, detail = refusal(problem, text, record)
+        raise _RefusedError(kind, detail and f": {detail}")
+    if record.facts[0] != size:
+        raise _RefusedError(f"another board size than {size}")
+    try:
+        return info_of(text, record)
+    except NotGoError as error:
+        raise _RefusedError(str(error)) from error
+
+
+def _move_at(record: Record, number: int, size: int) -> str:
+    """The move `number`, from 1, in words; empty where there is none."""
+    if not 0 < number <= record.counts[0]:
+        return ""
+    colour, move = record.moves[number - 1].tolist()
+    return f", move {number}, {'Black' if colour == BLACK else 'White'} {format_vertex(move, size)}"
 
 
 def _pack_chunk(unit: Unit, size: int, selection: Selection) -> Packed:

@@ -174,10 +174,10 @@ class Engine(Protocol):
     def clear(self) -> None:
         """Start over on an empty board; size, komi and time settings stay."""
 
-    def place_handicap(self, points: Sequence[int]) -> None:
-        """Black stones on the empty board, distinct and not leaving White out of it: White is to move.
+    def set_up(self, stones: Sequence[tuple[Colour, int]], to_move: Colour, handicap: int = 0) -> None:
+        """Start over from stones, given with their colours; `handicap` of them were given to Black.
 
-        `undo` does not take them back.
+        `undo` does not take them back. Raises IllegalMoveError, on an empty board, where a stone has no liberty.
         """
 
     def play(self, colour: Colour, move: int) -> None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 _NAMES = re.compile(r"[\s_]+")
-_SPELT_SUICIDE = re.compile(r"sui([01])")
-"""Within KataGo's one-word form of rules, such as `koPOSITIONALscoreAREAtaxNONEsui1`."""
 SPELT: dict[str, Any] = {"scoring": "AREA", "tax": "NONE", "hasButton": False}
 """What cannot be changed, in KataGo's words."""
 
@@ -48,8 +46,6 @@ NAMED = {
 }
 """By KataGo's names. Situational superko is taken as positional."""
 KGS = {"chinese": Rules(), "aga": Rules(), "new-zealand": Rules(suicide=True)}
-RECORDED_WITH_SUICIDE = ("nz", "new-zealand", "tromp-taylor", "goe", "ing")
-RECORDED_WITHOUT = ("chinese", "japanese", "korean", "aga", "bga", "french")
 
 
 def named(text: str) -> str:
@@ -81,17 +77,6 @@ def changed(rules: Rules, key: str, value: str) -> Rules:
     if key not in SPELT or value.upper() != str(SPELT[key]).upper():
         raise NoSuchRulesError(f"this engine cannot play with {key} {value}")
     return rules
-
-
-def recorded_suicide(text: str) -> bool | None:
-    """Whether a record's rules (SGF's RU) allow suicide; None for rules that are not known."""
-    spelt = _SPELT_SUICIDE.search(text)
-    if spelt is not None:
-        return spelt[1] == "1"
-    name = named(text)
-    if name in RECORDED_WITH_SUICIDE:
-        return True
-    return False if name in RECORDED_WITHOUT else None
 
 
 def as_recorded(rules: Rules) -> str | None:

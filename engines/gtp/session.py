@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engines.gtp.engine import RESIGN, Analysis, Colour, Engine, Move, Reports, Restriction, Stop, never
@@ -11,8 +12,8 @@ from engines.gtp.error_stream import ErrorStream
 from engines.gtp.handicap import FEWEST, fixed_handicap_points, most_fixed_stones
 from engines.gtp.rules import Rules
 from engines.gtp.sgf import Play, Position, read_sgf
-from lzeval.core.errors import IllegalMoveError, LzevalError
-from lzeval.core.points import pass_index
+from lzeval.core.errors import IllegalMoveError, LzevalError, RecordError
+from lzeval.core.points import format_vertex, pass_index
 
 LAX = Rules(superko=False, suicide=True)
 """No game of ours can have been played by laxer ones."""
@@ -20,6 +21,19 @@ LAX = Rules(superko=False, suicide=True)
 
 class Failure(LzevalError):  # noqa: N818  (GTP's own word for an answer that begins with `?`)
     """A command cannot be done; the message is the text of the answer."""
+
+
+class _IllegalRecordedMoveError(IllegalMoveError):
+    """An illegal move of a game that is played again, told in words."""
+
+    def __init__(self, reason: str, number: int, colour: Colour, move: int, size: int) -> None:
+        super().__init__(reason)
+        self._text = (
+            f"move {number}, {colour.word.capitalize()} {format_vertex(move, size)}, is illegal ({reason})"
+        )
+
+    def __str__(self) -> str:
+        return self._text
 
 
 class Session:
@@ -36,6 +50,12 @@ class Session:
         self.setup: list[Play] = []
         """Stones of the starting position."""
         self.moves: list[Play] = []
+        self.handicap = 0
+        """Stones that Black was given, by a command or as the record loaded says."""
+        self.first_player: Colour | None = None
+        """Whoever is said to move first."""
+        self.player: Colour | None = None
+        """Whoever is said to move now, until a move is played or taken back."""
         self.interrupted: Stop = never
         """Whether the controller wants the command at work to come to its end."""
         self.input_waiting: Stop = never
@@ -55,7 +75,16 @@ class Session:
 
     @property
     def position(self) -> Position:
-        return Position(self.size, self.engine.komi, list(self.setup), list(self.moves), self.rules)
+        return Position(
+            self.size,
+            self.engine.komi,
+            list(self.setup),
+            list(self.moves),
+            self.rules,
+            self.handicap,
+            self.first_player,
+            self.player,
+        )
 
     @property
     def rules(self) -> Rules:
@@ -76,15 +105,27 @@ class Session:
         self._forget()
 
     def _forget(self) -> None:
-        self.setup, self.moves = [], []
+        self.setup, self.moves, self.handicap = [], [], 0
+        self.first_player = self.player = None
         self.may_ponder = False
 
     @property
     def to_move(self) -> Colour:
-        """Whoever did not move last; at the start Black, after a handicap White."""
+        """Whoever is said to move, or did not move last; at the start Black, after a handicap White."""
+        if self.player is not None:
+            return self.player
+        return self.moves[-1][0].opponent if self.moves else self.position.first_to_move
+
+    def set_player(self, colour: Colour) -> None:
+        """Say whose turn it is; of the position before the first move, for good."""
         if self.moves:
-            return self.moves[-1][0].opponent
-        return Colour.WHITE if self.position.handicap else Colour.BLACK
+            self.player = colour
+            return
+        self.first_player = colour
+        self._set_up_engine(self.position)
+
+    def _set_up_engine(self, position: Position) -> None:
+        self.engine.set_up(position.setup, position.first_to_move, position.stones_given)
 
     def set_komi(self, komi: float) -> None:
         """Raises ValueError unless it is a number that can be added to a score."""
@@ -95,6 +136,7 @@ class Session:
     def play(self, colour: Colour, move: int) -> None:
         self.engine.play(colour, move)
         self.moves.append((colour, move))
+        self.player = None
         self.may_ponder = False
 
     def play_all(self, plays: Sequence[Play]) -> None:
@@ -141,6 +183,7 @@ class Session:
             raise Failure("cannot undo")
         self.engine.undo()
         self.moves.pop()
+        self.player = None
         self.may_ponder = False
 
     def is_empty(self) -> bool:
@@ -158,8 +201,8 @@ class Session:
         ):
             raise Failure("bad vertex list")
         self.clear()
-        self.engine.place_handicap(points)
-        self.setup = [(Colour.BLACK, point) for point in points]
+        self.setup, self.handicap = [(Colour.BLACK, point) for point in points], len(points)
+        self._set_up_engine(self.position)
 
     def place_fixed_handicap(self, stones: int, *, or_fewer: bool = False) -> list[int]:
         """Place `stones` where GTP says, or the most it knows places for; returns the points."""
@@ -178,9 +221,20 @@ class Session:
     def load(self, path: Path, before_move: int | None) -> None:
         """The position of a record, before its move `before_move`; on any failure everything is as it was.
 
-        Suicide is then allowed or not as the record's rules have it, if they are known.
+        Suicide is then allowed or not as the record's rules have it, if they are known; where the game brings an
+        earlier position back, superko is off. Raises RecordError.
         """
-        self._start_from(read_sgf(path, before_move, self.rules))
+        position = read_sgf(path, before_move, self.rules)
+        try:
+            try:
+                self._start_from(position)
+            except IllegalMoveError as error:
+                if error.reason != "superko":
+                    raise
+                self.log.say(f"{path}: {error}; superko is off")
+                self._start_from(replace(position, rules=replace(position.rules, superko=False)))
+        except IllegalMoveError as error:
+            raise RecordError(path, str(error)) from error
 
     def _start_from(self, position: Position) -> None:
         """A new game from there; on any failure everything is as it was."""
@@ -200,14 +254,16 @@ class Session:
         self._forget()
         if position.komi is not None:
             self.engine.komi = position.komi
-        if position.handicap and len(position.handicap) >= FEWEST:
-            self.engine.place_handicap(position.handicap)
-        else:
-            for colour, point in position.setup:
-                self.engine.play(colour, point)
-        self.setup = list(position.setup)
-        for colour, move in position.moves:
-            self.play(colour, move)
+        if position.setup or position.first_player is not None:
+            self._set_up_engine(position)
+        self.setup, self.handicap = list(position.setup), position.handicap
+        self.first_player = position.first_player
+        for number, (colour, move) in enumerate(position.moves, start=1):
+            try:
+                self.play(colour, move)
+            except IllegalMoveError as error:
+                raise _IllegalRecordedMoveError(error.reason, number, colour, move, self.size) from error
+        self.player = position.player
 
     def groups(self) -> list[list[int]]:
         """The chains of stones on the board, each in index order."""

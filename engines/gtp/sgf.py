@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from engines.gtp.engine import Colour
-from engines.gtp.rules import DEFAULT_RULES, Rules, as_recorded, recorded_suicide
+from engines.gtp.rules import DEFAULT_RULES, Rules, as_recorded
 from lzeval.core.errors import RecordError
-from lzeval.core.points import LARGEST, SMALLEST, pass_index
+from lzeval.core.points import pass_index
+from lzeval.records.files import game_texts
+from lzeval.records.reader import read_game
 
 Play = tuple[Colour, int]
+FEWEST_STONES = 2
+"""Of a handicap; SGF knows none of one."""
+_COLOURS = {"b": Colour.BLACK, "w": Colour.WHITE, None: None}
 
 
 @dataclass
@@ -27,50 +30,66 @@ class Position:
     """Stones of the starting position, handicap stones among them."""
     moves: list[Play] = field(default_factory=list)
     rules: Rules = DEFAULT_RULES
+    handicap: int = 0
+    """Stones that Black was given; 0 where the position is none of a handicap game."""
+    first_player: Colour | None = None
+    """Whoever is said to move first (SGF's PL); None: as `first_to_move` has it."""
+    player: Colour | None = None
+    """Whoever is said to move now; None: whoever did not move last."""
 
     @property
-    def handicap(self) -> list[int]:
-        """The set-up stones if all of them are Black's, else none."""
-        points = [point for colour, point in self.setup if colour is Colour.BLACK]
-        return points if len(points) == len(self.setup) else []
+    def first_to_move(self) -> Colour:
+        """Whose turn it is before the first move."""
+        if self.first_player is not None:
+            return self.first_player
+        is_given = len(self.setup) >= FEWEST_STONES and all(
+            colour is Colour.BLACK for colour, _ in self.setup
+        )
+        return Colour.WHITE if self.handicap or is_given else Colour.BLACK
+
+    @property
+    def stones_given(self) -> int:
+        """Stones that Black has more: the handicap, or a set-up of black stones after which White moves."""
+        if self.handicap:
+            return self.handicap
+        black_alone = all(colour is Colour.BLACK for colour, _ in self.setup)
+        return len(self.setup) if black_alone and self.first_to_move is Colour.WHITE else 0
 
 
 def read_sgf(path: Path, before_move: int | None = None, rules: Rules = DEFAULT_RULES) -> Position:
-    """The main line of the record at `path`, up to and without move `before_move` (1 is the first).
+    """The main line of the first game in the record at `path`, up to and without move `before_move` (1 is the first).
 
-    Its rules are `rules`, but for suicide where the record's own say something of that.
-
-    Raises RecordError if it cannot be read. Whether the moves are legal is for the engine to say.
+    Its rules are `rules`, but for suicide where the record's own say something of that. Raises RecordError if it
+    cannot be read. Whether the moves are legal is for the engine to say.
     """
-    from sgfmill import sgf, sgf_moves  # not needed to start
-
+    text, problem = game_texts(path)[0]
+    if problem:
+        raise RecordError(path, problem)
     try:
-        game = sgf.Sgf_game.from_bytes(path.read_bytes())
-        if not SMALLEST <= game.get_size() <= LARGEST:
-            raise ValueError(f"a {game.get_size()}x{game.get_size()} board cannot be played")
-        board, plays = sgf_moves.get_setup_and_moves(game)
-        komi = float(game.get_komi()) if game.get_root().has_property("KM") else None
-        suicide = recorded_suicide(game.get_root().get("RU")) if game.get_root().has_property("RU") else None
-    except OSError as error:
-        raise RecordError(path, error.strerror or "cannot be opened") from error
-    except (ValueError, LookupError) as error:
-        raise RecordError(path, f"no readable game: {error}") from error
-    size = int(game.get_size())
-    setup = [(_colour(colour), row * size + column) for colour, (row, column) in board.list_occupied_points()]
-    moves = [(_colour(colour), _index(point, size)) for colour, point in plays]
+        game = read_game(text)
+    except ValueError as error:
+        raise RecordError(path, str(error)) from error
+    moves = [(_colour(colour), move) for colour, move in game.play.moves]
     kept = moves if before_move is None else moves[: before_move - 1]
     return Position(
-        size,
-        komi if komi is not None and math.isfinite(komi) else None,
-        setup,
+        game.size,
+        game.info.komi,
+        [(_colour(colour), point) for point, colour in game.play.setup.items()],
         kept,
-        rules if suicide is None else replace(rules, suicide=suicide),
+        rules if game.info.suicide is None else replace(rules, suicide=game.info.suicide),
+        game.info.handicap if game.info.handicap >= FEWEST_STONES else 0,
+        _COLOURS[game.play.first_player],
+        _COLOURS[game.play.player] if len(kept) == len(moves) else None,
     )
+
+
+def _colour(letter: str) -> Colour:
+    return Colour.BLACK if letter == "b" else Colour.WHITE
 
 
 def write_sgf(position: Position, application: str) -> str:
     """The record as text; `application` is the program's `name:version`."""
-    from sgfmill import sgf
+    from sgfmill import sgf  # not needed to start
 
     game = sgf.Sgf_game(position.size)
     root = game.get_root()
@@ -81,24 +100,20 @@ def write_sgf(position: Position, application: str) -> str:
     if played_by is not None:
         root.set("RU", played_by)
     if position.handicap:
-        root.set("HA", len(position.setup))
+        root.set("HA", position.handicap)
     if position.setup:
         black, white = (_points(position, colour) for colour in Colour)
         root.set_setup_stones(black, white)
+    if position.first_player is not None:
+        root.set("PL", position.first_player.letter)
     for colour, move in position.moves:
         point = None if move == pass_index(position.size) else divmod(move, position.size)
         game.extend_main_sequence().set_move(colour.letter, point)
+    if position.moves and position.player is not None:
+        game.extend_main_sequence().set("PL", position.player.letter)
     text: str = game.serialise().decode("utf-8")
     return text
 
 
 def _points(position: Position, colour: Colour) -> Sequence[tuple[int, int]]:
     return [divmod(point, position.size) for stone, point in position.setup if stone is colour]
-
-
-def _colour(letter: str) -> Colour:
-    return Colour.BLACK if letter == "b" else Colour.WHITE
-
-
-def _index(point: Any, size: int) -> int:
-    return pass_index(size) if point is None else int(point[0]) * size + int(point[1])

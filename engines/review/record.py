@@ -1,30 +1,44 @@
 """Records that are read, annotated and written back with all that was in them.
 
 A comment of ours is one line that begins with `lzeval:`; when a record is reviewed again, it is replaced. Texts are
-added as bytes, so that comments in any encoding stay as they are.
+added as bytes. What is written back is UTF-8, whatever encoding or format the record was in.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.positions import Analysis, play_recorded, set_up
+from engines.positions import Analysis, play_recorded
 from engines.review.assess import MoveReview
 from engines.search.choice import LCB_SHARE_OF_MOST
-from lzeval.core.board import BLACK, EMPTY, WHITE, Game
-from lzeval.core.errors import IllegalMoveError, RecordError, UserError
-from lzeval.core.points import LARGEST, SMALLEST, format_vertex
+from lzeval.core.board import BLACK, WHITE, Game
+from lzeval.core.errors import IllegalMoveError, RecordError
+from lzeval.core.points import format_vertex
+from lzeval.records.files import game_texts
+from lzeval.records.play import MOVES
+from lzeval.records.reader import ReadGame, read_game
 
 COLOURS = {"b": BLACK, "w": WHITE}
 LETTERS = {BLACK: "b", WHITE: "w"}
 NAMES = {BLACK: "Black", WHITE: "White"}
 DEFAULT_KOMI = 7.5
 OUR_LINE = re.compile(rb"(?:\A|\n\n)lzeval: [^\r\n]*")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the main line."""
+
+    tree_node: Any
+    """sgfmill's."""
+    before: int
+    """Moves played before the node's own."""
+    after: int
+    """Moves played after it; a node may hold one of either colour."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +50,8 @@ class Record:
     """sgfmill's Sgf_game."""
     game: Game
     """All moves of the main line played."""
-    nodes: Sequence[tuple[Any, int]]
-    """The main line: sgfmill's nodes, and how many moves have been played at each."""
+    nodes: Sequence[Node]
+    """The main line."""
 
     @property
     def players(self) -> tuple[str, str]:
@@ -48,56 +62,66 @@ class Record:
 
 def read_record(path: Path) -> Record:
     """The game at `path`. Raises RecordError where there is none, or one that cannot be reviewed."""
-    from sgfmill import sgf, sgf_grammar
-
+    games = game_texts(path)
     try:
-        games = sgf_grammar.parse_sgf_collection(path.read_bytes())
-        tree = sgf.Sgf_game.from_coarse_game_tree(games[0])
-        nodes = tree.get_main_sequence()
         if len(games) > 1:
             raise ValueError(f"{len(games)} games in one file; a review is of one, so split it")
-        return _play(path, tree, nodes)
-    except OSError as error:
-        raise RecordError(path, error.strerror or "cannot be opened") from error
-    except (ValueError, LookupError, UserError) as error:
+        text, problem = games[0]
+        if problem:
+            raise ValueError(problem)
+        read = read_game(text)
+        game = _played(read)
+        if not game.moves:
+            raise ValueError("it has no moves")
+        tree = _tree(text, read.size)
+        return Record(path, tree, game, _nodes(tree))
+    except ValueError as error:
         raise RecordError(path, f"no game to review: {error}") from error
 
 
-def _play(path: Path, tree: Any, nodes: Sequence[Any]) -> Record:
-    game = _new_game(tree)
-    stones: dict[int, int] = {}
-    played: list[tuple[Any, int]] = []
-    for node in nodes:
-        if node.has_setup_stones():
-            if game.moves:
-                raise ValueError(f"stones are set up after move {len(game.moves)}")
-            stones.update(_setup(node, game.size))
-            set_up(game, [(colour, point) for point, colour in stones.items()])
-        letter, point = node.get_move()
-        if letter is not None:
-            _play_move(game, COLOURS[letter], _index(point, game))
-        played.append((node, len(game.moves)))
-    if not game.moves:
-        raise ValueError("it has no moves")
-    return Record(path, tree, game, played)
+def _played(read: ReadGame) -> Game:
+    """The game, played. Raises ValueError for a move that is illegal."""
+    komi = read.info.komi
+    game = Game(read.size, DEFAULT_KOMI if komi is None else komi)
+    game.suicide = bool(read.info.suicide)
+    first = read.play.first_player or next((colour for colour, _ in read.play.moves), None)
+    stones = [(COLOURS[colour], point) for point, colour in read.play.setup.items()]
+    try:
+        game.set_up(stones, None if first is None else COLOURS[first], _handicap(read, first))
+    except IllegalMoveError as error:
+        raise ValueError(error.reason) from error
+    for colour, move in read.play.moves:
+        _play_move(game, COLOURS[colour], move)
+    return game
 
 
-def _new_game(tree: Any) -> Game:
-    size = tree.get_size()
-    if not SMALLEST <= size <= LARGEST:
-        raise ValueError(f"a {size}x{size} board cannot be played on")
-    komi = tree.get_komi() if tree.get_root().has_property("KM") else DEFAULT_KOMI
-    return Game(size, komi if math.isfinite(komi) else DEFAULT_KOMI)
+def _handicap(read: ReadGame, first: str | None) -> int:
+    """Stones that Black was given, as HA says or as the position looks like."""
+    black_alone = set(read.play.setup.values()) == {"b"} and first == "w"
+    return read.info.handicap or (len(read.play.setup) if black_alone else 0)
 
 
-def _setup(node: Any, size: int) -> dict[int, int]:
-    """The colour, or EMPTY, of each point that the node sets."""
-    points = zip((BLACK, WHITE, EMPTY), node.get_setup_stones(), strict=True)
-    return {row * size + column: colour for colour, places in points for row, column in places}
+def _tree(text: bytes, size: int) -> Any:
+    """Sgfmill's tree of the record, to be written back in UTF-8. Raises ValueError."""
+    from sgfmill import sgf, sgf_grammar
+
+    try:
+        coarse = sgf_grammar.parse_sgf_game(text)
+    except ValueError as error:
+        raise ValueError(f"its variations cannot be read ({error})") from error
+    root = coarse.sequence[0]
+    root["CA"], root["SZ"], root["GM"] = [b"UTF-8"], [str(size).encode("ascii")], [b"1"]
+    return sgf.Sgf_game.from_coarse_game_tree(coarse)
 
 
-def _index(point: tuple[int, int] | None, game: Game) -> int:
-    return game.pass_move if point is None else point[0] * game.size + point[1]
+def _nodes(tree: Any) -> list[Node]:
+    nodes: list[Node] = []
+    moves = 0
+    for node in tree.get_main_sequence():
+        before = moves
+        moves += sum(node.has_property(name) for name in MOVES)
+        nodes.append(Node(node, before, moves))
+    return nodes
 
 
 def _play_move(game: Game, colour: int, move: int) -> None:
@@ -120,15 +144,16 @@ def annotate(
     longest: int = 10,
 ) -> None:
     """Write what was found into the record's nodes: Black's winrates, comments and up to `variations` best moves."""
-    for node, turn in record.nodes:
-        analysis = analyses[turn]
-        _set_winrate(node, analysis.winrate_of(BLACK))
-        if node.get_raw_move()[0] is not None:
-            _comment(node, _verdict(reviews[turn - 1], record.game.size))
-            if node.parent is not None:
-                _add_variations(record, node.parent, analyses[turn - 1], variations, longest)
-        elif node is record.tree.get_root():
-            _comment(node, f"reviewed by {network}, {analysis.visits} visits a position")
+    for node in record.nodes:
+        tree_node, analysis = node.tree_node, analyses[node.after]
+        _set_winrate(tree_node, analysis.winrate_of(BLACK))
+        if node.after > node.before:
+            verdicts = [_verdict(reviews[turn], record.game.size) for turn in range(node.before, node.after)]
+            _comment(tree_node, "; then ".join(verdicts))
+            if tree_node.parent is not None:
+                _add_variations(record, node, analyses[node.before], variations, longest)
+        elif tree_node is record.tree.get_root():
+            _comment(tree_node, f"reviewed by {network}, {analysis.visits} visits a position")
 
 
 def _verdict(review: MoveReview, size: int) -> str:
@@ -146,21 +171,20 @@ def _percent(share: float) -> str:
     return f"{round(100 * share, 1) + 0.0:.1f} %"
 
 
-def _add_variations(record: Record, parent: Any, analysis: Analysis, most: int, longest: int) -> None:
-    """Add the best moves of the position at `parent` below it, but those that the game went on with."""
+def _add_variations(record: Record, node: Node, analysis: Analysis, most: int, longest: int) -> None:
+    """Add the best moves of the position before `node` beside it, but the one that was played."""
     enough = LCB_SHARE_OF_MOST * max((move.visits for move in analysis.moves), default=0)
     good = [
         (move, line)
         for move, line in zip(analysis.moves, analysis.lines, strict=True)
         if move.visits >= enough
     ][:most]
-    played = parent[0].get_move()
     for move, line in good:
-        if _sgf_move(record, analysis.to_move, move.move) != played:
-            node = _variation(record, parent, analysis.to_move, line[:longest])
+        if (analysis.to_move, move.move) != record.game.moves[node.before]:
+            variation = _variation(record, node.tree_node.parent, analysis.to_move, line[:longest])
             is_black = analysis.to_move == BLACK
-            _set_winrate(node, move.winrate if is_black else 1 - move.winrate)
-            _comment(node, f"winrate {_percent(move.winrate)}, {move.visits} visits")
+            _set_winrate(variation, move.winrate if is_black else 1 - move.winrate)
+            _comment(variation, f"winrate {_percent(move.winrate)}, {move.visits} visits")
 
 
 def _sgf_move(record: Record, colour: int, move: int) -> tuple[str, tuple[int, int] | None]:
@@ -173,7 +197,7 @@ def _variation(record: Record, parent: Any, colour: int, line: Sequence[int]) ->
     """The first node of a line below `parent`: one that is there already, else a new one with all that follows."""
     first = _sgf_move(record, colour, line[0])
     for child in parent:
-        if child.get_move() == first:
+        if _move_of(child) == first:
             return child
     node, nodes = parent, []
     for move in line:
@@ -182,6 +206,14 @@ def _variation(record: Record, parent: Any, colour: int, line: Sequence[int]) ->
         nodes.append(node)
         colour = BLACK + WHITE - colour
     return nodes[0]
+
+
+def _move_of(node: Any) -> object:
+    """The node's move as sgfmill has it; None if it has none that can be read."""
+    try:
+        return node.get_move()
+    except ValueError:
+        return None
 
 
 def _set_winrate(node: Any, of_black: float) -> None:

@@ -125,7 +125,7 @@ def _selection(
     holdout: str = "0%",
 ) -> Selection:
     """The filters as given. Raises UserError for one that cannot be read."""
-    from lzeval.core.sgf import rank_number
+    from lzeval.records.info import rank_number
     from trainer.selection import Selection
 
     rank = None if min_rank is None else rank_number(min_rank)
@@ -159,18 +159,15 @@ def _share(text: str) -> float:
 def _print_findings(findings: Findings) -> None:
     report = findings.report
     _print_files(report.files)
-    if report.skipped:
-        print_table(
-            [
-                text_column("Skipped because of", is_kept=True),
-                Column("Times", is_kept=True),
-                text_column("First at"),
-            ],
-            (
-                [reason, f"{number:,}", report.examples.get(reason, "")]
-                for reason, number in report.skipped.most_common()
-            ),
-        )
+    for heading, reasons in (("Skipped because of", report.skipped), ("Taken as not given", report.unread)):
+        if reasons:
+            print_table(
+                [text_column(heading, is_kept=True), Column("Times", is_kept=True), text_column("First at")],
+                (
+                    [reason, f"{number:,}", report.examples.get(reason, "")]
+                    for reason, number in reasons.most_common()
+                ),
+            )
     say(
         f"{counted(report.games, 'game')}, {counted(report.positions, 'position')}; "
         f"{counted(findings.duplicates, 'game')} met before"

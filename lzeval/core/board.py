@@ -10,7 +10,7 @@ the first liberty, which nearly always is at hand, and a copied board is one sma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from lzeval.core.errors import IllegalMoveError, UserError
 from lzeval.core.jit import int64, jit
-from lzeval.core.points import LARGEST, SMALLEST
+from lzeval.core.points import LARGEST, SMALLEST, format_vertex
 
 EMPTY, BLACK, WHITE, WALL = 0, 1, 2, 3
 NO_KO = -1
@@ -316,15 +316,30 @@ class Game:
         self.captures: list[tuple[int, int]] = [(0, 0)]
         """Stones that Black and White had taken, before each move and after the last."""
         self.handicap = 0
-        """Black stones that `place_handicap` put on the board."""
+        """Stones that Black was given."""
+        self.first_to_move = BLACK
 
-    def place_handicap(self, points: Sequence[int]) -> None:
-        """Start anew with Black stones on `points`; White moves first, and the history begins here."""
+    def set_up(
+        self, stones: Iterable[tuple[int, int]], to_move: int | None = None, handicap: int = 0
+    ) -> None:
+        """Start anew from stones, given as (colour, index); `to_move` moves first, and the history begins here.
+
+        Where it is not given, several black stones alone are a handicap, after which White moves. The last word on a
+        point counts. Raises IllegalMoveError, on an empty board, where a stone has no liberty.
+        """
         self.clear()
-        for point in points:
-            self.stones[point] = BLACK
-            self.hashes[0] ^= int(self._geometry.zobrist[BLACK, point])
-        self.handicap = len(points)
+        for colour, point in stones:
+            self.stones[point] = colour
+        occupied = np.flatnonzero(self.stones[:-1] != EMPTY)
+        if to_move is None:
+            handicap = len(occupied) if len(occupied) > 1 and (self.stones[occupied] == BLACK).all() else 0
+            to_move = WHITE if handicap else BLACK
+        for point in occupied.tolist():
+            if not has_liberty(self._geometry, self._scratch, self.stones, point):
+                self.clear()
+                raise IllegalMoveError(f"the stone at {format_vertex(point, self.size)} has no liberty")
+            self.hashes[0] ^= int(self._geometry.zobrist[self.stones[point], point])
+        self.first_to_move, self.handicap = to_move, handicap
 
     @property
     def stones(self) -> Stones:
@@ -337,10 +352,10 @@ class Game:
 
     @property
     def to_move(self) -> int:
-        """The colour whose turn it is, at the start Black, in a handicap game White."""
+        """The colour whose turn it is: at the start `first_to_move`, then whoever did not move last."""
         if self.moves:
             return BLACK + WHITE - self.moves[-1][0]
-        return WHITE if self.handicap else BLACK
+        return self.first_to_move
 
     @property
     def passes(self) -> int:

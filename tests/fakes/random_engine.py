@@ -65,9 +65,19 @@ class RandomEngine:
         self._boards = [Board(self._size)]
         self._explanation = ""
 
-    def place_handicap(self, points: Sequence[int]) -> None:
-        assert self._boards[-1].is_empty(), "handicap on a board with stones"
-        self._boards[-1].apply_setup([divmod(point, self._size) for point in points], [], [])
+    def set_up(
+        self,
+        stones: Sequence[tuple[Colour, int]],
+        to_move: Colour,  # noqa: ARG002
+        handicap: int = 0,  # noqa: ARG002
+    ) -> None:
+        self.clear()
+        black, white = (
+            [divmod(point, self._size) for stone, point in stones if stone is colour] for colour in Colour
+        )
+        if not self._boards[-1].apply_setup(black, white, []):
+            self.clear()
+            raise IllegalMoveError("no liberty")
 
     def play(self, colour: Colour, move: int) -> None:
         self._boards.append(self._after(colour, move))

@@ -11,13 +11,17 @@ from pathlib import Path
 
 from lzeval.core.errors import RecordError
 from lzeval.core.sources import ARCHIVES, COMPRESSIONS
+from lzeval.records.text import SUFFIXES
 
 LOOKED_AT_BYTES = 256
 _COMPRESSED = "|".join(map(re.escape, COMPRESSIONS))
 _ARCHIVE = "|".join(map(re.escape, ARCHIVES))
-_SGF_NAME = re.compile(rf".*(\.sgf({_COMPRESSED})?|({_ARCHIVE})({_COMPRESSED})?)", re.IGNORECASE | re.DOTALL)
+_RECORDS = "|".join(map(re.escape, SUFFIXES))
+_RECORD_NAME = re.compile(
+    rf".*(({_RECORDS})({_COMPRESSED})?|({_ARCHIVE})({_COMPRESSED})?)", re.IGNORECASE | re.DOTALL
+)
 _CSV_NAME = re.compile(rf".*\.(csv|tsv)({_COMPRESSED})?", re.IGNORECASE | re.DOTALL)
-_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\(\s*;")
+_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\x00]*\([\s\x00]*;")
 RESULTS = "results.csv"
 """The only table that is looked for in folders: our own matches write it."""
 
@@ -89,7 +93,7 @@ def _inside(folder: Path) -> Iterator[Found]:
 
 def _kind_inside(entry: os.DirEntry[str]) -> Kind | None:
     name = entry.name.lower()
-    if name.endswith(".sgf") or _SGF_NAME.fullmatch(name):
+    if name.endswith(".sgf") or _RECORD_NAME.fullmatch(name):
         return Kind.RECORD
     if name.endswith(".played"):
         return Kind.LOG
@@ -115,4 +119,4 @@ def is_table_name(name: str) -> bool:
 
 def is_record_name(name: str) -> bool:
     """Whether a member of an archive is called like a record."""
-    return _SGF_NAME.fullmatch(name) is not None
+    return _RECORD_NAME.fullmatch(name) is not None

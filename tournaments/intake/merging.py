@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from lzeval.records.result import GameResult, Outcome, format_result
 from tournaments.intake.finding import Found, Kind
-from tournaments.results import GameRecord, GameResult, Outcome, format_result
+from tournaments.results import GameRecord
 
 Told = tuple[Found, GameRecord]
 """A game, and the file that told of it."""

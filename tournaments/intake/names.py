@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lzeval.core.errors import UserError
 from lzeval.core.wording import command_line
-from tournaments.intake.text import text_of
+from lzeval.records.encoding import text_of
 from tournaments.results import GameRecord
 
 EXAMPLE = "write OLD=NEW, the name in the records first"

@@ -15,11 +15,10 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from lzeval.core.errors import UserError
+from lzeval.records.collection import split_games
 from tournaments.intake.collection import no_collection
 from tournaments.records import Skipped, read_chunks, read_record_file, record_sources
 from tournaments.results import GameRecord
-from tournaments.sgf_reader import split_games
-from tournaments.sgf_text import with_plain_brackets
 
 Listener = Callable[[float], None]
 """Is told what share of the bytes has been read, 0 to 1."""
@@ -103,7 +102,7 @@ def _tasks_of_large(file: Path, share: float) -> Iterator[Task | Skipped]:
         if isinstance(source, Skipped):
             yield source
             continue
-        content = with_plain_brackets(source.content)
+        content = source.content
         share_of_byte = share / len(content)
         chunks: list[tuple[bytes, str]] = []
         first, size = 1, 0

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from lzeval.core.errors import UserError
+from lzeval.records.result import GameResult, Outcome
 from tournaments.control_file import read_control_file
 from tournaments.game_log import decode_game, read_log
 from tournaments.gomill_takeover import games_of_history
 from tournaments.records import Skipped, read_games
-from tournaments.results import GameRecord, GameResult, Outcome
+from tournaments.results import GameRecord
 from tournaments.tournament_files import Files, counted_games, history
 
 UNKNOWN_SIZE = 0

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lzeval.core.sources import read_sources
+from lzeval.records.encoding import text_of
+from lzeval.records.result import JIGO, GameResult, Outcome, win
 from tournaments.claims import settled
 from tournaments.intake.state import UNKNOWN_SIZE
-from tournaments.intake.text import text_of
 from tournaments.records import Skipped
-from tournaments.results import JIGO, GameRecord, GameResult, Outcome, win
+from tournaments.results import GameRecord
 
 GAME_COLUMNS = ("black", "white", "result")
 COUNT_COLUMNS = ("player_a", "player_b", "a_black_wins", "a_black_losses", "a_white_wins", "a_white_losses")
@@ -190,6 +191,7 @@ class _GameReader:
         game.black_cpu_s = game.white_cpu_s = None
         game.end_comment = ""
         game.move_notes = NO_NOTES
+        game.unread = ()
         game.__class__ = GameRecord
         return (_checked(game, winner.strip()) if winner else game,)
 

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lzeval.core.wording import counted
+from lzeval.records.result import Outcome
 from tournaments.intake.finding import is_table_name
 from tournaments.intake.taking import Intake
 from tournaments.pairs import weigh
 from tournaments.report.facts import dispute, why_nobody
-from tournaments.results import GameRecord, Outcome
+from tournaments.results import GameRecord
 
 MOST_REASONS = 6
 MOST_FILES = 3
@@ -24,7 +25,7 @@ class Case:
     """A game, or a file, that was not counted; or, if disputed, was counted as it was decided."""
 
     kind: str
-    """`unreadable`, `void`, `unknown result`, `without two players` or `disputed`."""
+    """`unreadable`, `void`, `unknown result`, `without two players`, `disputed` or `counted without`."""
     path: str
     game: str
     """Id of the game, or which of the file it is."""
@@ -46,6 +47,11 @@ def cases_of(intake: Intake) -> list[Case]:
     return found
 
 
+def unread_of(intake: Intake) -> list[Case]:
+    """Properties of games that could not be read and count as not given."""
+    return [_case("counted without", game, why) for game in intake.games for why in game.unread]
+
+
 def _counts(game: GameRecord) -> bool:
     """Whether it was decided, between two players."""
     outcome, black, white = game.result.outcome, game.black, game.white
@@ -61,6 +67,7 @@ def as_dict(intake: Intake) -> dict[str, object]:
     """Everything, as JSON has it."""
     return {
         "skipped": [asdict(case) for case in cases_of(intake)],
+        "unread": [asdict(case) for case in unread_of(intake)],
         "duplicates": intake.duplicates,
         "left_out": dict(intake.left_out),
         "warnings": list(intake.warnings),
@@ -74,7 +81,7 @@ def lines_of(intake: Intake) -> Iterator[str]:
     if intake.left_out:
         parts = ", ".join(f"{count:,} by {why}" for why, count in intake.left_out.items())
         yield f"Not wanted: {parts}."
-    yield from _lines_of_cases(cases_of(intake))
+    yield from _lines_of_cases([*cases_of(intake), *unread_of(intake)])
 
 
 def _lines_of_cases(cases: Sequence[Case]) -> Iterator[str]:

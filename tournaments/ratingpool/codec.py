@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any
 
 from lzeval.core.points import format_sgf
-from tournaments.results import Colour, GameRecord, GameResult, Outcome, format_result, parse_result
+from lzeval.records.result import Colour, GameResult, Outcome, format_result, parse_result
+from tournaments.results import GameRecord
 
 FURTHER = (
     "handicap", "setup_black", "setup_white", "black_engine", "white_engine", "black_description",

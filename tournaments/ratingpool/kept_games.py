@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lzeval.records.result import format_result
 from tournaments.ratingpool import codec
 from tournaments.ratingpool.settings import PoolSettings
-from tournaments.results import GameRecord, format_result
+from tournaments.results import GameRecord
 
 
 def row_of(game: GameRecord, ids: Mapping[str, int], settings: PoolSettings) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from engines.evaluator.load import EvaluatorPlan, plan_evaluator
 from engines.search.choice import Habits
 from engines.search.searcher import Limits
 from lzeval.core.errors import UserError
+from lzeval.records.result import parse_result
 from lzeval.version import __version__
 from tournaments.machine import hardware, process_count, software
 from tournaments.playing import GameJob, GameSettings, PlayerSettings
@@ -21,7 +22,7 @@ from tournaments.ratingpool.settings import PoolSettings
 from tournaments.ratingpool.sittings import Pair
 from tournaments.ratingpool.standing import Standing
 from tournaments.ratingpool.store import RatingPool
-from tournaments.results import GameRecord, parse_result
+from tournaments.results import GameRecord
 from tournaments.workers import WorkerTask
 
 REPORT_EVERY_S = 10.0

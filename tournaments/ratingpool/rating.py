@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from lzeval.core.errors import UserError
 from lzeval.core.wording import command_line
+from lzeval.records.result import parse_result
 from tournaments.bradley_terry import Pool, Rating, rate_ledger
 from tournaments.ledger import ledger_of_columns
 from tournaments.ratingpool.members import Network
 from tournaments.ratingpool.store import RatingPool
-from tournaments.results import GameRecord, parse_result
+from tournaments.results import GameRecord
 from tournaments.tables import RatingTable, build_table
 
 

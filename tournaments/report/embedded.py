@@ -11,8 +11,9 @@ import json
 from collections.abc import Iterable, Sequence
 
 from lzeval.core.points import format_sgf
+from lzeval.records.result import Colour, Outcome, format_result
 from tournaments.report.facts import Facts, dispute, ending_of, opening_of
-from tournaments.results import Colour, GameRecord, Outcome, format_result
+from tournaments.results import GameRecord
 
 FIELDS = (
     *("id", "black", "white", "result", "winner", "ending", "note", "counts", "opening", "size", "komi"),

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
+from lzeval.records.result import Outcome, parse_result
 from tournaments.bradley_terry import NO_ANCHORS, Anchors
 from tournaments.pairs import Evidence, find_pairs, pair_counts, weigh
 from tournaments.records import Skipped
-from tournaments.results import GameRecord, Outcome, parse_result
+from tournaments.results import GameRecord
 from tournaments.tables import RatingTable, Tally, table_of
 
 ENDINGS = ("resignation", "count", "time", "forfeit", "jigo", "a win without details")

@@ -104,7 +104,7 @@ def _rules_board(session: Session, _args: Arguments) -> str:
     return "\n" + "\n".join(" ".join(".XO"[cell] for cell in row) for row in rows)
 
 
-@RECORD("gogui-rules_side_to_move", "", "`black` or `white`, whoever did not move last.")
+@RECORD("gogui-rules_side_to_move", "", "`black` or `white`: whoever is said to move, or did not move last.")
 def _rules_side_to_move(session: Session, _args: Arguments) -> str:
     return session.to_move.word
 

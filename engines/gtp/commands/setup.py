@@ -91,9 +91,9 @@ def _gogui_setup(session: Session, args: Arguments) -> str:
     return ""
 
 
-@SETUP("gogui-setup_player", "COLOUR", "Accepted: whose turn it is, is said with each move.")
-def _gogui_setup_player(_session: Session, args: Arguments) -> str:
-    colour(args[0])
+@SETUP("gogui-setup_player", "COLOUR", "Say whose turn it is, until the next move.")
+def _gogui_setup_player(session: Session, args: Arguments) -> str:
+    session.set_player(colour(args[0]))
     return ""
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lzeval.records.detection import guess
+from lzeval.records.encoding import as_utf8, codec
 from tournaments.records import read_games
 from tournaments.results import GameRecord
-from tournaments.sgf_text import codec, guess, with_plain_brackets
 
 NAMES = {
     "utf-8": "李世石 é あ",
@@ -70,13 +71,9 @@ def test_each_game_of_a_collection_has_its_own_encoding(tmp_path: Path) -> None:
     assert players(tmp_path, content) == ["柯洁", "Rémi", "é"]
 
 
-def test_plain_files_stay_as_they_are() -> None:
-    for content in (
-        record("x", "ascii", "shift_jis"),
-        record("é", "utf-8"),
-        record("é", "latin-1", "latin-1"),
-    ):
-        assert with_plain_brackets(content) is content
+@pytest.mark.parametrize("content", [record("x", "ascii", "shift_jis"), record("李", "utf-8")])
+def test_plain_files_stay_as_they_are(content: bytes) -> None:
+    assert as_utf8(content) is content
 
 
 def test_no_codec_that_is_no_text() -> None:

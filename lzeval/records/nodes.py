@@ -1,88 +1,112 @@
-"""The nodes of a game's main line, fast: what `sgfmill` would find, or nothing where the record is odd.
-
-Whoever gets None asks sgfmill, which tells what is wrong.
-"""
+"""The nodes of a game's main line out of SGF in UTF-8, fast, and what is wrong where they cannot be had."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
 
-from sgfmill import sgf_grammar
-
 from lzeval.core.points import format_sgf, pass_index
-from tournaments.results import Colour
+from lzeval.records.info import shown
+from lzeval.records.result import Colour
 
 PropertyMap = dict[str, list[bytes]]
 """One node: each property's values as they stand in the file, between the brackets."""
 Move = tuple[Colour, int]
 
+NO_GAME = "no game begins in it"
+ENDS_EARLY = "the record ends in the middle of the game"
+ANOTHER_GAME = "another game begins in the middle of the game"
+
 _INSIDE = rb"[^\\\]]*(?:\\.[^\\\]]*)*"
 _VALUE = rb"\[" + _INSIDE + rb"\]"
 _NAME = rb"[A-Za-z]{1,64}"
-_PROPERTIES = rb"(?:\s*" + _NAME + rb"(?:\s*" + _VALUE + rb")+)*"
+_SPACE = rb"[\x00-\x20]*"
+"""What may stand between signs: control characters, too."""
+_PROPERTIES = rb"(?:" + _SPACE + _NAME + rb"(?:" + _SPACE + _VALUE + rb")+)*"
 _TOKEN = re.compile(
-    rb"\s*(?:([;()])|(" + _NAME + rb")\s*\[(" + _INSIDE + rb")\]((?:\s*" + _VALUE + rb")*)|(\S))", re.DOTALL
+    _SPACE
+    + rb"(?:([;()])|("
+    + _NAME
+    + rb")"
+    + _SPACE
+    + rb"\[("
+    + _INSIDE
+    + rb")\]((?:"
+    + _SPACE
+    + _VALUE
+    + rb")*)|([^\x00-\x20]))",
+    re.DOTALL,
 )
 """A sign, or a property with its first value and whatever further ones follow, or something that is neither."""
 _VALUES = re.compile(rb"\[(" + _INSIDE + rb")\]", re.DOTALL)
-_START = re.compile(rb"\(\s*;")
-_ROOT_END = re.compile(_PROPERTIES + rb"\s*", re.DOTALL)
+_START = re.compile(rb"\(" + _SPACE + rb";")
+_ROOT_END = re.compile(_PROPERTIES + _SPACE, re.DOTALL)
 _NODE = re.compile(
-    rb"\s*(?:;(" + _PROPERTIES + rb"?)\s*([BW]\[[a-z]{0,2}\])(" + _PROPERTIES + rb")|(\S))", re.DOTALL
+    _SPACE
+    + rb"(?:;("
+    + _PROPERTIES
+    + rb"?)"
+    + _SPACE
+    + rb"([BW]\[[a-z]{0,2}\])("
+    + _PROPERTIES
+    + rb")|([^\x00-\x20]))",
+    re.DOTALL,
 )
 """A node with a move, and what stands before and behind that; or something that is none."""
 _ENDS = frozenset(b"];")
 """What stands before a space that is not inside a property."""
 _LOWER = bytes(range(ord("a"), ord("z") + 1))
+_SEEN = 20
+"""Characters of something unexpected that a reason repeats."""
 
 
 def main_line(text: bytes) -> list[PropertyMap]:
-    """The nodes of the main line of the first game in `text`. Raises ValueError, saying what is wrong."""
-    found = fast_main_line(text)
-    if found is None:
-        return list(sgf_grammar.main_sequence_iter(sgf_grammar.parse_sgf_game(text)))
-    return found
+    """The nodes of the main line of the first game in `text`. Raises ValueError, saying what is wrong.
 
-
-def fast_main_line(text: bytes) -> list[PropertyMap] | None:
-    """The same by one pass over the text; None where that does not understand it."""
+    What lies behind the main line, variations that is, is not looked at.
+    """
     start = _START.search(text)
     if start is None:
-        return None
-    nodes: list[PropertyMap] = []
-    is_main, depth, expected = True, 1, b";"
-    """`expected` is what must come next: a node, nothing but a bracket, or (empty) anything."""
-    for sign, name, value, more, junk in _TOKEN.findall(text, start.start() + 1):
-        if name:
-            if expected:
-                return None
-            if is_main:
-                _add(nodes[-1], name, value, more)
+        raise ValueError(NO_GAME)
+    nodes: list[PropertyMap] = [{}]
+    moves, opens = 0, False
+    """`opens`: a bracket has opened a variation that must begin with a node."""
+    for match in _TOKEN.finditer(text, start.end()):
+        sign, name, value, more, junk = match.groups()
+        if junk is not None or (opens and sign != b";"):
+            raise ValueError(_unexpected(text, match.start(5 if junk else 0), moves))
+        if name is not None:
+            moves += _add(nodes[-1], name, value, more) in ("B", "W")
         elif sign == b";":
-            if expected == b")":
-                return None
-            expected = b""
-            if is_main:
-                nodes.append({})
-        elif junk or expected == b";":
-            return None
-        elif sign == b"(":
-            depth, expected = depth + 1, b";"
-        else:
-            depth, expected, is_main = depth - 1, b")", False
-            if depth == 0:
-                return nodes
-    return None
+            nodes.append({})
+        elif sign == b")":
+            return nodes
+        opens = sign == b"("
+    raise ValueError(ENDS_EARLY)
 
 
-def _add(node: PropertyMap, name: bytes, value: bytes, more: bytes) -> None:
+def _unexpected(text: bytes, at: int, moves: int) -> str:
+    """What is wrong with the text from `at` on."""
+    if text.find(b"]", at) < 0 <= text.find(b"[", at):
+        return ENDS_EARLY
+    seen = shown(text[at : at + _SEEN].decode("utf-8", "replace"))
+    return f"something between properties, {place_after(moves)}: {seen}"
+
+
+def place_after(moves: int) -> str:
+    return f"after move {moves}" if moves else "before the first move"
+
+
+def _add(node: PropertyMap, name: bytes, value: bytes, more: bytes) -> str:
+    """Note a property; returns its short name."""
     short = _short(name)
     values = [value, *_VALUES.findall(more)] if more else [value]
     if short in node:
         node[short] += values
     else:
         node[short] = values
+    return short
 
 
 @lru_cache(maxsize=1000)
@@ -148,22 +172,24 @@ def properties(written: bytes) -> PropertyMap:
 
 @cache
 def known_moves(size: int) -> dict[bytes, Move]:
-    """What `B[pd]` and the like mean; each move is one object, however many games it is in."""
-    colours: tuple[Colour, Colour] = ("b", "w")
-    moves = {
-        f"{colour.upper()}[{format_sgf(index, size)}]".encode("ascii"): (colour, index)
-        for colour in colours
-        for index in range(size * size + 1)
-    }
-    if size <= 19:
-        moves |= {f"{colour.upper()}[tt]".encode("ascii"): (colour, pass_index(size)) for colour in colours}
-    return moves
+    """Meanings of `B[pd]` and the like; each move is one object, however many games it is in."""
+    return {b"%b[%b]" % (letter, point): move for letter, point, move in _spelt_moves(size)}
 
 
 @cache
 def cut_moves(size: int) -> tuple[dict[bytes, Move], dict[bytes, Move]]:
-    """What `;B[pd` and what `B[pd` mean: where the text of nodes was cut at each closing bracket."""
+    """Meanings of `;B[pd` and of `B[pd`: where the text of nodes was cut at each closing bracket."""
     known = known_moves(size)
     return {b";" + text[:-1]: move for text, move in known.items()}, {
         text[:-1]: move for text, move in known.items()
     }
+
+
+def _spelt_moves(size: int) -> Iterator[tuple[bytes, bytes, Move]]:
+    colours: tuple[Colour, Colour] = ("b", "w")
+    for colour in colours:
+        letter = colour.upper().encode("ascii")
+        for index in range(size * size + 1):
+            yield letter, format_sgf(index, size).encode("ascii"), (colour, index)
+        if size <= 19:
+            yield letter, b"tt", (colour, pass_index(size))

@@ -13,15 +13,21 @@ from sgfmill.sgf import Sgf_game
 
 from lzeval.core.board import BLACK, WHITE
 from lzeval.core.points import format_sgf, format_vertex
-from lzeval.core.sgf import (
+from lzeval.records.info import GameInfo
+from lzeval.records.scanner import (
     BAD_POINT,
     BAD_SIZE,
+    BAD_STONE,
     LATE_SETUP,
     LONGEST,
+    MIXED_UP,
+    NEXT_GAME,
     NO_GAME,
     OK,
     TOO_LONG,
     TRUNCATED,
+    TWO_MOVES,
+    info_of,
     new_record,
     read_record,
 )
@@ -54,10 +60,12 @@ def scan_all(text: str | bytes) -> list[Scanned]:
             return found
         assert following > at
         at = following
-        size, komi, handicap, winner = record.facts[:4].tolist()
         moves = [(int(c), int(i)) for c, i in record.moves[: record.counts[0]]]
         setup = [(int(c), int(i)) for c, i in record.setup[: record.counts[1]]]
-        found.append(Scanned(problem, int(size), komi, int(handicap), int(winner), moves, setup))
+        info = info_of(content.tobytes(), record) if problem == OK else GameInfo()
+        komi = np.nan if info.komi is None else info.komi
+        winner = COLOURS[info.result.winner]
+        found.append(Scanned(problem, int(record.facts[0]), komi, info.handicap, winner, moves, setup))
 
 
 def scan(text: str | bytes) -> Scanned:
@@ -101,7 +109,7 @@ def test_real_handicap_games_small_boards_and_line_breaks(shared: Path) -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.integers(2, 25),
+    st.integers(3, 25),
     st.integers(0, 60),
     st.integers(0, 2**32),
     st.sampled_from(["B+R", "W+0.5", "0", "Void"]),
@@ -170,15 +178,27 @@ def test_the_size_counts_wherever_it_stands_in_the_root() -> None:
     [
         ("(;SZ[1];B[aa])", BAD_SIZE),
         ("(;SZ[26];B[aa])", BAD_SIZE),
-        ("(;SZ[x];B[aa])", BAD_SIZE),
+        ("(;SZ[x];B[aa])", OK),
         ("(;SZ[19:13];B[aa])", BAD_SIZE),
-        ("(;SZ[19];B[ss];SZ[9];W[ss])", BAD_SIZE),
+        ("(;SZ[19];B[ss];SZ[9];W[ss])", NEXT_GAME),
+        ("(;SZ[19];B[ss];GM[1];W[ss])", NEXT_GAME),
+        ("(;SZ[19];B[ss]CA[x];W[aa])", OK),
         ("(;SZ[9];B[aa];W[ja])", BAD_POINT),
         ("(;SZ[9];B[AA])", BAD_POINT),
         ("(;SZ[9];B[a])", BAD_POINT),
-        ("(;SZ[9]AB[];B[aa])", BAD_POINT),
-        ("(;SZ[9]AB[aa:jj];B[aa])", BAD_POINT),
+        ("(;SZ[9]AB[];B[aa])", BAD_STONE),
+        ("(;SZ[9]AB[aa:jj];B[aa])", BAD_STONE),
         ("(;SZ[9];B[aa];AB[bb];W[cc])", LATE_SETUP),
+        ("(;SZ[9];B[aa]AB[bb];W[cc])", OK),
+        ("(;SZ[9];B[aa][bb])", TWO_MOVES),
+        ("(;SZ[9];B[aa]W[bb]B[cc])", TWO_MOVES),
+        ("(;SZ[9];B[aa]W[bb];B[cc])", OK),
+        ("(;SZ[9] what? ;B[aa])", MIXED_UP),
+        ("(;SZ[9]C[a] b];B[aa])", MIXED_UP),
+        ("(;SZ[9];B;W[aa])", MIXED_UP),
+        ("(;SZ[9];[aa])", MIXED_UP),
+        ("(;SZ[9];B C[aa])", MIXED_UP),
+        ("(;SZ[9];B[aa]())", MIXED_UP),
         ("(;SZ[9];B[aa];W[bb]", TRUNCATED),
         ("(;SZ[9];B[aa];W[b", TRUNCATED),
         ("(;SZ[9];B[aa];W[bb\\]", TRUNCATED),
@@ -219,7 +239,7 @@ def test_facts_do_not_pass_to_the_next_game() -> None:
 
 @pytest.mark.parametrize(
     ("text", "komi"),
-    [("7.5", 7.5), ("-6", -6), (" 0.5 ", 0.5), ("6,5", 6.5), ("3.75", 3.75), ("", np.nan), ("x", np.nan)],
+    [("7.5", 7.5), ("-6", -6), (" 0.5 ", 0.5), ("6,5", 6.5), ("3.75", 7.5), ("", np.nan), ("x", np.nan)],
 )
 def test_komi(text: str, komi: float) -> None:
     assert scan(f"(;SZ[9]KM[{text}])").komi == pytest.approx(komi, nan_ok=True)

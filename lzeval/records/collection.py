@@ -1,0 +1,79 @@
+"""A file of SGF in UTF-8 cut into its games: one broken game costs no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lzeval.records.nodes import ANOTHER_GAME, ENDS_EARLY
+from lzeval.records.reader import read_game
+
+_START = re.compile(rb"\(\s*;")
+_BRACKET = re.compile(rb"[^()\[]*(?:\[[^\\\]]*(?:\\.[^\\\]]*)*\][^()\[]*)*([()])", re.DOTALL)
+"""Anything up to the next round bracket that is not inside a property's value."""
+_ROOT = re.compile(
+    rb"\(\s*;\s*(?:FF|GM|CA|AP|SZ|EV|GN|PB|PW|RE|DT|KM|HA|RU|RO|PC|SO|US|AN|CP|BR|WR|TM|ST)\s*\["
+)
+"""The beginning of a game, not of a variation."""
+
+
+def split_games(data: bytes) -> Iterator[tuple[bytes, str]]:
+    """Each game tree of `data`, with what is wrong with its brackets (empty: nothing).
+
+    After a broken game the search goes on at the next text that looks like the root of a game.
+    """
+    if _is_one_plain_game(data):
+        yield data, ""
+        return
+    start = _START.search(data)
+    while start is not None:
+        end = _tree_end(data, start.start())
+        following = _ROOT.search(data, start.end(), len(data) if end is None else end)
+        if end is None:
+            stop = len(data) if following is None else following.start()
+            yield data[start.start() : stop], ENDS_EARLY
+            start = following
+        elif following is not None and not _is_whole(data[start.start() : end]):
+            yield data[start.start() : following.start()], ANOTHER_GAME
+            start = following
+        else:
+            yield data[start.start() : end], ""
+            start = _START.search(data, end)
+
+
+def _is_one_plain_game(data: bytes) -> bool:
+    """Whether all brackets are where they are in a record without variations and comments on brackets."""
+    return (
+        data.count(b"(") == data.count(b")") == 1
+        and data.count(b"[") == data.count(b"]")
+        and b"\\" not in data
+        and data.rstrip().endswith(b")")
+        and _START.match(data) is not None
+    )
+
+
+def _tree_end(data: bytes, start: int) -> int | None:
+    """End of the game tree that opens at `start`, behind its bracket; None if it has not when another root comes."""
+    depth, at = 0, start
+    while True:
+        match = _BRACKET.match(data, at)
+        if match is None:
+            return None
+        if match[1] == b"(":
+            if depth and _ROOT.match(data, match.start(1)):
+                return None
+            depth += 1
+        else:
+            depth -= 1
+        at = match.end()
+        if depth == 0:
+            return at
+
+
+def _is_whole(chunk: bytes) -> bool:
+    """Whether a tree in whose values another root was seen is nevertheless one readable game."""
+    try:
+        read_game(chunk)
+    except ValueError:
+        return False
+    return True

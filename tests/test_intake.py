@@ -622,6 +622,12 @@ def test_files_of_aliases_that_are_none(tmp_path: Path) -> None:
         parse_aliases([], tmp_path / "a")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_files_of_aliases_as_editors_write_them(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes("# 李\r\nold=李世石\r\n".encode(encoding))
+    assert parse_aliases([], tmp_path / "a") == {"old": "李世石"}
+
+
 def test_a_name_that_nobody_has(tmp_path: Path) -> None:
     (tmp_path / "a.sgf").write_text(sgf())
     found = take_in([tmp_path], Choice(players=frozenset("ae")), aliases={"c": "d"})

@@ -64,7 +64,7 @@ def as_utf8(data: bytes) -> bytes:
 
     What CA says stays as it is and no longer holds. In a collection each game has its own encoding.
     """
-    marked = _marked_text(data)
+    marked = marked_text(data)
     if marked is not None:
         return marked.encode("utf-8")
     if data.isascii():
@@ -82,11 +82,11 @@ def text_of(data: bytes) -> str:
 
     Bytes that mean nothing in the encoding become U+FFFD.
     """
-    marked = _marked_text(data)
+    marked = marked_text(data)
     return data.decode(guess(data), "replace") if marked is None else marked
 
 
-def _marked_text(data: bytes) -> str | None:
+def marked_text(data: bytes) -> str | None:
     """The text of data that begins with a mark, or is UTF-16 without one; None of anything else."""
     for mark, name in _MARKS:
         if data.startswith(mark):

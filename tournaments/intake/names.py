@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lzeval.core.errors import UserError
 from lzeval.core.wording import command_line
-from lzeval.records.encoding import text_of
+from lzeval.records.encoding import marked_text
 from tournaments.results import GameRecord
 
 EXAMPLE = "write OLD=NEW, the name in the records first"
@@ -32,9 +32,13 @@ def _lines(file: Path | None) -> list[tuple[str, str]]:
     if file is None:
         return []
     try:
-        text = text_of(file.read_bytes())
+        content = file.read_bytes()
+        marked = marked_text(content)
+        text = content.decode("utf-8") if marked is None else marked
     except OSError as exc:
         raise UserError(f"{file}: cannot be read ({exc.strerror})") from exc
+    except UnicodeDecodeError as exc:
+        raise UserError(f"{file}: is not UTF-8 text") from exc
     lines = enumerate(text.splitlines(), start=1)
     return [
         (f"{file}, line {number}", line)

@@ -185,6 +185,39 @@ def test_nothing_is_wrapped_in_a_pipe(place: Path) -> None:
         assert all(any(name in line for line in text.splitlines()) for name in names)
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are text there")
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_names_of_files_that_are_no_text(encoding: str, tmp_path: Path) -> None:
+    """They are printed as far as they are letters, kept as they are in pools and JSON, and files stay UTF-8."""
+    name = os.fsdecode(b"caf\xe9")
+    (tmp_path / f"{name}.csv").write_text("black,white,result\na,b,B+R\nb,a,B+R\n,a,B+R\n")
+    network = tmp_path / f"{name}.txt"
+    write_network(lived_in_network(1, NetworkShape(1, 4, 9)), network)
+    commands = [
+        (
+            "rate",
+            f"{name}.csv",
+            "--out",
+            f"{name}-out.csv",
+            "--markdown",
+            f"{name}.md",
+            "--report",
+            f"{name}.html",
+        ),
+        ("weights", "info", network.name),
+        ("pool", "add", f"{name}.pool", network.name, "--size", "9", "--openings", "none"),
+        ("pool", "list", f"{name}.pool"),
+    ]
+    for command in commands:
+        status, text, errors = printed(tmp_path, *command, encoding=encoding)
+        assert status == 0, errors
+        assert "caf?" in text + errors or command[:2] == ("pool", "add")
+    for file in (f"{name}-out.csv", f"{name}.md", f"{name}.html"):
+        assert (tmp_path / file).read_bytes().decode("utf-8")
+    _, text, _ = printed(tmp_path, "pool", "list", f"{name}.pool", "--json", encoding=encoding)
+    assert json.loads(text)["networks"][0]["path"] == str(network)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 @pytest.mark.parametrize("terminal", ["xterm", "dumb"])
 def test_a_terminal_is_asked_for_its_width(terminal: str, place: Path) -> None:

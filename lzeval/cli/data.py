@@ -197,4 +197,4 @@ def _print_files(files: dict[str, dict[str, int]]) -> None:
         print_table([name_column("File"), *map(Column, ("Games", "Positions", "Skipped"))], rows)
     sound = len(files) - len(rows)
     if sound:
-        say(f"{counted(sound, 'file')} without anything skipped not listed; --json lists all")
+        say(f"not listed: {counted(sound, 'file')} of which nothing was skipped; --json lists all")

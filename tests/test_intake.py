@@ -282,7 +282,7 @@ def test_every_unreadable_thing_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         ("cut.sgf.xz", "truncated xz"),
         ("empty.sgf", "no game record in it"),
         ("locked.sgf", "cannot be read (Permission denied)"),
-        ("odd.sgf", "'zz' is not a point of a 9x9 board"),
+        ("odd.sgf", "move 1, B[zz], is no point of a 9x9 board"),
     ]
     assert [case.game for case in cases_of(found)][:2] == ["1", "2"]
     lines = list(lines_of(found))
@@ -361,8 +361,7 @@ def test_a_table_of_games(tmp_path: Path) -> None:
     assert (first.size, first.komi, first.handicap, first.date) == (9, 7.5, 2, "2024-05-31")
     assert (first.properties, first.game_id) == ({"RU": "Chinese"}, "games.csv:2")
     assert (second.black, second.result, second.komi) == ("b", win("w", 3.5), None)
-    assert [game.result.outcome.value for game in rest] == ["void", "unknown", "jigo", "unknown"]
-    assert rest[-1].result.note == "RE says 'black'"
+    assert [game.result.outcome.value for game in rest] == ["void", "unknown", "jigo", "b"]
     assert [(one.number, one.why) for one in found.skipped] == [
         (9, "size is 'nine', which is no whole number")
     ]

@@ -15,6 +15,7 @@ from lzeval.core.errors import RecordError, UserError
 from lzeval.core.points import parse_vertex
 from lzeval.records.collection import split_games
 from lzeval.records.result import JIGO, UNKNOWN, VOID, Colour, GameResult, Outcome, win
+from lzeval.records.text import as_sgf
 from tournaments.ctl import CtlPlayer, write_match_ctl
 from tournaments.records import Skipped, read_games, serialise_game, write_game
 from tournaments.results import GameRecord
@@ -121,9 +122,11 @@ def records(draw: st.DrawFn) -> GameRecord:
         result=draw(results),
         moves=tuple(moves),  # type: ignore[arg-type]
         size=size,
-        komi=draw(st.one_of(st.none(), st.integers(-300, 300).map(lambda halves: halves / 2))),
+        komi=draw(
+            st.one_of(st.none(), st.integers(-size * size, size * size).map(lambda halves: halves / 2))
+        ),
         handicap=draw(st.integers(0, 9)),
-        setup_white=tuple(draw(st.lists(st.integers(0, size * size - 1), max_size=4))),
+        setup_white=tuple(draw(st.lists(st.integers(0, size * size - 1), max_size=4, unique=True))),
         date=draw(st.sampled_from(["", "2024-05-31", "2024-05-31 23:59"])),
         event=draw(st.one_of(st.just(""), LINES)),
         opening=draw(st.one_of(st.just(""), LINES)),
@@ -164,26 +167,26 @@ def test_the_main_line_of_a_foreign_record() -> None:
 
 def test_old_and_foreign_encodings_are_read() -> None:
     text = "(;GaMe[1]SiZe[19]CA[GB18030]PlayerBlack[李世石]PW[y];Black[pd])".encode("gb18030")
-    record = parse_game(text)
+    record = parse_game(as_sgf(text))
     assert (record.black, len(record.moves)) == ("李世石", 1)
-    assert parse_game(b"(;CA[no such thing]PB[\xff]PW[y];B[aa])").black == "\u00ff"
+    assert parse_game(as_sgf(b"(;CA[no such thing]PB[\xff]PW[y];B[aa])")).black == "\u00ff"
 
 
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (game_text(";B[zz]"), "'zz' is not a point"),
-        (game_text(";B[ee]W[cc]"), "two moves at once"),
+        (game_text(";B[zz]"), "move 1, B[zz], is no point of a 9x9 board"),
+        (game_text(";B[ee]W[cc]B[aa]"), "two moves of Black at once"),
         (game_text(";B[ee];AB[cc];W[dd]"), "set up after move 1"),
-        (game_text(";B[ee][cc]"), "more than one point"),
-        (b"(;GM[2]SZ[8])", "another game than Go"),
-        (b"(;GM[1]SZ[19:13])", "not a square"),
-        (b"(;GM[1]SZ[99])", "not from 2 to 25"),
+        (game_text(";B[ee][cc]"), "two moves of Black at once, before the first move"),
+        (b"(;GM[2]SZ[8])", "another game than Go: GM[2]"),
+        (b"(;GM[1]SZ[19:13])", "not square: SZ[19:13]"),
+        (b"(;GM[1]SZ[99])", "not 2 to 25 lines: SZ[99]"),
         (b"(;GM[1]SZ[9];B[ee", "ends in the middle"),
         (b"(;GM[1]SZ[9];B[ee]", "ends in the middle"),
         (b"(;GM[1]SZ[9];B[ee\n", "another game begins"),
         (b"(;GM[1]SZ[9]C[an open remark", "another game begins"),
-        (b"(;GM[1]SZ[9] what? ;B[ee])", "unexpected"),
+        (b"(;GM[1]SZ[9] what? ;B[ee])", "something between properties, before the first move: what?"),
     ],
 )
 def test_a_bad_game_costs_no_other(bad: bytes, why: str, tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ class GameRecord:
     """Further one-valued properties of the SGF root, such as RU."""
     path: Path | None = field(default=None, compare=False)
     """The file that the record was read from."""
-    unread: tuple[str, ...] = field(default=(), compare=False)
-    """Properties that could not be read and count as not given, each in words."""
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+    """Departures from what is written: properties that could not be read and count as not given, each in words."""
 
     def player(self, colour: Colour) -> str:
         return self.black if colour == "b" else self.white

@@ -29,7 +29,8 @@ def parse_game(text: bytes, path: Path | None = None, game_id: str = "") -> Game
     `game_id` is taken if the record does not tell its own. A result that the record itself contradicts is unknown, with
     a note. Raises ValueError, saying why, for a game that cannot be read or that is not Go on a square board.
     """
-    size, play, info, nodes = read_game(text)
+    game = read_game(text)
+    size, play, info, nodes = game
     root = nodes[0]
     notes = {number: text_of(comment) for number, comment in play.comments.items()}
     ending = notes.pop(len(play.moves) - 1, "") if play.moves else ""
@@ -59,7 +60,7 @@ def parse_game(text: bytes, path: Path | None = None, game_id: str = "") -> Game
         "move_notes": notes,
         "properties": further,
         "path": path,
-        "unread": info.unread,
+        "remarks": game.remarks,
     }
     if like_gomill:
         fields |= facts_of_comment(comment, fields)

@@ -43,7 +43,7 @@ class Findings:
             "games": self.report.games,
             "positions": self.report.positions,
             "skipped": dict(self.report.skipped),
-            "unread": dict(self.report.unread),
+            "remarks": dict(self.report.remarks),
             "examples": self.report.examples,
             "files": self.report.files,
             "duplicates": self.duplicates,

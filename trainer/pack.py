@@ -68,14 +68,14 @@ class PackReport:
     """Reason: how many games, positions of chunks, or files."""
     examples: dict[str, str] = field(default_factory=dict)
     """Reason: the first place it was met."""
-    unread: Counter[str] = field(default_factory=Counter)
-    """Property that could not be read and counts as not given, in words: how many games; at most MOST_REMARKS."""
+    remarks: Counter[str] = field(default_factory=Counter)
+    """Departure from what is written, such as a property that could not be read: how many games."""
     files: dict[str, dict[str, int]] = field(default_factory=dict)
     """File: reason or `games` or `positions`: how many."""
 
     def remark(self, remark: str, place: str) -> None:
-        if remark in self.unread or len(self.unread) < MOST_REMARKS:
-            self.unread[remark] += 1
+        if remark in self.remarks or len(self.remarks) < MOST_REMARKS:
+            self.remarks[remark] += 1
             self.examples.setdefault(remark, place)
 
     def skip(self, reason: str, place: str, source: str) -> None:
@@ -324,7 +324,7 @@ def _is_whole(folder: Path, entry: dict[str, Any]) -> bool:
 def _report(values: dict[str, Any] | None) -> PackReport:
     if values is None:
         return PackReport()
-    return PackReport(**(values | {name: Counter(values.get(name, {})) for name in ("skipped", "unread")}))
+    return PackReport(**(values | {name: Counter(values.get(name, {})) for name in ("skipped", "remarks")}))
 
 
 def _signature(files: Sequence[Path], size: int, selection: Selection) -> str:
@@ -344,7 +344,7 @@ def report_unit(report: PackReport, unit: Unit, made: Packed) -> None:
         report.skip("no game record in the file", unit.source, unit.source)
     for reason, item, place in made.skipped:
         report.skip(reason, f"{unit.source}, {what} {before + item}{place}", unit.source)
-    for remark, item in made.unread:
+    for remark, item in made.remarks:
         report.remark(remark, f"{unit.source}, {what} {before + item}")
     report.count(unit.source, "seen", made.seen)
 

@@ -15,13 +15,16 @@ import numpy.typing as npt
 
 from lzeval.core.board import BLACK, WHITE, empty_board, geometry, new_scratch
 from lzeval.core.points import format_vertex, symmetry_tables
+from lzeval.records.collection import next_root
 from lzeval.records.info import GameInfo, NotGoError
 from lzeval.records.result import Colour
 from lzeval.records.scanner import (
     LONGEST,
+    NEXT_GAME,
     NO_GAME,
     OK,
     Record,
+    begins_twice,
     end_of_games,
     info_of,
     new_record,
@@ -76,8 +79,8 @@ class Packed:
     """Of each game."""
     games: list[tuple[float, int, int, float, float, int]] = field(default_factory=list)
     """Of each game: komi, handicap, winner, ranks and key."""
-    unread: list[tuple[str, int]] = field(default_factory=list)
-    """Properties that count as not given, in words, and the number of the game in the unit."""
+    remarks: list[tuple[str, int]] = field(default_factory=list)
+    """Departures from what is written, in words, each with the number of the game in the unit."""
     learn: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
     """Of each game, the rows to be learnt from, counted in the game; None: all."""
     soft: list[Soft | None] = field(default_factory=list)
@@ -112,16 +115,20 @@ def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
     rows = np.zeros((LONGEST, row_bytes(size)), np.uint8)
     tables = symmetry_tables(size)
     while True:
-        at, problem = read_record(unit.content, at, record)
+        start = at
+        at, problem = read_record(unit.content, start, record)
         if problem == NO_GAME:
             return made
         made.seen += 1
+        if problem != OK or begins_twice(record):
+            following = next_root(text, start, at)
+            problem, at = (problem, at) if following is None else (problem or NEXT_GAME, following)
         try:
             info = _facts(text, record, problem, size)
         except _RefusedError as refused:
             made.skipped.append((refused.kind, made.seen, refused.place))
             continue
-        made.unread += [(remark, made.seen) for remark in info.unread]
+        made.remarks += [(remark, made.seen) for remark in info.remarks]
         record.facts[1] = _WINNERS.get(info.result.winner, 0)
         record.facts[2] = bool(info.suicide)
         count, verdict = pack_game(geometry(size), scratch, stones, record, rows)
@@ -157,7 +164,7 @@ def _facts(text: bytes, record: Record, problem: int, size: int) -> GameInfo:
     try:
         return info_of(text, record)
     except NotGoError as error:
-        raise _RefusedError(str(error)) from error
+        raise _RefusedError(error.kind, f": {error.written}") from error
 
 
 def _move_at(record: Record, number: int, size: int) -> str:

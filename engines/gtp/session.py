@@ -225,6 +225,8 @@ class Session:
         earlier position back, superko is off. Raises RecordError.
         """
         position = read_sgf(path, before_move, self.rules)
+        for remark in position.remarks:
+            self.log.say(f"{path}: {remark}")
         try:
             try:
                 self._start_from(position)

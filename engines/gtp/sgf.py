@@ -36,6 +36,8 @@ class Position:
     """Whoever is said to move first (SGF's PL); None: as `first_to_move` has it."""
     player: Colour | None = None
     """Whoever is said to move now; None: whoever did not move last."""
+    remarks: Sequence[str] = ()
+    """Departures from what a record says, each in words."""
 
     @property
     def first_to_move(self) -> Colour:
@@ -80,6 +82,7 @@ def read_sgf(path: Path, before_move: int | None = None, rules: Rules = DEFAULT_
         game.info.handicap if game.info.handicap >= FEWEST_STONES else 0,
         _COLOURS[game.play.first_player],
         _COLOURS[game.play.player] if len(kept) == len(moves) else None,
+        game.remarks,
     )
 
 

@@ -26,6 +26,8 @@ COLOURS = {"b": BLACK, "w": WHITE}
 LETTERS = {BLACK: "b", WHITE: "w"}
 NAMES = {BLACK: "Black", WHITE: "White"}
 DEFAULT_KOMI = 7.5
+_WITHOUT_CONTROLS = bytes(code if code >= 32 or code in b"\t\n\r\f\v" else 32 for code in range(256))
+"""Blanks for the control characters that sgfmill takes for no blanks."""
 OUR_LINE = re.compile(rb"(?:\A|\n\n)lzeval: [^\r\n]*")
 
 
@@ -52,6 +54,8 @@ class Record:
     """All moves of the main line played."""
     nodes: Sequence[Node]
     """The main line."""
+    remarks: Sequence[str] = ()
+    """Departures from what the record says, each in words."""
 
     @property
     def players(self) -> tuple[str, str]:
@@ -74,7 +78,7 @@ def read_record(path: Path) -> Record:
         if not game.moves:
             raise ValueError("it has no moves")
         tree = _tree(text, read.size)
-        return Record(path, tree, game, _nodes(tree))
+        return Record(path, tree, game, _nodes(tree), read.remarks)
     except ValueError as error:
         raise RecordError(path, f"no game to review: {error}") from error
 
@@ -106,7 +110,7 @@ def _tree(text: bytes, size: int) -> Any:
     from sgfmill import sgf, sgf_grammar
 
     try:
-        coarse = sgf_grammar.parse_sgf_game(text)
+        coarse = sgf_grammar.parse_sgf_game(text.translate(_WITHOUT_CONTROLS))
     except ValueError as error:
         raise ValueError(f"its variations cannot be read ({error})") from error
     root = coarse.sequence[0]

@@ -159,7 +159,7 @@ def _share(text: str) -> float:
 def _print_findings(findings: Findings) -> None:
     report = findings.report
     _print_files(report.files)
-    for heading, reasons in (("Skipped because of", report.skipped), ("Taken as not given", report.unread)):
+    for heading, reasons in (("Skipped because of", report.skipped), ("Taken, although", report.remarks)):
         if reasons:
             print_table(
                 [text_column(heading, is_kept=True), Column("Times", is_kept=True), text_column("First at")],

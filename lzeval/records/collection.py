@@ -28,17 +28,22 @@ def split_games(data: bytes) -> Iterator[tuple[bytes, str]]:
     start = _START.search(data)
     while start is not None:
         end = _tree_end(data, start.start())
-        following = _ROOT.search(data, start.end(), len(data) if end is None else end)
+        following = next_root(data, start.start(), len(data) if end is None else end)
         if end is None:
-            stop = len(data) if following is None else following.start()
-            yield data[start.start() : stop], ENDS_EARLY
-            start = following
+            yield data[start.start() : following], ENDS_EARLY
         elif following is not None and not _is_whole(data[start.start() : end]):
-            yield data[start.start() : following.start()], ANOTHER_GAME
-            start = following
+            yield data[start.start() : following], ANOTHER_GAME
         else:
             yield data[start.start() : end], ""
-            start = _START.search(data, end)
+            following = end
+        start = None if following is None else _START.search(data, following)
+
+
+def next_root(data: bytes, start: int, end: int) -> int | None:
+    """Index of a text that looks like the root of a game, behind the one that begins at `start`; None if none does."""
+    first = _START.search(data, start, end)
+    following = _ROOT.search(data, first.end(), end) if first else None
+    return None if following is None else following.start()
 
 
 def _is_one_plain_game(data: bytes) -> bool:
@@ -71,9 +76,9 @@ def _tree_end(data: bytes, start: int) -> int | None:
 
 
 def _is_whole(chunk: bytes) -> bool:
-    """Whether a tree in whose values another root was seen is nevertheless one readable game."""
+    """Whether a tree in whose values another root was seen is nevertheless one readable game, which begins but once."""
     try:
-        read_game(chunk)
+        root = read_game(chunk).nodes[0]
     except ValueError:
         return False
-    return True
+    return all(len(root[name]) == 1 for name in ("SZ", "GM") if name in root)

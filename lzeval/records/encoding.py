@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from lzeval.records.detection import CHINESE, guess, is_in
+from lzeval.records.detection import CANDIDATES, CHINESE, guess, is_in
 from lzeval.records.structure import is_well_formed, without_broken_letters
 
 _MARKS = (
@@ -72,7 +72,7 @@ def as_utf8(data: bytes) -> bytes:
     if _is_utf8(data) and _THREE_BYTES.search(data):
         return data  # by chance, text of another encoding is at most a few letters of two bytes
     games = list(_games(data))
-    unsure = b"".join(game for game in games if not game.isascii() and not _declared_codec(game))
+    unsure = b"".join(game for game in games if not _is_sure(game))
     common = guess(unsure) if unsure else ""
     return b"".join(_game_as_utf8(game, common) for game in games)
 
@@ -93,6 +93,12 @@ def marked_text(data: bytes) -> str | None:
             return data[len(mark) :].decode(name, "replace")
     wide = _wide_without_mark(data)
     return data.decode(wide, "replace") if wide else None
+
+
+def _is_sure(game: bytes) -> bool:
+    """Whether a game's encoding is known without a look at its neighbours."""
+    is_plain = game.isascii() or bool(_THREE_BYTES.search(game) and is_in(game, "utf-8"))
+    return is_plain or bool(_declared_codec(game))
 
 
 def _wide_without_mark(data: bytes) -> str:
@@ -158,12 +164,11 @@ def _game_as_utf8(game: bytes, common: str) -> bytes:
 
 def _likely(game: bytes, common: str) -> Iterator[str]:
     """Encodings, the likeliest first and once more last: it stands where none makes a record of the game."""
-    declared = _declared_codec(game)
-    first = declared
-    if not declared:
+    first = _declared_codec(game)
+    if not first:
         plain = is_in(game, "utf-8") and (common == "utf-8" or _THREE_BYTES.search(game))
         first = "utf-8" if plain else common if is_in(game, common) else guess(game)
     yield first
-    if declared:
-        yield guess(game)
-        yield first
+    yield guess(game)
+    yield from (name for name in CANDIDATES if is_in(game, name))
+    yield first

@@ -42,6 +42,7 @@ _PLAYERS: Mapping[str, Colour] = {
     **dict.fromkeys(("b", "black", "1", "黑", "黒", "흑"), "b"),
     **dict.fromkeys(("w", "white", "2", "白", "백"), "w"),
 }
+_NO_RESULTS = ("?", "unknown", "unfinished", "none")
 _RANK = re.compile(
     r"(?P<behind>p\s*)?(?<!\d)(?P<number>\d{1,2})\s*(?:(?P<professional>p|dp|品)|(?P<dan>[d段단])|(?P<kyu>[kg级級급]))"
 )
@@ -67,12 +68,17 @@ class GameInfo:
     white_rank: float = math.nan
     suicide: bool | None = None
     """Whether the record's rules allow suicide; None where they are not known."""
-    unread: tuple[str, ...] = ()
-    """Properties that could not be read and count as not given, each in words."""
+    remarks: tuple[str, ...] = ()
+    """Departures from what is written: properties that could not be read and count as not given, each in words."""
 
 
 class NotGoError(ValueError):
-    """A record that is none of Go on a board of a size that can be played; the message says why."""
+    """A record that is none of Go on a board of a size that can be played."""
+
+    def __init__(self, kind: str, written: str) -> None:
+        """`kind` is one of two reasons, `written` the property at fault as it stands in the record."""
+        self.kind, self.written = kind, written
+        super().__init__(f"{kind}: {written}")
 
 
 def read_size(sizes: Sequence[str], games: Sequence[str]) -> int:
@@ -82,15 +88,15 @@ def read_size(sizes: Sequence[str], games: Sequence[str]) -> int:
     """
     for text in map(normalised, games):
         if text and text != "1" and text not in _GO and _DECIMAL.fullmatch(text):
-            raise NotGoError(f"a record of another game than Go, GM[{shown(text)}]")
+            raise NotGoError("a record of another game than Go", f"GM[{shown(text)}]")
     for text in sizes:
         match = _size(text)
         if match is None:
             continue
         if match[2] and int(match[2]) != int(match[1]):
-            raise NotGoError(f"SZ[{shown(text)}]: the board is not square")
+            raise NotGoError("the board is not square", f"SZ[{shown(text)}]")
         if not SMALLEST <= int(match[1]) <= LARGEST:
-            raise NotGoError(f"SZ[{shown(text)}]: boards have {SMALLEST} to {LARGEST} lines here")
+            raise NotGoError(f"the board has not {SMALLEST} to {LARGEST} lines", f"SZ[{shown(text)}]")
         return int(match[1])
     return DEFAULT_SIZE
 
@@ -107,31 +113,45 @@ def read_info(values: Mapping[str, Sequence[str]], size: int) -> GameInfo:
 @lru_cache(maxsize=20_000)
 def _read_info(values: tuple[tuple[str, tuple[str, ...]], ...], size: int) -> GameInfo:
     given = dict(values)
-    unread: list[str] = []
+    remarks: list[str] = []
 
     def read(name: str, parse: Callable[[str], T | None], wrong: str) -> T | None:
-        found, remarks = _first(name, given.get(name, ()), parse, wrong)
-        unread.extend(remarks)
+        found, about_it = _first(name, given.get(name, ()), parse, wrong)
+        remarks.extend(about_it)
         return found
 
     read("SZ", _size, "is no board size; it is taken for 19")
     read("GM", lambda text: text in _GO or text == "1" or None, "is no number of a game")
     rules = " ".join(given.get("RU", ()))
-    results = given.get("RE", ())
     komi = read("KM", lambda text: parse_komi(text, rules), "is no komi")
     if komi is not None and abs(komi) > size * size:
-        unread.append(f"KM[{shown(given['KM'][0])}] is more than a {size}x{size} board holds")
+        remarks.append(f"KM[{shown(given['KM'][0])}] is more than a {size}x{size} board holds")
         komi = None
-    handicap = read("HA", lambda text: _handicap(text, size), "is no number of handicap stones")
+    handicap = read("HA", _handicap, "is no number of handicap stones")
     return GameInfo(
         komi,
         handicap or 0,
-        parse_result(next((text for text in results if text.strip()), "?")),
+        _result(given.get("RE", ()), remarks),
         _rank(given.get("BR", ())),
         _rank(given.get("WR", ())),
         recorded_suicide(rules),
-        tuple(unread),
+        tuple(remarks),
     )
+
+
+def _result(values: Sequence[str], remarks: list[str]) -> GameResult:
+    """The result, UNKNOWN where two are given or none can be read."""
+    written = [text for text in values if text.strip()]
+    results = [parse_result(text) for text in written]
+    if not results or results[0] == UNKNOWN:
+        if written and normalised(written[0]) not in _NO_RESULTS:
+            remarks.append(f"RE[{shown(written[0])}] names no winner")
+        return UNKNOWN
+    for text, result in zip(written, results, strict=True):
+        if result.outcome is not results[0].outcome:
+            remarks.append(f"RE says both {shown(written[0])!r} and {shown(text)!r}")
+            return UNKNOWN
+    return results[0]
 
 
 def _first(
@@ -170,9 +190,9 @@ def parse_komi(text: str, rules: str = "") -> float | None:
     return 2 * komi if has_quarters and not _TERRITORY.search(rules) else komi
 
 
-def _handicap(text: str, size: int) -> int | None:
+def _handicap(text: str) -> int | None:
     number = whole_number(text)
-    return number if number is not None and 0 <= number < size * size else None
+    return number if number is not None and 0 <= number <= LARGEST**2 else None
 
 
 def parse_player(text: str) -> Colour | None:

@@ -26,6 +26,8 @@ ROOT_ONLY = frozenset({"FF", "GM", "SZ"})
 """Properties that begin a game: behind a move, those of another one."""
 SETUP: Mapping[str, Colour | None] = {"AB": "b", "AW": "w", "AE": None}
 _ODD_BESIDE_MOVE = MOVES | SETUP.keys() | ROOT_ONLY | {"PL"}
+POINTS = (*MOVES, *SETUP)
+_BLANKS = re.compile(rb"\A[\x00-\x20]+(?=[^\x00-\x20])|(?<=[^\x00-\x20])[\x00-\x20]+\Z")
 _TO_COLOUR: Mapping[str, Colour] = {"B": "b", "W": "w"}
 _WORDS: Mapping[str, str] = {"b": "Black", "w": "White"}
 MOST_CHANCES = 20_000
@@ -49,6 +51,8 @@ class Play(NamedTuple):
     """Whose turn PL says it is before the first move."""
     player: Colour | None = None
     """Whose turn PL says it is after the last move."""
+    has_blanks: bool = False
+    """Whether there are blanks around some point, which are left out."""
 
 
 def setup_of(node: PropertyMap, size: int, before: Mapping[int, Colour] | None = None) -> dict[int, Colour]:
@@ -90,7 +94,10 @@ def play_of(nodes: Sequence[PropertyMap], size: int) -> Play:
             player = None
         if "C" in node and played:
             comments[len(moves) - 1] = node["C"][0]
-    return Play(tuple(moves), stones, tuple(chances), comments, first_player, player)
+    has_blanks = any(
+        _BLANKS.search(value) for node in nodes for name in POINTS if name in node for value in node[name]
+    )
+    return Play(tuple(moves), stones, tuple(chances), comments, first_player, player, has_blanks)
 
 
 def _require_same_game(node: PropertyMap, moves: int) -> None:
@@ -240,7 +247,8 @@ def _with_root(
     """A play whose root alone sets stones up and says whose turn it is."""
     player = _player(root["PL"]) if "PL" in root else None
     last = None if moves else player
-    return Play(moves, setup_of(root, size), chances, comments or {}, player, last)
+    has_blanks = any(_BLANKS.search(value) for name in SETUP if name in root for value in root[name])
+    return Play(moves, setup_of(root, size), chances, comments or {}, player, last, has_blanks)
 
 
 def annotated_play(

@@ -16,6 +16,7 @@ from lzeval.records.info import INFO, GameInfo, read_info, read_size
 from lzeval.records.nodes import PropertyMap, annotated_game, main_line, plain_game
 from lzeval.records.play import MOVES, ROOT_ONLY, Play, annotated_play, plain_play, play_of
 
+BLANKS = "blanks around points are left out"
 _SPECIAL = re.compile(rb"[\\\n\r\t\f\v]")
 """Bytes that do not mean themselves in SimpleText."""
 _SPECIAL_IN_TEXT = re.compile(rb"[\\\r\t\f\v]")
@@ -31,6 +32,11 @@ class ReadGame(NamedTuple):
     info: GameInfo
     nodes: Sequence[PropertyMap]
     """The root, and those of the other nodes that hold more than a move and a winrate."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Departures from what is written, each in words."""
+        return (*self.info.remarks, BLANKS) if self.play.has_blanks else self.info.remarks
 
 
 def read_game(text: bytes) -> ReadGame:

@@ -8,6 +8,7 @@ meaning is `lzeval.records.info`'s to tell. The text is UTF-8 (`lzeval.records.t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from lzeval.core.jit import int64, jit
 from lzeval.core.points import LARGEST, SMALLEST
 from lzeval.records.info import GameInfo, NotGoError, read_info, read_size, shown
 from lzeval.records.nodes import ANOTHER_GAME, ENDS_EARLY, place_after
-from lzeval.records.reader import simple_text
+from lzeval.records.reader import BLANKS, simple_text
 
 LONGEST = 2048
 """Moves of the longest game that is read."""
@@ -50,7 +51,7 @@ class Record(NamedTuple):
     setup: npt.NDArray[np.int16]
     """`[LONGEST, 2]`: colour (EMPTY for AE) and index, before the first move, in order."""
     counts: npt.NDArray[np.int64]
-    """`[3]`: how many moves, points of set-up and values are filled in."""
+    """`[4]`: how many moves, points of set-up and values are filled in, and points with blanks around them."""
     values: npt.NDArray[np.int64]
     """`[MOST_VALUES, 3]`: property (a number of NAMES), first byte and end of each value."""
     facts: npt.NDArray[np.float64]
@@ -64,7 +65,7 @@ def new_record() -> Record:
     return Record(
         np.zeros((LONGEST, 2), np.int16),
         np.zeros((LONGEST, 2), np.int16),
-        np.zeros(3, np.int64),
+        np.zeros(4, np.int64),
         np.zeros((MOST_VALUES, 3), np.int64),
         np.zeros(3, np.float64),
         np.zeros(2, np.int64),
@@ -96,7 +97,14 @@ def info_of(text: bytes, record: Record) -> GameInfo:
     values = _values(text, record)
     if "GM" in values:
         read_size(values.get("SZ", ()), values["GM"])
-    return read_info(values, int(record.facts[0]))
+    info = read_info(values, int(record.facts[0]))
+    return replace(info, remarks=(*info.remarks, BLANKS)) if record.counts[3] else info
+
+
+def begins_twice(record: Record) -> bool:
+    """Whether SZ or GM is given twice, as where a value without an end has swallowed the next game's beginning."""
+    names = record.values[: record.counts[2], 0]
+    return bool(np.count_nonzero(names == _SZ) > 1 or np.count_nonzero(names == _GM) > 1)
 
 
 def _values(text: bytes, record: Record) -> dict[str, list[str]]:
@@ -115,7 +123,7 @@ def refusal(problem: int, text: bytes, record: Record) -> tuple[str, str]:
     try:
         read_size(values.get("SZ", ()), values.get("GM", ()))
     except NotGoError as error:
-        return str(error), ""
+        return error.kind, error.written
     seen = shown(text[slice(*record.seen.tolist())].decode("utf-8", "replace"))
     place = place_after(int(record.counts[0]))
     details = {
@@ -206,6 +214,13 @@ def _trimmed(text: Bytes, start: int, end: int) -> tuple[int, int]:
 
 
 @jit
+def _has_blanks(text: Bytes, start: int, end: int) -> int:
+    """1 if there are blanks around what stands in `text[start:end]`, else 0."""
+    first, last = _trimmed(text, start, end)
+    return int(last > first and (first > start or last < end))
+
+
+@jit
 def _square_size(text: Bytes, start: int, end: int) -> int:
     """The board size in `text[start:end]`, `19` or `19:19`; 0 for boards that cannot be played, -1 if it is no size.
 
@@ -277,6 +292,7 @@ def _point(text: Bytes, start: int, end: int, size: int) -> int:
 @jit
 def _take_setup(text: Bytes, start: int, end: int, size: int, colour: int, record: Record) -> bool:
     """Add a point or a rectangle (`aa:cc`) of set-up stones. Returns whether it was on the board and fits."""
+    record.counts[3] += _has_blanks(text, start, end)
     start, end = _trimmed(text, start, end)
     if end - start == 5 and text[start + 2] == 58:
         first, last = _point(text, start, start + 2, size), _point(text, start + 3, end, size)
@@ -445,6 +461,7 @@ def _take_move(text: Bytes, start: int, end: int, colour: int, moves_before: int
     for number in range(moves_before, count):
         if record.moves[number, 0] == colour:
             return _found(record, TWO_MOVES, start, end)
+    record.counts[3] += _has_blanks(text, start, end)
     index = _point(text, start, end, size) if size else _NONE
     if index < 0:
         return _found(record, BAD_POINT, start, end)

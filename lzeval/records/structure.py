@@ -6,7 +6,7 @@ import re
 
 _VALUE = re.compile(r"\[[^\\\]]*(?:\\.[^\\\]]*)*\]", re.DOTALL)
 _ALL_BUT_VALUES = re.compile(r"[^\[\]\\]*")
-_SWALLOWED = re.compile(r"\\\]\s*(?:;\s*)?[A-Z]{1,2}\[")
+_PROPERTY = re.compile(r"[A-Z]{1,2}\[")
 _BROKEN_END = re.compile(rb"[\x81-\xfe]\](?=\s*(?:[A-Z]{1,2}\s*\[|[;()]))")
 """The first half of a letter before what would be the value's end: servers cut names to a number of bytes."""
 
@@ -14,9 +14,11 @@ _BROKEN_END = re.compile(rb"[\x81-\xfe]\](?=\s*(?:[A-Z]{1,2}\s*\[|[;()]))")
 def is_well_formed(text: str) -> bool:
     """Whether a record's values end where they seem to, and nothing is closed or escaped outside of them.
 
-    A value in which an escaped bracket is followed by another property has swallowed that one.
+    A value that holds the beginning of another property has swallowed that one.
     """
-    return _ALL_BUT_VALUES.fullmatch(_VALUE.sub("", text)) is not None and _SWALLOWED.search(text) is None
+    if _ALL_BUT_VALUES.fullmatch(_VALUE.sub("", text)) is None:
+        return False
+    return not any(_PROPERTY.search(value, 1) for value in _VALUE.findall(text))
 
 
 def without_broken_letters(data: bytes) -> bytes:

@@ -191,7 +191,7 @@ class _GameReader:
         game.black_cpu_s = game.white_cpu_s = None
         game.end_comment = ""
         game.move_notes = NO_NOTES
-        game.unread = ()
+        game.remarks = ()
         game.__class__ = GameRecord
         return (_checked(game, winner.strip()) if winner else game,)
 

@@ -25,7 +25,7 @@ class Case:
     """A game, or a file, that was not counted; or, if disputed, was counted as it was decided."""
 
     kind: str
-    """`unreadable`, `void`, `unknown result`, `without two players`, `disputed` or `counted without`."""
+    """`unreadable`, `void`, `unknown result`, `without two players`, `disputed` or `taken, although`."""
     path: str
     game: str
     """Id of the game, or which of the file it is."""
@@ -47,9 +47,9 @@ def cases_of(intake: Intake) -> list[Case]:
     return found
 
 
-def unread_of(intake: Intake) -> list[Case]:
-    """Properties of games that could not be read and count as not given."""
-    return [_case("counted without", game, why) for game in intake.games for why in game.unread]
+def remarks_on(intake: Intake) -> list[Case]:
+    """Departures from what records say, such as properties that could not be read and count as not given."""
+    return [_case("taken, although", game, why) for game in intake.games for why in game.remarks]
 
 
 def _counts(game: GameRecord) -> bool:
@@ -67,7 +67,7 @@ def as_dict(intake: Intake) -> dict[str, object]:
     """Everything, as JSON has it."""
     return {
         "skipped": [asdict(case) for case in cases_of(intake)],
-        "unread": [asdict(case) for case in unread_of(intake)],
+        "remarks": [asdict(case) for case in remarks_on(intake)],
         "duplicates": intake.duplicates,
         "left_out": dict(intake.left_out),
         "warnings": list(intake.warnings),
@@ -81,7 +81,7 @@ def lines_of(intake: Intake) -> Iterator[str]:
     if intake.left_out:
         parts = ", ".join(f"{count:,} by {why}" for why, count in intake.left_out.items())
         yield f"Not wanted: {parts}."
-    yield from _lines_of_cases([*cases_of(intake), *unread_of(intake)])
+    yield from _lines_of_cases([*cases_of(intake), *remarks_on(intake)])
 
 
 def _lines_of_cases(cases: Sequence[Case]) -> Iterator[str]:

@@ -86,8 +86,8 @@ def test_games_without_a_winner_are_left_out_of_chunks(tmp_path: Path) -> None:
     (tmp_path / "undecided").mkdir()
     undecided = records(tmp_path / "undecided", count=2, result="0")
     outcome = lzeval("chunks", records(tmp_path), undecided, "--out", tmp_path / "train")
-    assert "wrote 1,200 positions to 1 files" in outcome.stdout
-    assert "left out 80 without a winner" in outcome.stdout
+    assert "wrote 1,200 positions to 1 file," in outcome.stdout
+    assert "left out 80 positions without a winner" in outcome.stdout
     assert "no game has a winner" in mistake("chunks", undecided, "--out", tmp_path / "other")
 
 

@@ -174,7 +174,7 @@ def test_a_measurement_goes_on_after_interruptions(
     capsys.readouterr()
     assert measured(str(network[1]), records, 1000, monkeypatch) == (whole, batches - 7)
     told = capsys.readouterr().err
-    assert f"going on: {7 * BATCH} of {whole['positions']} positions were measured before" in told
+    assert f"going on: {7 * BATCH} of {whole['positions']} positions measured before" in told
     assert not list((cache / "measuring").iterdir())
 
 

@@ -362,7 +362,9 @@ def test_a_table_of_games(tmp_path: Path) -> None:
     assert (first.properties, first.game_id) == ({"RU": "Chinese"}, "games.csv:2")
     assert (second.black, second.result, second.komi) == ("b", win("w", 3.5), None)
     assert [game.result.outcome.value for game in rest] == ["void", "unknown", "jigo", "b"]
-    assert [(one.number, one.why) for one in found.skipped] == [(9, "size is 'nine', which is no number")]
+    assert [(one.number, one.why) for one in found.skipped] == [
+        (9, "size is 'nine', which is no whole number")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -380,7 +382,8 @@ def test_tables_of_other_programs(content: bytes, tmp_path: Path) -> None:
 
 def test_a_table_with_other_columns(tmp_path: Path) -> None:
     found = read_csv(tmp_path, "winner,loser\na,b\n")
-    assert whys(found) == [("games.csv", "its first line must name the columns black, white, result")]
+    why = "its first line must name the columns black, white, result; it names winner, loser"
+    assert whys(found) == [("games.csv", why)]
 
 
 def test_a_winner_that_is_not_the_results(tmp_path: Path) -> None:
@@ -397,9 +400,76 @@ def test_a_table_of_counts(tmp_path: Path) -> None:
     assert not found.is_in_order
 
 
+HEAD = "black,white,result,komi,size"
+COUNTS = "player_a,player_b,a_black_wins,a_black_losses,a_white_wins,a_white_losses"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030"]
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_tables_as_programs_write_them(
+    encoding: str, separator: str, declared: bool, end: str, tmp_path: Path
+) -> None:
+    """Spreadsheets, R, pandas and editors: encodings, separators, line ends, whole numbers as floats."""
+    rows = [HEAD.split(","), ["李世石", "b", "B+R", '"6,5"' if separator == "," else "6,5", "19.0"]]
+    lines = ([f"sep={separator}"] if declared else [""]) + [separator.join(row) for row in rows]
+    found = read_csv(tmp_path, (end.join(lines) + end).encode(encoding))
+    assert not found.skipped
+    told = [(game.black, game.white, game.result, game.komi, game.size) for game in found.games]
+    assert told == [("李世石", "b", win("b", "R"), 6.5, 19)]
+    assert found.games[0].game_id == "games.csv:3"
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "why"),
+    [
+        ("", 1, "it names none"),
+        ("black,white\na,b\n", 1, "must name the columns black, white, result; it names black, white"),
+        ("black,white,result,Black\na,b,B+R,c\n", 1, "names the column black twice"),
+        (f"{COUNTS},a_white_wins\nx,y,1,1,1,1,1\n", 1, "names the column a_white_wins twice"),
+        (f"{COUNTS[:-4]}\nx,y,1,1,1,1\n", 1, "must name the columns player_a, player_b, a_black_wins"),
+        (f"{HEAD}\na,b,B+R,7,5,19\n", 2, "6 cells for 5 columns; text that holds the separator"),
+        (f"{HEAD}\na,b,B+R,7.5,nine\n", 2, "size is 'nine', which is no whole number"),
+        (f"{HEAD}\na,b,B+R,7.5,9.5\n", 2, "size is '9.5', which is no whole number"),
+        (f"{HEAD}\na,b,B+R,x,9\n", 2, "komi is 'x', which is no number"),
+        (f"{COUNTS}\n\nx,y,12.5,0,0,1\n", 3, "a_black_wins is '12.5', which is no whole number"),
+        (f"{COUNTS}\nx,y,1.000,0,0,1\n", 2, "a_black_wins is '1.000', which may be 1 or 1000"),
+        (f"{COUNTS}\nx,y,1,,0,1\n", 2, "a_black_losses is empty; write 0 for none"),
+        (f"{COUNTS}\nx,y,1\n", 2, "a_black_losses is empty"),
+        (f"{COUNTS}\nx\n", 2, "player_b is empty"),
+        (f"{COUNTS}\n ,y,1,1,1,1\n", 2, "player_a is empty"),
+    ],
+)
+def test_lines_of_a_table_that_cannot_be_read(content: str, line: int, why: str, tmp_path: Path) -> None:
+    (skipped,) = read_csv(tmp_path, content).skipped
+    assert (skipped.path.name, skipped.number) == ("games.csv", line)
+    assert why in skipped.why
+
+
+@pytest.mark.parametrize("twelve", ["12", "12.0", "12.00", "12,0", " 12. ", "+12"])
+def test_whole_numbers_however_they_are_written(twelve: str, tmp_path: Path) -> None:
+    head = f"{COUNTS},a_black_jigos".replace(",", ";")
+    found = read_csv(tmp_path, f"{head}\nx;y;{twelve};0;0.0;0;\n")
+    assert not found.skipped
+    assert [(game.black, game.result.winner) for game in found.games] == [("x", "b")] * 12
+
+
+def test_what_is_empty_is_named_by_line_and_column(tmp_path: Path) -> None:
+    found = read_csv(tmp_path, "black,white,result\na,b,B+R\n,b,B+R\na,,B+R\na,b,\na,b\nb,a,W+\n")
+    lines = list(lines_of(found))
+    assert "Without two players: 1 - Black without a name (games.csv:3)" in lines
+    assert "Without two players: 1 - White without a name (games.csv:4)" in lines
+    assert "Unknown result: 2 - result is empty (games.csv:5, games.csv:6)" in lines
+
+
 NAMES = ["a", " a", "A ", "", "  ", "é, b", 'say "b"', "two\nlines"]
 RESULTS = ["B+R", " w+3,5 ", "B+0", "0", "Void", "?", "", "a wins", "White+T"]
-NUMBERS = ["", " ", "19", "9 ", "-1", "7,5", "6.5", "nan", "inf", "1e999", "nine", "9" * 400]
+COLUMNS = ["black", "white", "result"]
+NO_RESULT = GameResult(Outcome.UNKNOWN, note="result is empty")
+NUMBERS = ["", " ", "19", "9 ", "-1", "12.0", "12,", "7,5", "6.5", "nan", "inf", "1e999", "nine", "9" * 400]
 CELLS = {
     "black": NAMES,
     "white": NAMES,
@@ -416,8 +486,9 @@ CELLS = {
 
 @st.composite
 def messy_tables(draw: st.DrawFn) -> tuple[str, list[str], list[list[str]]]:
-    """A delimiter, columns and lines: columns in any order and twice, lines too short, too long and empty."""
-    columns = draw(st.permutations(["black", "white", "result", *draw(st.lists(st.sampled_from([*CELLS])))]))
+    """A delimiter, columns and lines: columns in any order, lines too short, too long and empty."""
+    others = st.lists(st.sampled_from([*CELLS]).filter(lambda name: name not in COLUMNS), unique=True)
+    columns = draw(st.permutations([*COLUMNS, *draw(others)]))
     line = st.tuples(*(st.sampled_from(CELLS[name]) for name in columns), st.just("more"))
     lines = st.lists(st.tuples(line, st.integers(0, len(columns) + 1)).map(lambda cut: [*cut[0][: cut[1]]]))
     return draw(st.sampled_from(",;\t")), columns, draw(lines)
@@ -426,24 +497,30 @@ def messy_tables(draw: st.DrawFn) -> tuple[str, list[str], list[list[str]]]:
 def plain_number(cell: dict[str, str], name: str, kind: type[int] | type[float]) -> float | None:
     text = cell.get(name, "").strip()
     try:
-        number = kind(text.replace(",", ".")) if text else None
+        number = float(text.replace(",", ".")) if text else None
         if number is None or -1e308 < number < 1e308:
-            return number
+            if number is None or kind is float:
+                return number
+            if number == int(number):
+                return int(number)
     except ValueError:
         pass
-    raise ValueError(f"{name} is {text!r}, which is no number")
+    raise ValueError(f"{name} is {text[:60]!r}, which is no {'whole ' * (kind is int)}number")
 
 
 def plainly_read(columns: list[str], cells: list[str], line: int, path: Path) -> GameRecord | Skipped:
     """What a line of a table means, by its columns' names."""
     cell = dict(zip(columns, cells, strict=False))
     said = {name: text.strip() for name, text in cell.items()}
+    if any(map(str.strip, cells[len(columns) :])):
+        why = f"{len(cells)} cells for {len(columns)} columns; text that holds the separator (a decimal comma?) "
+        return Skipped(path, why + "is to stand in quotes", line)
     try:
         record = GameRecord(
             said.get("game_id") or f"{path.name}:{line}",
             cell.get("black", "") if said.get("black") else "",
             cell.get("white", "") if said.get("white") else "",
-            settled([said.get("result", "")]),
+            settled([said["result"]]) if said.get("result") else NO_RESULT,
             size=int(plain_number(cell, "size", int) or 0),
             komi=plain_number(cell, "komi", float),
             handicap=int(plain_number(cell, "handicap", int) or 0),
@@ -542,6 +619,12 @@ def test_files_of_aliases_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff=b")
     with pytest.raises(UserError, match="is not UTF-8"):
         parse_aliases([], tmp_path / "a")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_files_of_aliases_as_editors_write_them(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes("# 李\r\nold=李世石\r\n".encode(encoding))
+    assert parse_aliases([], tmp_path / "a") == {"old": "李世石"}
 
 
 def test_a_name_that_nobody_has(tmp_path: Path) -> None:

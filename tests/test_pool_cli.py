@@ -214,8 +214,8 @@ def test_a_match_is_imported_once(place: Path, played: Path) -> None:
     match = ["match", "one.txt", "two.txt", "--games", 4, *RULES, *HERE, "--resign", 0, "--move-limit", 120]
     done(place, *match, "--out", "match")
     assert "two not in match.pool" in refused(place, "pool", "import", "match.pool", "match")
-    assert "4 games imported, 0 were" in done(place, "pool", "import", "match.pool", "match", "--players")
-    assert "0 games imported, 4 were" in done(place, "pool", "import", "match.pool", "match/match.games")
+    assert "4 games imported, 0 there" in done(place, "pool", "import", "match.pool", "match", "--players")
+    assert "0 games imported, 4 there" in done(place, "pool", "import", "match.pool", "match/match.games")
     with RatingPool.open(place / "match.pool") as pool:
         games, networks = pool.games(), pool.networks()
     assert {game.black for game in games} == {"uno", "two"}
@@ -234,7 +234,7 @@ def test_records_are_imported_if_they_can_be_compared(place: Path, played: Path)
     imported = ("pool", "import", "sgf.pool", "game.sgf")
     assert "does not say how many visits" in refused(place, *imported)
     assert "gnugo not in sgf.pool" in refused(place, *imported, "--trust")
-    assert "1 games imported" in done(place, *imported, "--trust", "--players")
+    assert "1 game imported" in done(place, *imported, "--trust", "--players")
     for change, complaint in (("KM[7.5]", "komi 7.5, not 6.5"), ("SZ[7]", "board size 7, not 9")):
         wrong = text.replace(change, change.replace("7.5", "6.5").replace("Z[7", "Z[9"))
         (place / "wrong.sgf").write_text(wrong)
@@ -295,7 +295,7 @@ def test_playing_that_is_cut_short_loses_nothing(place: Path, played: Path, numb
         assert 3 <= len(kept) < 40
         if number == signal.SIGINT:
             assert process.returncode == 130
-            assert "goes on" in told
+            assert "to go on: lzeval pool play" in told
             assert "Traceback" not in told
         done(
             place, "pool", "play", path, "--games", 2 * ((len(kept) + 1) // 2 + 9) - len(kept) // 2 * 2, *HERE

@@ -52,7 +52,7 @@ def test_what_does_not_count_is_named(games: Path) -> None:
     result = run(games, "--alias", "One=one")
     text = " ".join(result.stdout.split())
     assert "8 decided games" in text
-    assert "1 void games, 3 games of unknown result, 1 unreadable games" in text
+    assert "1 void game, 3 games of unknown result, 1 unreadable game" in text
     assert "Void: 1 - no reason given (5.sgf)" in text
     assert "Unknown result: 1 - RE says '?' (6.sgf)" in text
     assert "Unknown result: 1 - contradictory: RE says both 'B+R' and 'W+R' (7.sgf)" in text
@@ -87,7 +87,7 @@ def test_warnings_go_to_standard_error(games: Path) -> None:
 def test_a_game_that_is_told_of_twice(games: Path, tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "0.sgf").write_bytes((games / "0.sgf").read_bytes())
-    assert "Dropped 1 games that another source told of as well." in run(tmp_path).stdout
+    assert "Dropped 1 game that another source told of as well." in run(tmp_path).stdout
 
 
 def test_filters_are_counted(games: Path) -> None:

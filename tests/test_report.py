@@ -31,7 +31,7 @@ from tournaments.report.embedded import embed, encode_moves
 from tournaments.report.facts import endings, gather, lengths
 from tournaments.report.page import page, write_report
 from tournaments.report.papers import write_latex, write_markdown
-from tournaments.report.sparkline import BLOCKS, score_lines, sparkline
+from tournaments.report.sparkline import BLOCKS, score_table, sparkline
 from tournaments.report.verdict import judge
 from tournaments.results import GameRecord
 
@@ -479,8 +479,8 @@ def test_the_command_writes_all_forms(records: Path, tmp_path: Path) -> None:
     assert all((tmp_path / name).stat().st_size for name in forms.values())
     assert len(rows_of((tmp_path / "r.html").read_text(encoding="utf-8"))) == 12
     lines = output.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert re.fullmatch(rf"a [{BLOCKS}]{{12}} +\d+ to \d+ %", lines[-1])
+    assert max(len(line) for line in lines if line.startswith(" ")) <= 80
+    assert any(re.fullmatch(rf" a +[{BLOCKS}]{{12}} +\d+ to \d+ % ", line) for line in lines)
 
 
 def test_a_report_is_a_page(records: Path, tmp_path: Path) -> None:
@@ -519,9 +519,19 @@ def test_a_sparkline_shows_the_range_it_spans() -> None:
 
 
 def test_scores_of_few_games_are_no_line() -> None:
-    assert list(score_lines(gather(duel("aabb")))) == []
-    many = list(score_lines(gather(league("pqr", rounds=40))))
-    assert [line.split()[0] for line in many[1:]] == ["p", "q", "r"]
+    assert score_table(gather(duel("aabb")), 80) is None
+    many = gather(league("pqr", rounds=40))
+    table = score_table(many, 80)
+    assert table is not None
+    assert [row[0] for row in table.rows] == ["p", "q", "r"]
+    assert score_table(many, 10) is None
+
+
+@pytest.mark.parametrize("width", [15, 30, 45, 80])
+def test_scores_fit_the_screen(width: int) -> None:
+    table = score_table(gather(league("pqr", rounds=40)), width)
+    assert table is not None
+    assert len(table.rows[0][1]) == min(40, width - 5)
 
 
 # Its script

@@ -422,7 +422,7 @@ def test_what_is_not_there(runs: Path, tmp_path: Path) -> None:
 def test_one_run(runs: Path) -> None:
     output = command("show", "small-2")  # by its name in runs/
     assert output.startswith("small-2: 2x8, 3,584 of 6,400 positions, interrupted, changed 20")
-    loss = next(line.split() for line in output.splitlines() if line.startswith("Policy loss"))
+    loss = next(line.split() for line in output.splitlines() if line.startswith(" Policy loss"))
     assert loss[2:] == ["4.630", "3,200", "5.000", "4.980"]
     shown = json.loads(command("show", runs / "small-2", "--json"))
     assert shown == open_run(runs / "small-2").as_dict()

@@ -143,7 +143,7 @@ def test_a_gatekeeper_in_words() -> None:
     whole = Gatekeeper(0.55, 2, "a")
     for number, record in match_of("wl").items():
         whole.add(number, record)
-    assert whole.verdict_lines() == ["a failed: 1 points of 2 decided games, 55 % wanted"]
+    assert whole.verdict_lines() == ["a failed: 1 point of 2 decided games, 55 % wanted"]
 
 
 @pytest.mark.parametrize("share", [0, 1, -1, float("nan")])

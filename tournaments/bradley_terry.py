@@ -17,6 +17,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import signed
 from tournaments.ledger import Floats, Ints, Ledger
 from tournaments.likelihood import (
     PER_ELO,
@@ -238,7 +239,7 @@ def _bound(met: Encounters, player: int, name: str, strengths: Floats, number: i
     rated, counts = strengths[opponents[known]], games[known]
     edge = _edge(rated, counts) if won else -_edge(-rated, counts)
     side = "at least" if won else "at most"
-    note = f"{words}: no finite rating, {side} {edge:+.0f} (97.5 %)"
+    note = f"{words}: no finite rating, {side} {signed(edge)} (97.5 %)"
     return Rating(name, number, None, edge if won else None, None if won else edge, note)
 
 

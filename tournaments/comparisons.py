@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lzeval.core.terminal import Column, ScreenTable, name_column, say_prose
+from lzeval.core.wording import signed
 from tournaments.bradley_terry import Pool
 from tournaments.ledger import Floats
 from tournaments.ratings import HeadToHead, percent_sure
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 SHOWN_PLAYERS = 12
 """On a terminal, if it is wide enough."""
-NAMES_WIDTH = 13
-"""Columns of text for numbers and names."""
 
 
 @dataclass(frozen=True)
@@ -93,23 +93,11 @@ def compare_two(duel: HeadToHead) -> Comparisons:
 
 def render_matrix(found: Comparisons | None, residuals: Residuals | None, console: Console) -> None:
     """Print as many players against each other as fit, and whether results go beyond the ratings."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
     if found is None:
-        console.print("The games connect no players both ways: there are no differences to show.")
+        say_prose("The games connect no players both ways: there are no differences to show.", console)
         return
-    shown = found.of(found.players[: _fitting(found, console.width)])
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    grid.add_column("", justify="right", no_wrap=True)
-    grid.add_column("Player", overflow="fold", min_width=8)
-    for number in range(len(shown.players)):
-        grid.add_column(str(number + 1), justify="right", no_wrap=True)
-    for number, name in enumerate(shown.players):
-        cells = [_cell(shown, number, column) for column in range(len(shown.players))]
-        grid.add_row(str(number + 1), escape(name), *cells)
-    console.print(grid)
+    shown, table = _fitting(found, console)
+    console.print(table)
     words = (
         "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval. Left of it: "
         "likelihood, in percent, that the column is stronger."
@@ -118,21 +106,31 @@ def render_matrix(found: Comparisons | None, residuals: Residuals | None, consol
         words += (
             f" The first {len(shown.players)} of {len(found.players)} players; --json and --report have all."
         )
-    console.print(words, highlight=False, markup=False)
+    say_prose(words, console)
     if residuals is not None and not residuals.surprising:
         for line in residuals.sentences():
-            console.print(line, highlight=False, markup=False)
+            say_prose(line, console)
 
 
-def _fitting(found: Comparisons, width: int) -> int:
-    """How many players fit into so many columns of text."""
-    most = min(SHOWN_PLAYERS, len(found.players))
-    for number in range(most, 2, -1):
-        cells = [_cell(found, row, column) for row in range(number) for column in range(number)]
-        widest = max(len(line) for cell in cells for line in cell.split("\n"))
-        if number * (widest + 1) + NAMES_WIDTH <= width:
-            return number
-    return min(most, 2)
+def _fitting(found: Comparisons, console: Console) -> tuple[Comparisons, ScreenTable]:
+    """The first players, as many as there is room for but two at least, and their table."""
+    for number in range(min(SHOWN_PLAYERS, len(found.players)), 2, -1):
+        shown = found.of(found.players[:number])
+        table = _table(shown)
+        if table.width(console.encoding) <= console.width:
+            return shown, table
+    shown = found.of(found.players[:2])
+    return shown, _table(shown)
+
+
+def _table(shown: Comparisons) -> ScreenTable:
+    columns = [Column("", is_kept=True), name_column("Player")]
+    columns += [Column(str(number + 1)) for number in range(len(shown.players))]
+    rows = [
+        [str(row + 1), name, *(_cell(shown, row, column) for column in range(len(shown.players)))]
+        for row, name in enumerate(shown.players)
+    ]
+    return ScreenTable(columns, rows)
 
 
 def _cell(found: Comparisons, row: int, column: int) -> str:
@@ -142,5 +140,5 @@ def _cell(found: Comparisons, row: int, column: int) -> str:
         return percent_sure(float(found.superiority[column, row])).removesuffix(" %")
     elo, low, high = (float(x[row, column]) for x in (found.elo, found.low, found.high))
     if np.isinf(elo):
-        return f"over\n{low:+.0f}"
-    return f"{elo:+.0f}\n±{(high - low) / 2:.0f}"
+        return f"over\n{signed(low)}"
+    return f"{signed(elo)}\n±{(high - low) / 2:.0f}"

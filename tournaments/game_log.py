@@ -37,7 +37,8 @@ class LogContent:
 
 
 def _line(entry: Entry) -> bytes:
-    text = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    content = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+    text = content.encode("utf-8", "backslashreplace")  # JSON's own way to write the surrogates in file names
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 

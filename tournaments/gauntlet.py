@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import counted, signed
 from tournaments.bradley_terry import Rating
 from tournaments.ratingpool.play import Progress
 from tournaments.ratingpool.rating import Rated, quick_rating
@@ -72,13 +73,14 @@ def sentence(rated: Rated, new: str, until: float | None = None) -> str:
     if rating is None:
         return f"{new}: no decided game, nothing can be said of its strength."
     met = Counter(_opponent(game, new) for game in mine)
-    source = f"from {len(mine)} games against {len(met)} {'network' if len(met) == 1 else 'networks'}"
+    source = f"from {counted(len(mine), 'game')} against {counted(len(met), 'network')}"
     if rating.elo is None:
         return f"{new}: {rating.note}, {source}."
     assert rating.low is not None
     assert rating.high is not None
     scale = f"where {rated.zero} is fixed" if rated.zero else "where 0 is the mean of all"
-    text = f"{new}: {rating.elo:+.0f} Elo (95 % interval {rating.low:+.0f} to {rating.high:+.0f}), {scale}; {source}."
+    bounds = f"{signed(rating.low)} to {signed(rating.high)}"
+    text = f"{new}: {signed(rating.elo)} Elo (95 % interval {bounds}), {scale}; {source}."
     if rating.group != 1:
         text += f" {rating.note[:1].upper()}{rating.note[1:]}."
     half = half_width(rating)

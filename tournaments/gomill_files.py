@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from lzeval.core.errors import UserError
-from lzeval.core.files import write_text_atomically
+from lzeval.core.files import utf8, write_text_atomically
 from tournaments.competition import Competition
 from tournaments.gomill_report import report_text
 from tournaments.results import GameRecord, describe_result
@@ -109,7 +109,7 @@ def serialise_void_game(record: GameRecord, reason: str) -> bytes:
         root["C"] = [sgf_grammar.escape_text(told)]
         note = record.move_notes.get(len(record.moves) - 1)
         ending = "\n\n".join(filter(None, (note, abort_message(reason))))
-        last["C"] = [sgf_grammar.escape_text(ending.encode("utf-8"))]
+        last["C"] = [sgf_grammar.escape_text(utf8(ending))]
     text: bytes = sgf_grammar.serialise_game_tree(tree)
     return text
 

@@ -22,6 +22,7 @@ from engines.evaluator.load import plan_evaluator
 from lzeval.core.board import BLACK, WHITE, Game
 from lzeval.core.files import write_text_atomically
 from lzeval.core.points import symmetry_tables
+from lzeval.core.terminal import say
 from tournaments.openings import spelt
 from tournaments.records import read_games
 from tournaments.results import GameRecord
@@ -120,7 +121,7 @@ def main(
         "# Even openings, from records of human games; see tournaments/make_book.py. One a line, Black first."
     ]
     write_text_atomically(out, "\n".join([*lines, *(spelt(moves, SIZE) for moves in chosen), ""]))
-    typer.echo(f"{len(chosen)} openings of {len(counts)}")
+    say(f"{len(chosen)} openings of {len(counts)}")
 
 
 if __name__ == "__main__":

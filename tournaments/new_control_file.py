@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from lzeval.core.bundled import network_name, resolve_network
 from lzeval.core.errors import UserError
+from lzeval.core.wording import command_line
 from tournaments.control import settings
 from tournaments.ctl import CtlPlayer, write_allplayall_ctl
 from tournaments.own_engine import our_command
@@ -91,9 +92,8 @@ def _leelaz_command(network: Path, visits: int | None, _seed: int) -> list[str]:
     from lzeval.core.weights import is_checkpoint
 
     if is_checkpoint(network):
-        raise UserError(
-            f"{network} is a checkpoint; leelaz wants weights: lzeval export {network} NET.txt.gz"
-        )
+        export = command_line("lzeval", "export", network, "NET.txt.gz")
+        raise UserError(f"{network} is a checkpoint; leelaz wants weights: {export}")
     limit = [] if visits is None else ["--visits", str(visits)]
     return ["leelaz", "--gtp", "--noponder", "--weights", str(network), *limit]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import signed
 from tournaments.ratings import EloEstimate, head_to_head
 from tournaments.results import GameRecord
 
@@ -73,11 +74,12 @@ def _draw(axes: object, steps: Sequence[Step], player: str, opponent: str) -> No
     axes.plot(at, [step.found.elo for step in steps], color=BLUE, linewidth=1.8, label="estimate")
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set_ylim(low, high)
-    axes.set_xlim(at[0], at[-1])
+    axes.set_xlim(at[0], max(at[-1], at[0] + 1))
     axes.set_xlabel("games")
     axes.set_ylabel("Elo")
     axes.set_title(
-        f"{player} over {opponent}: {last.elo:+.0f} Elo ({last.low:+.0f} to {last.high:+.0f})", loc="left"
+        f"{player} over {opponent}: {signed(last.elo)} Elo ({signed(last.low)} to {signed(last.high)})",
+        loc="left",
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, -0.14), ncols=2, borderaxespad=0)

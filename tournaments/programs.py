@@ -17,6 +17,7 @@ from pathlib import Path
 from lzeval.core.bundled import network_name, resolve_network
 from lzeval.core.errors import UserError
 from lzeval.core.weights import is_checkpoint
+from lzeval.core.wording import command_line
 
 KINDS = ("gnugo", "leelaz", "cmd")
 GAMES_FOLDER = "/usr/games"
@@ -82,9 +83,8 @@ def _leelaz(file: str, strength: Strength) -> Program:
         raise UserError("leelaz: its weights file is wanted, as in leelaz:NET.txt.gz")
     network = resolve_network(file).resolve()
     if is_checkpoint(network):
-        raise UserError(
-            f"{network} is a checkpoint; leelaz wants weights: lzeval export {network} NET.txt.gz"
-        )
+        export = command_line("lzeval", "export", network, "NET.txt.gz")
+        raise UserError(f"{network} is a checkpoint; leelaz wants weights: {export}")
     limits = [] if strength.visits is None else ["--visits", str(strength.visits)]
     limits += [] if strength.playouts is None else ["--playouts", str(strength.playouts)]
     program = _found("leelaz", "Leela Zero", "leela-zero")

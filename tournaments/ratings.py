@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import counted, signed
 from tournaments.pairs import find_pairs, game_counts, pair_counts, weigh
 from tournaments.results import GameRecord
 
@@ -205,18 +206,15 @@ class HeadToHead:
         if self.difference.score < 0.5:
             return self._reversed().sentence()
         found = self.difference
-        source = f"from {found.units} {found.unit if found.units > 1 else found.unit[:-1]}"
+        units = counted(found.units, found.unit.removesuffix("s"))
+        source = f"from {units}"
         sure = f"LOS {percent_sure(found.superiority)}"
         names = f"{self.player} over {self.opponent}"
         if found.is_unbounded:
-            won = (
-                f"won both games of {found.units} pairs"
-                if found.unit == "pairs"
-                else f"won every game, {source}"
-            )
-            return f"{names}: {won}; at least {found.low:+.0f} Elo (97.5 %)"
-        bounds = f"{found.low:+.0f} to {found.high:+.0f}"
-        return f"{names}: {round(found.elo):+d} Elo (95 % interval {bounds}; {sure}), {source}"
+            won = f"won both games of {units}" if found.unit == "pairs" else f"won every game, {source}"
+            return f"{names}: {won}; at least {signed(found.low)} Elo (97.5 %)"
+        bounds = f"{signed(found.low)} to {signed(found.high)}"
+        return f"{names}: {signed(found.elo)} Elo (95 % interval {bounds}; {sure}), {source}"
 
     def _reversed(self) -> HeadToHead:
         return HeadToHead(

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lzeval.core.errors import UserError
-from lzeval.core.files import remove_leftovers, write_bytes_atomically
+from lzeval.core.files import remove_leftovers, utf8, write_bytes_atomically
 from tournaments.arena import PlayedGame
 from tournaments.competition import Competition
 from tournaments.game_log import FinishedGame
@@ -62,7 +62,7 @@ class RecordFiles:
         for code, text in played.stderr.items():
             create_folder(self._files.stderr)
             name = f"{played.task.game_id}.{_file_name(code)}.txt"
-            write_bytes_atomically(self._files.stderr / name, text.encode("utf-8", "replace"))
+            write_bytes_atomically(self._files.stderr / name, utf8(text))
 
 
 def _write_quickly(path: Path, content: bytes) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tournaments.bradley_terry import Rating, anchors_disagree
+from lzeval.core.terminal import Column, ScreenTable, name_column, print_table, say_prose
+from lzeval.core.wording import counted, signed
+from tournaments.bradley_terry import anchors_disagree
 from tournaments.ratings import percent_sure
 from tournaments.residuals import SIGNIFICANT
 
@@ -15,33 +17,46 @@ if TYPE_CHECKING:
     from tournaments.tables import RatingRow, RatingTable
 
 
+COLUMNS = (
+    name_column("Player"),
+    Column("Elo", is_kept=True),
+    *map(Column, ("95 % interval", "Games", "Score", "W-L-J", "Black", "White")),
+)
+"""In the order of their interest."""
+STANDINGS_COLUMNS = 5
+"""So many of them are shown while a tournament goes on."""
+
+
 def render(table: RatingTable, console: Console) -> None:
-    """Print the headline, the table and what has to be known to read it; fits 80 columns."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
+    """Print the headline, the table and what has to be known to read it."""
     if table.head_to_head is not None:
-        console.print(table.head_to_head.sentence(), highlight=False, markup=False)
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    grid.add_column("Player", overflow="fold", min_width=8)
-    for heading in ("Elo", "95 % interval", "Games", "Score", "W-L-J", "Black", "White"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for row in table.rows:
-        grid.add_row(*_cells(row))
-    console.print(grid)
+        say_prose(table.head_to_head.sentence(), console)
+    print_table(COLUMNS, map(_cells, table.rows), console)
     for line in _remarks(table):
-        console.print(line, highlight=False, markup=False)
+        say_prose(line, console)
 
 
-def _cells(row: RatingRow) -> list[str]:
-    from rich.markup import escape
+def standings_grid(table: RatingTable, anchor: str | None) -> ScreenTable:
+    """The ratings in a few columns; with an anchor, as distances from that player."""
+    zero = anchored_zero(table, anchor)
+    return ScreenTable(
+        COLUMNS[:STANDINGS_COLUMNS], [_cells(row, zero)[:STANDINGS_COLUMNS] for row in table.rows]
+    )
 
+
+def anchored_zero(table: RatingTable, anchor: str | None) -> float:
+    """The rating that is to be called 0: the anchor's, if there is one."""
+    ratings = {row.rating.player: row.rating.elo for row in table.rows}
+    return ratings.get(anchor or "") or 0.0
+
+
+def _cells(row: RatingRow, zero: float = 0.0) -> list[str]:
     rating, total = row.rating, row.total
     repeats = total.games != row.distinct_games
     return [
-        escape(rating.player) + (" *" if rating.note else ""),
-        "none" if rating.elo is None else f"{rating.elo:+.0f}",
-        _interval(rating),
+        rating.player + (" *" if rating.note else ""),
+        "none" if rating.elo is None else signed(rating.elo - zero),
+        interval(rating.low, rating.high, zero),
         f"{row.distinct_games}/{total.games}" if repeats else f"{total.games}",
         _percent(total.score),
         f"{total.wins}-{total.losses}-{total.jigos}",
@@ -50,16 +65,16 @@ def _cells(row: RatingRow) -> list[str]:
     ]
 
 
-def _interval(rating: Rating) -> str:
-    if rating.low is None and rating.high is None:
+def interval(low: float | None, high: float | None, zero: float = 0.0) -> str:
+    """Bounds of a rating, from `zero`: `+12 to +40`; one alone, or none, in words; an anchor has no width."""
+    if low is None and high is None:
         return "-"
-    if rating.high is None:
-        return f"over {rating.low:+.0f}"
-    if rating.low is None:
-        return f"under {rating.high:+.0f}"
-    if rating.low == rating.high:
-        return "anchor"
-    return f"{rating.low:+.0f} to {rating.high:+.0f}"
+    if high is None:
+        assert low is not None
+        return f"over {signed(low - zero)}"
+    if low is None:
+        return f"under {signed(high - zero)}"
+    return "anchor" if low == high else f"{signed(low - zero)} to {signed(high - zero)}"
 
 
 def _percent(score: float | None) -> str:
@@ -74,17 +89,17 @@ def _remarks(table: RatingTable) -> Iterable[str]:
     if table.residuals is not None and table.residuals.surprising:
         yield from table.residuals.sentences()
     stages = ", ".join(f"{count} {_stage(moves)}" for moves, count in table.distinct.items())
-    yield f"{table.decided} decided games" + (f"; different ones: {stages}." if stages else ".")
-    counts = {
-        "identical games counted once": table.repeated,
-        "void games": table.void,
-        "games of unknown result": table.unknown,
-        "games without two different players": table.nobody,
-        "games of half-finished pairs": table.unfinished_pairs,
-        "pairs that repeat a game": table.repeated_pairs,
-        "unreadable games": len(table.skipped),
-    }
-    left_out = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    yield counted(table.decided, "decided game") + (f"; different ones: {stages}." if stages else ".")
+    counts = (
+        (table.repeated, "identical game", " counted once"),
+        (table.void, "void game", ""),
+        (table.unknown, "game", " of unknown result"),
+        (table.nobody, "game", " without two different players"),
+        (table.unfinished_pairs, "game", " of half-finished pairs"),
+        (table.repeated_pairs, "pair", " repeating a game"),
+        (len(table.skipped), "unreadable game", ""),
+    )
+    left_out = ", ".join(counted(count, noun) + rest for count, noun, rest in counts if count)
     if left_out:
         yield f"Left out: {left_out}."
 
@@ -93,7 +108,9 @@ def _scale(table: RatingTable) -> Iterable[str]:
     """What Elo is measured from, and what Black is worth."""
     zero = zero_of(table)
     if table.pool.advantage is not None and table.pool.advantage_95 is not None:
-        zero += f" Playing Black is worth {table.pool.advantage:+.0f} +- {table.pool.advantage_95:.0f} Elo."
+        zero += (
+            f" Playing Black is worth {signed(table.pool.advantage)} +- {table.pool.advantage_95:.0f} Elo."
+        )
     elif not table.anchors:
         return
     yield zero

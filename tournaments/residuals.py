@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.core.wording import counted
 from tournaments.bradley_terry import Pool
 from tournaments.ledger import Floats, Ints, summed
 from tournaments.likelihood import PER_ELO, Group
@@ -94,9 +95,10 @@ class Residuals:
             self._sentence(number) for number in range(min(self.surprising, MOST_NAMED))
         ]
         more = self.surprising - MOST_NAMED
-        return (
-            [*lines, f"{more} more pairs differ from the ratings by more than chance."] if more > 0 else lines
-        )
+        if more <= 0:
+            return lines
+        differ = "differs" if more == 1 else "differ"
+        return [*lines, f"{counted(more, 'more pair')} {differ} from the ratings by more than chance."]
 
     def _least(self) -> str:
         return f" (the largest of {len(self)}: {percent_sure(float(self.corrected[0]))})"
@@ -105,7 +107,7 @@ class Residuals:
         ahead, behind = self.players[self.ahead[number]], self.players[self.behind[number]]
         made, games = _points(float(self.points[number])), int(self.games[number])
         return (
-            f"{ahead} makes more of {behind} than the ratings say: {made} of {games} points, "
+            f"{ahead} makes more of {behind} than the ratings say: {made} of {counted(games, 'point')}, "
             f"{self.expected[number]:.1f} expected (chance {percent_sure(float(self.corrected[number]))})."
         )
 

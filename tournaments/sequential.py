@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.core.wording import signed
 from tournaments.ratings import CONFIDENCE, SMALLEST_COUNT, percent_sure, score_from_elo
 from tournaments.sprt import ELO_PER_DEVIATION, Sprt
 
@@ -232,8 +233,8 @@ class StoppedEstimate:
 
     def describe(self) -> str:
         """In one phrase: `+21.3 Elo (95 % interval -4.0 to +46.9; LOS 95.0 %)`."""
-        bounds = f"{self.low:+.1f} to {self.high:+.1f}"
-        return f"{self.elo:+.1f} Elo (95 % interval {bounds}; LOS {percent_sure(self.los)})"
+        bounds = f"{signed(self.low, 1)} to {signed(self.high, 1)}"
+        return f"{signed(self.elo, 1)} Elo (95 % interval {bounds}; LOS {percent_sure(self.los)})"
 
     def as_dict(self) -> dict[str, object]:
         whole = asdict(self)

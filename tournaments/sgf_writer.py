@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from lzeval.core.files import utf8
 from lzeval.core.points import format_sgf
 from lzeval.records.result import format_result
 from lzeval.version import __version__
@@ -71,7 +72,7 @@ def _lines(pieces: Iterable[bytes]) -> bytes:
 
 
 def _text(value: str) -> bytes:
-    return value.encode("utf-8").replace(b"\\", b"\\\\").replace(b"]", b"\\]")
+    return utf8(value).replace(b"\\", b"\\\\").replace(b"]", b"\\]")
 
 
 def _real(value: float) -> bytes:

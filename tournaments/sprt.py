@@ -110,7 +110,7 @@ def parse_sprt(elo: str, alpha: float, beta: float, model: str, option: str = "-
         elo0, elo1 = map(parse_number, elo.split(","))
     except ValueError as exc:
         raise UserError(f"{option} {elo}: must be two numbers with a comma between them, as in 0,35") from exc
-    return Sprt(elo0, elo1, alpha, beta, cast("Model", model))
+    return Sprt(elo0 + 0.0, elo1 + 0.0, alpha, beta, cast("Model", model))
 
 
 def _outcome_scores(outcomes: int) -> Floats:

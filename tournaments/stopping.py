@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
+from lzeval.core import wording
 from lzeval.core.errors import UserError
 from tournaments.distinct import game_identity
 from tournaments.pairs import pair_counts, score_of
@@ -88,11 +89,11 @@ class PairedTest:
         return after_stop(self.test, self.counts) if any(self.counts) else None
 
     def standing(self) -> str:
-        return f"LLR {self.llr:+.2f} ({self.test.lower:.2f} to {self.test.upper:+.2f})"
+        return f"LLR {wording.signed(self.llr, 2)} ({self.test.lower:.2f} to {self.test.upper:+.2f})"
 
     def verdict_lines(self) -> list[str]:
         test = self.test
-        facts = f"after {self.games} games, LLR {self.llr:+.2f} ({test.lower:.2f} to {test.upper:+.2f})"
+        facts = f"after {wording.counted(self.games, 'game')}, {self.standing()}"
         likelier = {
             "accepted": f": {test.elo1:+g} Elo is likelier than {test.elo0:+g}",
             "rejected": f": {test.elo0:+g} Elo is likelier than {test.elo1:+g}",
@@ -167,13 +168,15 @@ class Gatekeeper:
 
     def verdict_lines(self) -> list[str]:
         line = (
-            f"{self.player} {self.verdict}: {self.points:g} points of {self.decided} decided games,"
+            f"{self.player} {self.verdict}: {self.points:g} {'point' if self.points == 1 else 'points'} of"
+            f" {wording.counted(self.decided, 'decided game')},"
             f" {100 * self.threshold:g} % wanted"
         )
         if self.games == self.wanted:
             return [line]
         return [
-            f"{line}; stopped after {self.games} of {self.wanted} games, and the estimate is conditional on that"
+            f"{line}; stopped after {self.games} of {wording.counted(self.wanted, 'game')}, "
+            "and the estimate is conditional on that"
         ]
 
     def as_dict(self) -> dict[str, Any]:

@@ -220,7 +220,7 @@ def parse_anchors(texts: Iterable[str]) -> dict[str, float]:
             )
         if name in anchors:
             raise UserError(f"--anchor {name}: was given twice")
-        anchors[name] = elo
+        anchors[name] = elo + 0.0  # no -0.0
     return anchors
 
 

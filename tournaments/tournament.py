@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import command_line
 from tournaments.arena import Conditions, GameTask, PlayedGame
 from tournaments.competition import Competition, MatchupSpec
 from tournaments.contestant import Circumstances, launch
@@ -102,7 +103,8 @@ def prepare(competition: Competition, options: RunOptions | None = None) -> Run:
     settings = settings_of(competition, rules, books)
     past = history(competition)
     played = {game.matchup for game in past.games.values()}
-    hint = f"change {competition.path.name} back, or begin anew with: lzeval tournament reset {competition.path.name}"
+    reset = command_line("lzeval", "tournament", "reset", competition.path)
+    hint = f"change {competition.path.name} back, or begin anew with: {reset}"
     check_unchanged(past.settings, settings, played, hint)
     return Run(competition, options, books, _merged(past.settings, settings))
 

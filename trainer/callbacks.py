@@ -15,12 +15,12 @@ import pytorch_lightning as pl
 import torch
 import yaml
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import Progress, TaskID, TextColumn
 from torch import Tensor
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import write_text_atomically
+from lzeval.core.terminal import progress_bar, say, say_prose
 from lzeval.net.leela import write_network
 from trainer.averages import Average, renew_statistics
 from trainer.config import AverageConfig, ExportConfig, TrainConfig
@@ -231,27 +231,24 @@ class ProgressLine(pl.Callback):
     """Positions, speed, accuracy and what is left, on stderr."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._started = (0.0, 0)
 
     def say(self, text: str) -> None:
         """A line of its own, above the progress."""
-        self._console.print(text, highlight=False, markup=False)
+        if self._bar is None:
+            say(text, err=True)
+        else:
+            say_prose(text, self._bar.console)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, GoModule)
         if not trainer.is_global_zero:
             return
         self._started = (time.monotonic(), pl_module.positions)
-        self._bar = Progress(
-            TextColumn("[bold]training[/]"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %  {task.fields[text]}"),
-            console=self._console,
-        )
-        self._task = self._bar.add_task("", total=1.0, text="")
+        self._bar = progress_bar(TextColumn("{task.percentage:>3.0f} %  {task.fields[text]}"))
+        self._task = self._bar.add_task("training", total=1.0, text="")
         self._bar.start()
 
     def on_train_batch_end(

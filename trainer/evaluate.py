@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
 from engines.evaluator.base import Evaluator, Planes
 from engines.evaluator.load import plan_evaluator
 from lzeval.core.cache import cache_folder
+from lzeval.core.terminal import Column, name_column, print_table, progress_bar, say, say_prose
+from lzeval.core.wording import counted
 from trainer.packed import PackedData, read_meta
 from trainer.prepare import prepare, sampled_positions
 from trainer.unfinished import Unfinished
@@ -130,14 +131,12 @@ def _answers(
     """`[N]` of ANSWER; begins with what an earlier call that was interrupted had `kept`."""
     answers = np.zeros(len(chosen), ANSWER)
     done = kept.recall_into(answers)
-    console = Console(stderr=True)
     if done:
-        console.print(f"going on: {done:,} of {len(answers):,} positions were measured before")
+        say(f"going on: {done:,} of {counted(len(answers), 'position')} measured before", err=True)
     planes = np.zeros((BATCH, 18, packed.size, packed.size), np.uint8)
-    columns = TextColumn("measuring"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     try:
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task("", total=len(answers), completed=done)
+        with progress_bar(TaskProgressColumn(), TimeRemainingColumn(), transient=True) as bar:
+            task = bar.add_task("measuring", total=len(answers), completed=done)
             while done < len(answers):
                 part = chosen[done : done + BATCH]
                 _answer(evaluator, packed, part, planes, answers[done : done + len(part)])
@@ -208,28 +207,23 @@ def _means(columns: dict[str, Floats]) -> dict[str, float | int | None]:
 
 def print_measurements(measurements: dict[str, Any]) -> None:
     """A table by game phase on stdout."""
-    from rich.table import Table
+    say(describe(measurements["network"]))
+    headings = ("Top 1", "Top 5", "Policy loss", "Value MSE / 4", "Positions")
+    rows = [*measurements["phases"].items(), ("all", measurements)]
+    print_table([name_column("Moves played"), *map(Column, headings)], (_cells(*row) for row in rows))
+    say_prose(_calibration_line(measurements))
 
-    table = Table(
-        title=describe(measurements["network"]),
-        title_justify="left",
-        caption=_calibration_line(measurements),
-        caption_justify="left",
-    )
-    table.add_column("Moves played")
-    for heading in ("Positions", "Top 1", "Top 5", "Policy loss", "Value MSE / 4"):
-        table.add_column(heading, justify="right")
-    for name, row in [*measurements["phases"].items(), ("all", measurements)]:
-        value = row["value_mse4"]
-        table.add_row(
-            name,
-            f"{row['count']:,}",
-            f"{row['top1']:.1%}",
-            f"{row['top5']:.1%}",
-            f"{row['policy_loss']:.3f}",
-            "" if value is None else f"{value:.3f}",
-        )
-    Console().print(table)
+
+def _cells(name: str, row: dict[str, Any]) -> list[str]:
+    value = row["value_mse4"]
+    return [
+        name,
+        f"{row['top1']:.1%}",
+        f"{row['top5']:.1%}",
+        f"{row['policy_loss']:.3f}",
+        "" if value is None else f"{value:.3f}",
+        f"{row['count']:,}",
+    ]
 
 
 def describe(network: dict[str, Any]) -> str:
@@ -242,4 +236,4 @@ def _calibration_line(measurements: dict[str, Any]) -> str:
     if error is None:
         return "Calibration of the winrate: no decided games to tell it by."
     count = sum(found["count"] for found in measurements["calibration"])
-    return f"Calibration error of the winrate: {error:.1%} ({count:,} decided positions)."
+    return f"Calibration error of the winrate: {error:.1%} ({counted(count, 'decided position')})."

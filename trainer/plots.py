@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lzeval.core.errors import UserError
-from lzeval.core.files import replacing
+from lzeval.core.files import replacing, utf8
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def check_plot(path: Path, endings: Sequence[str] = (".png", ".svg")) -> None:
 def save(figure: Figure, path: Path) -> None:
     with replacing(path) as file:
         if path.suffix.lower() == ".svg":
-            file.write(as_svg(figure, path.name).encode("utf-8"))
+            file.write(utf8(as_svg(figure, path.name)))
         else:
             figure.savefig(file, format=path.suffix.lower().lstrip("."), dpi=DPI)
 

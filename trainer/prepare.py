@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn, TimeRemainingColumn
 
 from lzeval.core.errors import DataError, UserError
 from lzeval.core.locks import locked
+from lzeval.core.terminal import progress_bar, say
+from lzeval.core.wording import counted
 from trainer.pack import PackReport, pack, packed_version_of
 from trainer.packed import TRAIN, PackedData, is_packed, open_packed, part_of
 from trainer.selection import Selection
@@ -49,10 +50,8 @@ def pack_with_progress(
     """`pack`, with a bar on stderr."""
     files = record_files(sources)
     names = ", ".join(file.name for file in files[:3])
-    console = Console(stderr=True)
-    columns = TextColumn("[bold]packing[/] {task.fields[names]}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, TextColumn("{task.fields[count]:,} positions"), console=console) as bar:
-        task = bar.add_task("", total=1.0, names=names, count=0)
+    with progress_bar(TimeRemainingColumn(), TextColumn("{task.fields[count]:,} positions")) as bar:
+        task = bar.add_task(f"packing {names}", total=1.0, count=0)
         report = pack(
             sources,
             folder,
@@ -62,7 +61,8 @@ def pack_with_progress(
         )
     skipped = "".join(f"; skipped {count} for {reason}" for reason, count in report.skipped.most_common())
     held = f", {report.holdout_positions:,} of them held out" if report.holdout_games else ""
-    console.print(f"packed {report.positions:,} positions of {report.games:,} games{held}{skipped}")
+    packed = f"{counted(report.positions, 'position')} of {counted(report.games, 'game')}"
+    say(f"packed {packed}{held}{skipped}", err=True)
     return report
 
 

@@ -91,11 +91,23 @@ def log_name(folder: Path) -> str:
     return f"csv-{sittings + 1}" if sittings else "csv"
 
 
+def _check_is_text(folder: Path) -> None:
+    """Raise UserError for a name that TensorBoard could not write to."""
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(
+            f"run={folder}: TensorBoard wants a name that is text in UTF-8 and in this locale; "
+            "choose another run=FOLDER, or logger=csv"
+        ) from None
+
+
 def loggers(config: LoggerConfig, folder: Path) -> list[Logger]:
     """What writes the logs."""
     found: list[Logger] = [CSVLogger(folder, name="", version=log_name(folder))]
     for name in config.names:
         if name == "tensorboard":
+            _check_is_text(folder)
             found.append(TensorBoardLogger(folder, name="", version="tensorboard"))
         elif name == "wandb":
             found.append(WandbLogger(name=folder.name, save_dir=folder, project=config.project))

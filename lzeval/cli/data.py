@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +11,11 @@ from lzeval.cli.ranges import parse_range
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.decimals import parse_integer, parse_number
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import Column, name_column, print_table, say, say_json, screen, text_column
+from lzeval.core.wording import counted
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from collections import Counter
 
     from trainer.lint import Findings
     from trainer.selection import Selection
@@ -66,7 +66,7 @@ def pack(
     try:
         pack_with_progress([str(source) for source in sources], out, size, chosen)
     except KeyboardInterrupt as exc:
-        typer.echo("lzeval: interrupted; the same command goes on", err=True)
+        say("lzeval: interrupted; the same command goes on", err=True)
         raise typer.Exit(INTERRUPTED) from exc
 
 
@@ -84,15 +84,13 @@ def check(
 
     The exit status is 2 where nothing could be used or a packed data set is damaged.
     """
-    from rich.console import Console
-
     from trainer.lint import check_records
 
     chosen = _selection(min_moves, min_rank, handicap, komi)
-    with Console(stderr=True).status("reading"):
+    with screen(err=True).status("reading"):
         findings = check_records(sources, size, selection=chosen)
     if as_json:
-        typer.echo(json.dumps(findings.as_dict(), indent=1))
+        say_json(findings.as_dict(), indent=1)
     else:
         _print_findings(findings)
     if findings.damaged or not findings.report.games:
@@ -113,8 +111,8 @@ def chunks(
     written, files, left_out = write_chunks(
         [str(source) for source in sources], out, size, version, positions
     )
-    without = f"; left out {left_out:,} without a winner" if left_out else ""
-    typer.echo(f"wrote {written:,} positions to {files:,} files, {out}.0.gz and on{without}")
+    without = f"; left out {counted(left_out, 'position')} without a winner" if left_out else ""
+    say(f"wrote {counted(written, 'position')} to {counted(files, 'file')}, {out}.0.gz and on{without}")
 
 
 def _selection(
@@ -159,53 +157,44 @@ def _share(text: str) -> float:
 
 
 def _print_findings(findings: Findings) -> None:
-    from rich.console import Console
-
-    report, console = findings.report, Console()
-    _print_files(console, report.files)
+    report = findings.report
+    _print_files(report.files)
     for heading, reasons in (("Skipped because of", report.skipped), ("Taken, although", report.remarks)):
-        if not reasons:
-            continue
-        console.print()
-        table = _table(heading)
-        table.add_column("Times", justify="right")
-        table.add_column("First at", overflow="fold")
-        for reason, number in reasons.most_common():
-            table.add_row(reason, f"{number:,}", report.examples.get(reason, ""))
-        console.print(table)
-    met = findings.duplicates
-    console.print(f"\n{report.games:,} games, {report.positions:,} positions; {met:,} games met before")
-    facts = _table("")
-    facts.add_column("", overflow="fold")
-    for name in ("lengths", "komi", "handicaps", "results", "ranks"):
-        common = getattr(findings, name).most_common(8)
-        facts.add_row(name.capitalize(), ", ".join(f"{key}: {count:,}" for key, count in common))
-    console.print(facts)
+        if reasons:
+            print_table(
+                [text_column(heading, is_kept=True), Column("Times", is_kept=True), text_column("First at")],
+                (
+                    [reason, f"{number:,}", report.examples.get(reason, "")]
+                    for reason, number in reasons.most_common()
+                ),
+            )
+    say(
+        f"{counted(report.games, 'game')}, {counted(report.positions, 'position')}; "
+        f"{counted(findings.duplicates, 'game')} met before"
+    )
+    facts = ("lengths", "komi", "handicaps", "results", "ranks")
+    print_table(
+        [name_column(""), text_column("Most common", is_kept=True)],
+        ([fact.capitalize(), _common(getattr(findings, fact))] for fact in facts),
+    )
     for file in findings.damaged:
-        console.print(f"damaged: {file} is not what was written; pack it again")
+        say(f"damaged: {file} is not what was written; pack it again")
 
 
-def _print_files(console: Console, files: dict[str, dict[str, int]]) -> None:
+def _common(counts: Counter[str]) -> str:
+    return ", ".join(f"{key}: {count:,}" for key, count in counts.most_common(8))
+
+
+def _print_files(files: dict[str, dict[str, int]]) -> None:
     """A line for each file; of many, only those that something is wrong with."""
-    table = _table("File")
-    for heading in ("Games", "Positions", "Skipped"):
-        table.add_column(heading, justify="right")
-    sound = 0
+    rows = []
     for name, counts in files.items():
         bad = sum(number for what, number in counts.items() if what not in ("seen", "games", "positions"))
-        if not bad and len(files) > MOST_FILES:
-            sound += 1
-            continue
-        table.add_row(name, f"{counts.get('games', 0):,}", f"{counts.get('positions', 0):,}", f"{bad:,}")
-    if table.row_count:
-        console.print(table)
+        if bad or len(files) <= MOST_FILES:
+            numbers = counts.get("games", 0), counts.get("positions", 0), bad
+            rows.append([name, *(f"{number:,}" for number in numbers)])
+    if rows:
+        print_table([name_column("File"), *map(Column, ("Games", "Positions", "Skipped"))], rows)
+    sound = len(files) - len(rows)
     if sound:
-        console.print(f"{sound:,} files of which nothing was skipped are not listed; --json lists them")
-
-
-def _table(heading: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column(heading, overflow="fold")
-    return table
+        say(f"not listed: {counted(sound, 'file')} of which nothing was skipped; --json lists all")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from lzeval.core.terminal import say_json
 
 
 def evaluate(
@@ -32,7 +33,7 @@ def evaluate(
 
     measurements = measure_network(network, data, sample=sample, precision=precision)
     if as_json:
-        typer.echo(json.dumps(measurements, indent=1))
+        say_json(measurements, indent=1)
     else:
         print_measurements(measurements)
     if plot is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -12,6 +11,8 @@ import typer
 
 from lzeval.core.errors import UserError
 from lzeval.core.files import folder_made
+from lzeval.core.terminal import say, say_json
+from lzeval.core.wording import command_line
 
 if TYPE_CHECKING:
     from tournaments.ratingpool.members import Network
@@ -60,7 +61,7 @@ def gauntlet(
     The games stay in the pool. Interrupted or killed, the same command goes on.
     """
     from lzeval.cli.pool.playing import playable, run_session
-    from lzeval.cli.pool.printing import as_dict, print_table
+    from lzeval.cli.pool.printing import as_dict, print_rated
     from tournaments.gauntlet import Gauntlet, half_width, sentence
     from tournaments.ratingpool.rating import rate_pool
 
@@ -102,12 +103,10 @@ def gauntlet(
                 "games": plan.games(),
                 "sentence": found,
             }
-            typer.echo(
-                json.dumps({"gauntlet": result, **as_dict(opened, rated)}, indent=2, ensure_ascii=False)
-            )
+            say_json({"gauntlet": result, **as_dict(opened, rated)}, indent=2)
             return
-        print_table(rated)
-        typer.echo(found)
+        print_rated(rated)
+        say(found)
 
 
 def _open(
@@ -126,7 +125,9 @@ def _open(
         if kept is not None:
             raise UserError(f"--pool {kept}: the games stay in {pools[0]}; leave --pool out")
         if not pools[0].exists():
-            raise UserError(f"{pools[0]}: no such pool; lzeval pool add {pools[0]} NET... makes it")
+            raise UserError(
+                f"{pools[0]}: no such pool; {command_line('lzeval', 'pool', 'add', pools[0])} NET... makes it"
+            )
         return open_and_join(pools[0], given, join)
     networks = [candidate(item, None, False, None, None) for item in against]
     path = kept or Path("pools") / f"{network_name(new)}-{datetime.date.today().isoformat()}.pool"
@@ -137,7 +138,7 @@ def _open(
 
     with folder_made(path.parent):
         found = open_and_join(path, given, begin)
-    typer.echo(f"the games are kept in {path}", err=True)
+    say(f"the games are kept in {path}", err=True)
     return found
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lzeval.core.terminal import say
+
 app = typer.Typer(
     no_args_is_help=True, help="Install gomill 0.8.3, which runs under Python 2.7, and find it."
 )
@@ -28,8 +30,8 @@ def install(
     from tournaments import gomill_install
 
     gomill = gomill_install.install(python, archive)
-    typer.echo(f"gomill {gomill_install.VERSION}: {gomill.folder}")
-    typer.echo(f"its ringmaster: {gomill.ringmaster}")
+    say(f"gomill {gomill_install.VERSION}: {gomill.folder}")
+    say(f"its ringmaster: {gomill.ringmaster}")
 
 
 @app.command()
@@ -37,4 +39,4 @@ def path() -> None:
     """Print where gomill's ringmaster is; start it as $(lzeval gomill path) X.ctl."""
     from tournaments.gomill_install import find_gomill
 
-    typer.echo(str(find_gomill().ringmaster))
+    say(str(find_gomill().ringmaster))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from lzeval.core.terminal import say, say_json
 
 if TYPE_CHECKING:
     from engines.gtp.check import ClientReport
@@ -41,7 +42,7 @@ def gtp_check(
     for name in dict.fromkeys(names):
         reports.append(check_engine(command, CLIENTS[name], board_size, timeout))
         if not as_json:
-            typer.echo(_as_text(reports[-1]))
+            say(_as_text(reports[-1]))
     broken = any(report.breaks for report in reports)
     if as_json:
         content = {
@@ -50,7 +51,7 @@ def gtp_check(
             "breaks": broken,
             "clients": [report.as_dict() for report in reports],
         }
-        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        say_json(content, indent=2)
     if broken:
         raise typer.Exit(BREAKS_STATUS)
 

@@ -13,6 +13,7 @@ import typer
 from lzeval.cli.ranges import parse_range
 from lzeval.cli.status import INTERRUPTED
 from lzeval.core.decimals import parse_integer, parse_number
+from lzeval.core.terminal import progress_bar, say
 
 if TYPE_CHECKING:
     from tournaments.intake.choice import Choice
@@ -100,27 +101,19 @@ def take(paths: Sequence[Path], choice: Choice, alias: Sequence[str] | None, ali
         with _bar() as listener:
             intake = take_in(paths, choice, names, listener)
     except KeyboardInterrupt as exc:
-        typer.echo("lzeval: interrupted while reading", err=True)
+        say("lzeval: interrupted while reading", err=True)
         raise typer.Exit(INTERRUPTED) from exc
     for warning in intake.warnings:
-        typer.echo(f"lzeval: {warning}", err=True)
+        say(f"lzeval: {warning}", err=True)
     return intake
 
 
 @contextmanager
 def _bar() -> Iterator[Listener]:
     """A progress bar with the time left, on a terminal's standard error, once reading has taken a while."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
-    bar = Progress(
-        TextColumn("reading"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    bar = progress_bar(TaskProgressColumn(), TimeRemainingColumn(), transient=True)
     task = bar.add_task("reading", total=1.0)
     began = time.monotonic()
 

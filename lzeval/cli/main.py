@@ -17,6 +17,7 @@ from lzeval.cli.numbers import DecimalGroup
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.core.errors import LzevalError
 from lzeval.core.files import DISK_FULL
+from lzeval.core.terminal import replace_missing_letters, say
 from lzeval.version import __version__
 
 EVALUATE, TRAIN, PLAY, FILES = "Evaluate", "Train", "Play", "Files"
@@ -62,7 +63,7 @@ COMMANDS = {
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"lzeval {__version__}")
+        say(f"lzeval {__version__}")
         raise typer.Exit
 
 
@@ -103,18 +104,17 @@ def application(*names: str) -> typer.Typer:
 
 def main() -> None:
     """Run the command line; a user's mistake, or a full disk, is one line and status 2, Ctrl-C status 130."""
+    replace_missing_letters()
     try:
         application(*(name for name in sys.argv[1:2] if name in COMMANDS))()
     except LzevalError as exc:
-        typer.echo(f"lzeval: {exc}", err=True)
+        say(f"lzeval: {exc}", err=True)
         raise SystemExit(USER_ERROR) from exc
     except OSError as exc:
         if exc.errno not in DISK_FULL:
             raise
-        typer.echo(
-            f"lzeval: cannot write {exc.filename or 'what was to be written'}: {exc.strerror}", err=True
-        )
+        say(f"lzeval: cannot write {exc.filename or 'what was to be written'}: {exc.strerror}", err=True)
         raise SystemExit(USER_ERROR) from exc
     except KeyboardInterrupt as exc:
-        typer.echo("lzeval: interrupted", err=True)
+        say("lzeval: interrupted", err=True)
         raise SystemExit(INTERRUPTED) from exc

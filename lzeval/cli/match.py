@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lzeval.cli.status import FAULTY, INTERRUPTED
+from lzeval.core.terminal import progress_bar, say, say_json, say_prose, screen
+from lzeval.core.wording import counted, signed
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -85,20 +86,20 @@ def match(
     )  # fmt: skip
     planned, warnings = _plan(options)
     for warning in warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     _announce(planned)
     with _progress_bar(planned) as bar:
         try:
             result = _play(planned, bar)
         except KeyboardInterrupt as exc:
             bar.stop()
-            typer.echo(
+            say(
                 f"lzeval: interrupted; finished games are in {planned.folder}, the same command goes on",
                 err=True,
             )
             raise typer.Exit(INTERRUPTED) from exc
     if as_json:
-        typer.echo(json.dumps(_as_dict(planned, result, warnings), indent=2, ensure_ascii=False))
+        say_json(_as_dict(planned, result, warnings), indent=2)
     else:
         _print(planned, result)
     raise typer.Exit(FAULTY if result.problems else 0)
@@ -132,7 +133,7 @@ def _tell(bar: Bar, event: Event) -> None:
     from lzeval.cli.tournament_view import GRAVE, in_words
 
     if event["event"] in (*GRAVE, "fault"):
-        bar.console.print(in_words(event), highlight=False, markup=False, soft_wrap=True)
+        say_prose(in_words(event) or "", bar.console)
 
 
 def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str | None) -> Sprt | None:
@@ -158,8 +159,8 @@ def _announce(planned: Match | ProgramMatch) -> None:
 
     options = planned.options
     if options.sprt is not None:
-        typer.echo(f"SPRT {options.sprt.describe()}", err=True)
-        typer.echo(expected_length(options.sprt, options.games), err=True)
+        say(f"SPRT {options.sprt.describe()}", err=True)
+        say(expected_length(options.sprt, options.games), err=True)
 
 
 def _as_dict(planned: Match | ProgramMatch, result: MatchResult, warnings: list[str]) -> dict[str, object]:
@@ -183,42 +184,35 @@ def _as_dict(planned: Match | ProgramMatch, result: MatchResult, warnings: list[
 
 
 def _print(planned: Match | ProgramMatch, result: MatchResult) -> None:
-    from rich.console import Console
-
     from tournaments.tables import render
 
     rule = result.rule
     for line in [] if rule is None else rule.verdict_lines():
-        typer.echo(line)
+        say(line)
     if rule is not None and rule.is_decided and rule.games < planned.options.games:
-        typer.echo(
-            f"Below, {rule.games} games as if their number had been fixed before: too far from 0, on average."
+        say(
+            f"Below, {counted(rule.games, 'game')} as if the number had been fixed before: "
+            "too far from 0, on average."
         )
-    render(result.table, Console())
+    render(result.table, screen())
     if result.uncounted:
-        typer.echo(f"{result.uncounted} finished games come after the deciding one and are not counted.")
+        say(f"Finished after the deciding one, and so not counted: {counted(result.uncounted, 'game')}.")
     for problem in result.problems:
-        typer.echo(problem)
-    typer.echo(f"games and tables: {planned.folder}")
+        say(problem)
+    say(f"games and tables: {planned.folder}")
 
 
 def _progress_bar(planned: Match | ProgramMatch) -> Bar:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import MofNCompleteColumn, TextColumn
 
     first, second = planned.codes
-    console = Console(stderr=True)
     for plan in getattr(planned, "plans", ()):
         if plan.info.note:
-            console.print(f"{plan.info.network}: {plan.info.note}", highlight=False, markup=False)
-    bar = Progress(
-        TextColumn(f"[bold]{first} v {second}[/]"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[text]}"),
-        console=console,
+            say(f"{plan.info.network}: {plan.info.note}", err=True)
+    bar = progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[text]}", markup=False))
+    bar.add_task(
+        f"{first} v {second}", total=planned.options.games, text="starting (a first time takes a minute)"
     )
-    bar.add_task("", total=planned.options.games, text="starting (a first time takes a minute)")
     return bar
 
 
@@ -236,7 +230,7 @@ def _standing(progress: Progress, planned: Match | ProgramMatch) -> str:
     if decided:
         found = head_to_head(decided, *planned.codes).difference
         if not found.is_unbounded:
-            parts.append(f"{round(found.elo):+d} Elo ({found.low:+.0f} to {found.high:+.0f})")
+            parts.append(f"{signed(found.elo)} Elo ({signed(found.low)} to {signed(found.high)})")
         parts.insert(0, _score(decided, planned.codes[0]))
     if progress.rule is not None:
         parts.append(progress.rule.standing())

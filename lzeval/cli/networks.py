@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from lzeval.core.bundled import resolve_network
 from lzeval.core.decimals import parse_number
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import say
 
 if TYPE_CHECKING:
     from lzeval.core.weights import LeelaWeights
@@ -31,7 +30,7 @@ def write(weights: LeelaWeights, target: Path, digits: int | None) -> None:
     from lzeval.core.weights import write_weights
 
     write_weights(weights, target, digits)
-    typer.echo(f"{target}: {weights.shape}, version {weights.version}")
+    say(f"{target}: {weights.shape}, version {weights.version}")
 
 
 def read_any(source: Path, kind: str | None = None) -> LeelaWeights:

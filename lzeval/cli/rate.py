@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from lzeval.cli import intake
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import say, say_json, say_prose, screen
 from tournaments.intake.collection import no_collection
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def rate(
         facts = gather([*taken.games, *taken.skipped], anchors)
     except UserError:
         for line in lines_of(taken):
-            typer.echo(f"lzeval: {line}", err=True)
+            say(f"lzeval: {line}", err=True)
         raise
     if plot is not None:
         from tournaments.plots import plot_course
@@ -102,7 +102,7 @@ def rate(
     if as_json:
         indent = 2 if len(facts.players) <= MOST_INDENTED else None
         content = {**facts.table.as_dict(), **as_dict(taken)}
-        typer.echo(json.dumps(content, indent=indent, ensure_ascii=False))
+        say_json(content, indent=indent)
         return
     _print(facts, taken, matrix)
 
@@ -112,19 +112,18 @@ def _print(facts: Facts, taken: Intake, matrix: bool) -> None:
 
     The latter where the terminal can show it, and the order of the games is known.
     """
-    from rich.console import Console
-
     from tournaments.comparisons import render_matrix
     from tournaments.intake.telling import lines_of
-    from tournaments.report.sparkline import score_lines
+    from tournaments.report.sparkline import score_table
     from tournaments.tables import render
 
-    console = Console()
+    console = screen()
     render(facts.table, console)
     if matrix:
         render_matrix(facts.table.comparisons, facts.table.residuals, console)
     for line in lines_of(taken):
-        console.print(line, highlight=False, markup=False)
+        say_prose(line, console)
     if taken.is_in_order and console.encoding.lower().startswith("utf"):
-        for line in score_lines(facts):
-            console.print(line, highlight=False, markup=False)
+        scores = score_table(facts, console.width)
+        if scores is not None:
+            console.print(scores)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from lzeval.core.terminal import Column, print_table, progress_bar, say, say_json
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -74,24 +75,17 @@ def review(
     if plot is not None:
         plot_winrate(analyses[0].winrate_of(BLACK), reviews, record.players, plan.info.network, plot)
     if as_json:
-        typer.echo(json.dumps(_summary(record, out, reviews, plan.info), indent=2, ensure_ascii=False))
+        say_json(_summary(record, out, reviews, plan.info), indent=2)
     else:
         _print_worst(record, reviews, f"{plan.info.network}, {visits} visits")
-        typer.echo(f"reviewed record: {out}")
+        say(f"reviewed record: {out}")
 
 
 def _progress(positions: int) -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
-    bar = Progress(
-        TextColumn("positions"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    bar.add_task("", total=positions)
+    bar = progress_bar(MofNCompleteColumn(), TimeRemainingColumn())
+    bar.add_task("positions", total=positions)
     return bar
 
 
@@ -118,26 +112,22 @@ def _summary(record: Record, out: Path, reviews: list[MoveReview], info: Evaluat
 
 
 def _print_worst(record: Record, reviews: list[MoveReview], source: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from engines.review.assess import worst_moves
     from lzeval.core.points import format_vertex
 
     size = record.game.size
-    table = Table(title=f"Moves that cost most ({source})", title_justify="left")
-    for heading in ("move", "player", "played", "best"):
-        table.add_column(heading)
-    for heading in ("before", "after", "loss"):
-        table.add_column(heading, justify="right")
-    for review in worst_moves(reviews):
-        table.add_row(
-            str(review.number),
-            ("Black", "White")[review.colour - 1],
-            format_vertex(review.move, size),
-            format_vertex(review.best, size),
-            f"{review.before:.1%}",
-            f"{review.outcome:.1%}",
-            f"{review.loss:.1%}",
-        )
-    Console().print(table)
+    say(f"Moves that cost most ({source})")
+    columns = [
+        *(Column("Move", is_kept=True), Column("Player", is_text=True, is_kept=True)),
+        *(Column("Played", is_text=True, is_kept=True), Column("Loss"), Column("Best", is_text=True)),
+        *(Column("Before"), Column("After")),
+    ]
+    rows = (
+        [
+            *(str(review.number), ("Black", "White")[review.colour - 1]),
+            *(format_vertex(review.move, size), f"{review.loss:.1%}", format_vertex(review.best, size)),
+            *(f"{review.before:.1%}", f"{review.outcome:.1%}"),
+        ]
+        for review in worst_moves(reviews)
+    )
+    print_table(columns, rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from lzeval.core.terminal import Column, name_column, print_table, say, say_json
 
 if TYPE_CHECKING:
     from trainer.runs import Listing, Run
@@ -49,17 +50,17 @@ def list_runs(
     listing = find_runs(folder)
     if as_json:
         content = {"runs": [run.as_dict() for run in listing.runs], "no_runs": list(listing.foreign)}
-        typer.echo(json.dumps(content, indent=1))
+        say_json(content, indent=1)
         return
     if listing.runs:
         _print_table(listing)
     else:
-        typer.echo(f"no runs in {folder}")
+        say(f"no runs in {folder}")
     for run in listing.runs:
         for problem in run.problems:
-            typer.echo(f"{run.name}: {problem}", err=True)
+            say(f"{run.name}: {problem}", err=True)
     if listing.foreign:
-        typer.echo(f"no runs, as config.yaml is missing: {', '.join(listing.foreign)}", err=True)
+        say(f"no runs, as config.yaml is missing: {', '.join(listing.foreign)}", err=True)
 
 
 def list_sweep(folder: Path, failures: Mapping[str, str]) -> None:
@@ -84,14 +85,14 @@ def show(
 
     found = open_run(run)
     if as_json:
-        typer.echo(json.dumps(found.as_dict(), indent=1))
+        say_json(found.as_dict(), indent=1)
     elif plot is None:
         _print_run(found)
     if plot is not None:
         _draw(found, plot)
-        typer.echo(f"wrote {plot}", err=as_json)
+        say(f"wrote {plot}", err=as_json)
     for problem in found.problems:
-        typer.echo(f"{found.name}: {problem}", err=True)
+        say(f"{found.name}: {problem}", err=True)
 
 
 def _draw(run: Run, path: Path) -> None:
@@ -107,55 +108,47 @@ def _draw(run: Run, path: Path) -> None:
 
 
 def _print_run(run: Run) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from trainer.page import describe, key_figures
 
-    console = Console()
-    console.print(escape(f"{run.name}: {describe(run)}"), highlight=False, soft_wrap=True)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("")
-    for heading in ("Holdout, best", "At positions", "Holdout, last", "Train"):
-        table.add_column(heading, justify="right")
-    for row in key_figures(run):
-        table.add_row(*row)
-    console.print(table)
+    say(f"{run.name}: {describe(run)}")
+    headings = ("Holdout, best", "At positions", "Holdout, last", "Train")
+    print_table([name_column(""), *map(Column, headings)], key_figures(run))
+
+
+FAILED = "failed"
+COLUMNS = (
+    name_column("Run"),
+    Column("State", is_text=True),
+    Column("Positions"),
+    *(Column(f"{heading}\nbest last") for heading in ("Top 1, %", "Policy loss", "Value MSE/4")),
+    Column("Train\nloss"),
+    Column("Changed"),
+    Column("Net", is_text=True),
+)
 
 
 def _print_table(listing: Listing, failures: Mapping[str, str] | None = None) -> None:
     """A line for each run, and for each of those that failed, whether they left a run behind or not."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("Run", overflow="fold")
-    table.add_column("Net", no_wrap=True)
-    table.add_column("Positions", justify="right", no_wrap=True)
-    table.add_column("Train\nloss", justify="right", no_wrap=True)
-    for heading in ("Top 1, %", "Policy loss", "Value MSE/4"):
-        table.add_column(f"{heading}\nbest last", justify="right")
-    table.add_column("Changed", justify="right", no_wrap=True)
-    table.add_column("State", no_wrap=True)
     now, failed = time.time(), failures or {}
-    for run in listing.runs:
-        loss = run.train_mean("policy_loss")
-        table.add_row(
-            escape(run.name),
-            run.network,
-            "?" if run.positions is None else f"{run.positions:,}",
-            "" if loss is None else f"{loss:.3f}",
-            _best_and_last(run, "top1", 100, "{:.1f}"),
-            _best_and_last(run, "policy_loss", 1, "{:.3f}"),
-            _best_and_last(run, "value_mse4", 1, "{:.4f}"),
-            _ago(now - run.changed),
-            "failed" if run.name in failed else run.state.value,
-        )
-    for name in sorted(failed.keys() - {run.name for run in listing.runs}):
-        table.add_row(escape(name), *[""] * (len(table.columns) - 2), "failed")
-    Console().print(table)
+    rows = [_cells(run, now, failed=run.name in failed) for run in listing.runs]
+    lost = sorted(failed.keys() - {run.name for run in listing.runs})
+    rows += [[name, FAILED, *[""] * (len(COLUMNS) - 2)] for name in lost]
+    print_table(COLUMNS, rows)
+
+
+def _cells(run: Run, now: float, *, failed: bool) -> list[str]:
+    loss = run.train_mean("policy_loss")
+    return [
+        run.name,
+        FAILED if failed else run.state.value,
+        "?" if run.positions is None else f"{run.positions:,}",
+        _best_and_last(run, "top1", 100, "{:.1f}"),
+        _best_and_last(run, "policy_loss", 1, "{:.3f}"),
+        _best_and_last(run, "value_mse4", 1, "{:.4f}"),
+        "" if loss is None else f"{loss:.3f}",
+        _ago(now - run.changed),
+        run.network,
+    ]
 
 
 def _best_and_last(run: Run, measure: str, factor: float, form: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from lzeval.core.terminal import say, say_json
 
 
 def sabaki(
@@ -46,7 +47,7 @@ def sabaki(
             raise UserError(f"{line!r}: give one GTP command with each --command, and a name of one line")
     entry = engine_entry(name or f"lzeval {network_name(path)}", command, commands or [])
     if as_json:
-        typer.echo(json.dumps(asdict(entry), indent=2, ensure_ascii=False))
+        say_json(asdict(entry), indent=2)
     else:
         labels = {
             "Name": entry.name,
@@ -54,9 +55,9 @@ def sabaki(
             "Arguments": entry.args,
             "Initial commands": entry.commands,
         }
-        typer.echo("\n".join(f"{label + ':':18}{text}".rstrip() for label, text in labels.items()))
+        say("\n".join(f"{label + ':':18}{text}".rstrip() for label, text in labels.items()))
     if write:
         file = settings or settings_path()
         copy = add_engine(file, entry)
         kept = f"; the file before it is {copy}" if copy else ""
-        typer.echo(f"written to {file}{kept}", err=True)
+        say(f"written to {file}{kept}", err=True)

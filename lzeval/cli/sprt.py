@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from lzeval.core.terminal import Column, print_table, say, say_json
+from lzeval.core.wording import counted, signed
 
 if TYPE_CHECKING:
     from tournaments.sequential import Expectation
@@ -57,36 +59,30 @@ def _plan(test: Sprt, draws: float, games: int | None, as_json: bool) -> None:
         from dataclasses import asdict
 
         content = {**_description(test), "draws_percent": draws, "plan": [asdict(row) for row in expected]}
-        typer.echo(json.dumps(content, indent=2))
+        say_json(content, indent=2)
     else:
         _print_plan(test, draws, games, expected)
 
 
 def _print_plan(test: Sprt, draws: float, games: int | None, expected: list[Expectation]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     from tournaments.ratings import percent_sure
 
-    cap = "" if games is None else f", at most {games} games"
-    typer.echo(f"SPRT {test.describe()}, {draws:g} % jigos{cap}")
-    typer.echo(f"accepted at an LLR of {test.upper:+.3f}, rejected at {test.lower:+.3f}")
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("True Elo", "Games", "95 % within", "Accepted", "Rejected", "Undecided"):
-        grid.add_column(heading, justify="right")
-    for row in expected:
-        grid.add_row(
-            f"{row.elo:+g}",
-            f"{row.games:.0f}",
-            f"{row.usual_games:.0f}",
-            *map(percent_sure, (row.accepted, row.rejected)),
-            "-" if games is None else percent_sure(row.undecided),
-        )
-    Console().print(grid)
-    typer.echo(
-        "Games: the mean, in pairs from openings that favour nobody; uneven openings make a test shorter."
+    cap = "" if games is None else f", at most {counted(games, 'game')}"
+    say(f"SPRT {test.describe()}, {draws + 0.0:g} % jigos{cap}")
+    say(f"accepted at an LLR of {signed(test.upper, 3)}, rejected at {signed(test.lower, 3)}")
+    headings = ("Games", "95 % within", "Accepted", "Rejected", "Undecided")
+    print_table(
+        [Column("True Elo", is_kept=True), *map(Column, headings)],
+        (
+            [
+                *(f"{row.elo + 0.0:+g}", f"{row.games:.0f}", f"{row.usual_games:.0f}"),
+                *map(percent_sure, (row.accepted, row.rejected)),
+                "-" if games is None else percent_sure(row.undecided),
+            ]
+            for row in expected
+        ),
     )
+    say("Games: the mean, in pairs from openings that favour nobody; uneven openings make a test shorter.")
 
 
 def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
@@ -113,20 +109,19 @@ def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
             "los": found.los,
             "median_unbiased": stopped.as_dict(),
         }
-        typer.echo(json.dumps(content, indent=2))
+        say_json(content, indent=2)
         return
-    typer.echo(f"SPRT {test.describe()}, {found.units} {found.unit}")
-    typer.echo(f"{verdict}: LLR {llr:+.3f}, bounds {test.lower:+.3f} and {test.upper:+.3f}")
+    say(f"SPRT {test.describe()}, {counted(found.units, found.unit.removesuffix('s'))}")
+    say(f"{verdict}: LLR {signed(llr, 3)}, bounds {signed(test.lower, 3)} and {signed(test.upper, 3)}")
     if old_llr is not None:
-        typer.echo(f"as older programs count games, with BayesElo's draws: LLR {old_llr:+.3f}")
-    typer.echo(f"median-unbiased: {stopped.describe()}")
-    typer.echo(
-        f"as if the number had been fixed: {found.elo:+.1f} +- {found.elo95:.1f} Elo, LOS {percent_sure(found.los)}"
+        say(f"as older programs count games, with BayesElo's draws: LLR {signed(old_llr, 3)}")
+    say(f"median-unbiased: {stopped.describe()}")
+    say(
+        f"as if the number had been fixed: {signed(found.elo, 1)} +- {found.elo95:.1f} Elo, "
+        f"LOS {percent_sure(found.los)}"
     )
     if stopped.past_bound:
-        typer.echo(
-            "The LLR lies well past its bound: the test went on after its end, or was looked at too rarely."
-        )
+        say("The LLR lies well past its bound: the test went on after its end, or was looked at too rarely.")
 
 
 def _parse_counts(text: str) -> list[int]:

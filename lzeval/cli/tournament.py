@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -11,6 +10,7 @@ import typer
 
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import say, say_json, say_prose, screen
 
 if TYPE_CHECKING:
     from tournaments.competition import Competition
@@ -38,10 +38,10 @@ def _read(control_file: Path, trust: bool) -> Competition:
     from tournaments.control_file import read_control_file
 
     if trust:
-        typer.echo(f"lzeval: --trust runs {control_file} as a program, with all that you may do", err=True)
+        say(f"lzeval: --trust runs {control_file} as a program, with all that you may do", err=True)
     competition = read_control_file(control_file, trust=trust)
     for note in competition.notes:
-        typer.echo(f"{control_file}: {note}", err=True)
+        say(f"{control_file}: {note}", err=True)
     return competition
 
 
@@ -80,10 +80,10 @@ def run(
     try:
         progress = _play(competition, options, quiet=quiet, as_json=as_json)
     except KeyboardInterrupt as exc:
-        typer.echo("lzeval: interrupted; finished games are kept, the same command goes on", err=True)
+        say("lzeval: interrupted; finished games are kept, the same command goes on", err=True)
         raise typer.Exit(INTERRUPTED) from exc
     if as_json:
-        typer.echo(json.dumps(_summary(progress), ensure_ascii=False))
+        say_json(_summary(progress))
     elif not quiet:
         _print_tables(competition, progress)
     raise typer.Exit(0 if progress.is_clean else FAULTY)
@@ -92,23 +92,23 @@ def run(
 def _play(competition: Competition, options: RunOptions, *, quiet: bool, as_json: bool) -> Progress:
     import sys
 
-    from lzeval.cli.tournament_view import GRAVE, View, in_words, say, say_if_grave
+    from lzeval.cli.tournament_view import GRAVE, View, in_words, tell, tell_if_grave
     from tournaments.tournament import prepare
 
     planned = prepare(competition, options)
     if as_json:
         return planned.play(_print_json)
     if quiet:
-        return planned.play(say_if_grave)
+        return planned.play(tell_if_grave)
     if not sys.stderr.isatty():
-        return planned.play(say)
+        return planned.play(tell)
     view = View(competition.code, competition.lzeval.anchor)
 
     def listen(event: Event) -> None:
         if event["event"] == "tick":
             view.show(planned.progress)
         elif event["event"] in GRAVE:
-            view.live.console.print(in_words(event), highlight=False, markup=False)
+            say_prose(in_words(event) or "", view.live.console)
 
     with view.live:
         return planned.play(listen)
@@ -116,7 +116,7 @@ def _play(competition: Competition, options: RunOptions, *, quiet: bool, as_json
 
 def _print_json(event: Event) -> None:
     if event["event"] != "tick":
-        typer.echo(json.dumps(event, ensure_ascii=False))
+        say_json(event)
 
 
 def _summary(progress: Progress) -> dict[str, object]:
@@ -137,23 +137,22 @@ def _summary(progress: Progress) -> dict[str, object]:
 
 def _print_tables(competition: Competition, progress: Progress) -> None:
     """Gomill's report, and what it does not tell: how sure one may be."""
-    from rich.console import Console
-
-    from lzeval.cli.tournament_view import standings, standings_grid
+    from lzeval.cli.tournament_view import standings
     from tournaments.gomill_report import report_text
+    from tournaments.rendering import standings_grid
     from tournaments.tables import render
 
-    typer.echo(report_text(competition, progress.records).rstrip())
+    say(report_text(competition, progress.records).rstrip())
     table = standings(progress.records)
     if table is not None:
-        render(table, console := Console())
+        render(table, console := screen())
         if competition.lzeval.anchor is not None:
-            console.print(f"With {competition.lzeval.anchor} at 0:", highlight=False, markup=False)
+            say_prose(f"With {competition.lzeval.anchor} at 0:", console)
             console.print(standings_grid(table, competition.lzeval.anchor))
     for code, why in progress.suspended.items():
-        typer.echo(f"suspended: {code}: {why}")
+        say(f"suspended: {code}: {why}")
     for game_id in progress.abandoned:
-        typer.echo(f"left out: {game_id}")
+        say(f"left out: {game_id}")
 
 
 def _ringmaster(
@@ -193,7 +192,7 @@ def check(control_file: ControlFile, trust: Trust = False) -> None:
         guard.close()
     for player in tried:
         said = "; ".join(player.problems) or "; ".join(["ok", *player.notes])
-        typer.echo(f"{player.player}: {player.engine + ': ' if player.engine else ''}{said}")
+        say(f"{player.player}: {player.engine + ': ' if player.engine else ''}{said}")
     raise typer.Exit(FAULTY if any(player.problems for player in tried) else 0)
 
 
@@ -224,7 +223,7 @@ def show(
     competition = _read(control_file, trust)
     progress = _progress(competition)
     if as_json:
-        typer.echo(json.dumps(_summary(progress), ensure_ascii=False, indent=2))
+        say_json(_summary(progress), indent=2)
     else:
         _print_tables(competition, progress)
 
@@ -235,7 +234,7 @@ def report(control_file: ControlFile, trust: Trust = False) -> None:
     from tournaments.gomill_files import write_report
 
     competition = _read(control_file, trust)
-    typer.echo(str(write_report(competition, _progress(competition).records)))
+    say(str(write_report(competition, _progress(competition).records)))
 
 
 @app.command(epilog="Example: [bold]lzeval tournament reset x.ctl[/]", no_args_is_help=True)
@@ -244,7 +243,7 @@ def reset(control_file: ControlFile, trust: Trust = False) -> None:
     from tournaments.tournament_files import reset as reset_tournament
 
     for path in reset_tournament(_read(control_file, trust)):
-        typer.echo(f"removed {path}")
+        say(f"removed {path}")
 
 
 @app.command(epilog="Example: [bold]lzeval tournament stop x.ctl[/]", no_args_is_help=True)
@@ -312,4 +311,4 @@ def new(
         seed=seed,
         force=force,
     )
-    typer.echo(str(path))
+    say(str(path))

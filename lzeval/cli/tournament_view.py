@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import say, screen
+from lzeval.core.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,7 +38,6 @@ class View:
     """Redraws what a Progress says."""
 
     def __init__(self, title: str, anchor: str | None) -> None:
-        from rich.console import Console
         from rich.live import Live
 
         self._title = title
@@ -46,7 +45,7 @@ class View:
         self._table: RenderableType = ""
         self._table_of = -1
         self._table_s = 0.0
-        self.live: Live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+        self.live: Live = Live(console=screen(err=True), auto_refresh=False, transient=True)
 
     def show(self, progress: Progress) -> None:
         from rich.console import Group
@@ -59,11 +58,13 @@ class View:
     def _headline(self, progress: Progress) -> RenderableType:
         from rich.text import Text
 
-        wanted = "" if progress.wanted is None else f" of {progress.wanted}"
+        games = counted(len(progress.games), "game")
+        if progress.wanted is not None:
+            games = f"{len(progress.games)} of {counted(progress.wanted, 'game')}"
         left = progress.seconds_left
         speed = f", {60 * progress.played_now / progress.seconds:.1f} a minute" if progress.seconds else ""
         eta = "" if left is None else f", {duration(left)} left"
-        return Text.assemble((self._title, "bold"), f": {len(progress.games)}{wanted} games{speed}{eta}")
+        return Text.assemble((self._title, "bold"), f": {games}{speed}{eta}")
 
     def _games(self, progress: Progress) -> RenderableType:
         from rich.table import Table
@@ -84,6 +85,8 @@ class View:
         table = standings(progress.records)
         self._table_of, self._table_s = len(progress.games), now_s
         if table is not None:
+            from tournaments.rendering import standings_grid
+
             self._table = standings_grid(table, self._anchor)
 
     def _faults(self, progress: Progress) -> list[RenderableType]:
@@ -98,37 +101,6 @@ class View:
         return [Text(line, no_wrap=True, overflow="ellipsis") for line in shown]
 
 
-def standings_grid(table: RatingTable, anchor: str | None) -> RenderableType:
-    """The ratings in a few columns; with an anchor, as distances from that player."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    zero = anchored_zero(table, anchor)
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    grid.add_column("Player", overflow="fold", min_width=8)
-    for heading in ("Elo", "95 % interval", "Games", "Score"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for row in table.rows:
-        rating = row.rating
-        bounds = [f"{b - zero:+.0f}" if b is not None else "?" for b in (rating.low, rating.high)]
-        score = row.total.score
-        grid.add_row(
-            escape(rating.player),
-            "none" if rating.elo is None else f"{rating.elo - zero:+.0f}",
-            " to ".join(bounds),
-            str(row.total.games),
-            "-" if score is None else f"{100 * score:.1f}%",
-        )
-    return grid
-
-
-def anchored_zero(table: RatingTable, anchor: str | None) -> float:
-    """The rating that is to be called 0: the anchor's, if there is one."""
-    ratings = {row.rating.player: row.rating.elo for row in table.rows}
-    return ratings.get(anchor or "") or 0.0
-
-
 def duration(seconds: float) -> str:
     """Such as `45 s`, `12 min` or `3 h 20 min`."""
     minutes = round(seconds / 60)
@@ -139,10 +111,10 @@ def duration(seconds: float) -> str:
 
 _WORDS = {
     "warning": "{message}",
-    "run": "{games} games played before, {parallel} at a time",
+    "run": "{games} played before, {parallel} at a time",
     "game": "{game}  {result}",
     "void": "{game}  void: {why}",
-    "abandoned": "{game}  left out of this run after {attempts} attempts",
+    "abandoned": "{game}  left out of this run after {attempts}",
     "suspended": "{player} is suspended: {why}; the others go on",
     "fault": "{game}  {player}: {message}",
 }
@@ -153,16 +125,18 @@ GRAVE = ("warning", "abandoned", "suspended")
 def in_words(event: Mapping[str, Any]) -> str | None:
     """An event as a line for people; those that only move the view on have none."""
     words = _WORDS.get(event["event"])
-    return None if words is None else words.format(**event)
+    counts = {"games": "game", "attempts": "attempt"}
+    numbers = {name: counted(event[name], noun) for name, noun in counts.items() if name in event}
+    return None if words is None else words.format(**{**event, **numbers})
 
 
-def say(event: Mapping[str, Any]) -> None:
+def tell(event: Mapping[str, Any]) -> None:
     """Tell everything that happens on standard error."""
     text = in_words(event)
     if text is not None:
-        typer.echo(text, err=True)
+        say(text, err=True)
 
 
-def say_if_grave(event: Mapping[str, Any]) -> None:
+def tell_if_grave(event: Mapping[str, Any]) -> None:
     if event["event"] in GRAVE:
-        say(event)
+        tell(event)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import traceback
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +11,8 @@ import typer
 from lzeval.cli.runs import list_sweep
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.core.errors import LzevalError, UserError
+from lzeval.core.terminal import say
+from lzeval.core.wording import command_line
 
 if TYPE_CHECKING:
     from trainer.config import TrainConfig
@@ -68,12 +68,14 @@ def train(
         return
     config = stored(resume, settings or []) if resume is not None else compose(settings or [])
     if cfg:
-        typer.echo(_as_yaml(config), nl=False)
+        say(_as_yaml(config))
         return
     from trainer.run import is_first_process, run_folder
 
     config.run = str(run_folder(config))
-    trained = _train(config, f"lzeval train --resume {quote(config.run)}", resuming=resume is not None)
+    trained = _train(
+        config, command_line("lzeval", "train", "--resume", config.run), resuming=resume is not None
+    )
     if is_first_process():
         _tell(config, trained)
 
@@ -83,20 +85,21 @@ def _as_yaml(config: TrainConfig) -> str:
 
     import yaml
 
-    return str(yaml.safe_dump(asdict(config), sort_keys=False))
+    return str(yaml.safe_dump(asdict(config), sort_keys=False)).rstrip("\n")
 
 
 def _tell(config: TrainConfig, trained: Trained) -> None:
     """The end of a run."""
-    checkpoint, name = quote(str(trained.checkpoint)), quote(f"{config.network.name}.txt.gz")
+    export = command_line("lzeval", "export", trained.checkpoint, f"{config.network.name}.txt.gz")
     if trained.was_over:
         limits = [f"{key}={value}" for key, value in _limits(config).items()]
-        typer.echo(
+        again = command_line("lzeval", "train", "--resume", config.run)
+        say(
             f"{config.run}: is finished already, {trained.positions:,} positions with {' '.join(limits)}; "
-            f"to train it further, lzeval train --resume {quote(str(config.run))} and a larger limit"
+            f"to train it further, {again} and a larger limit"
         )
     begin = "its network is in" if trained.was_over else "wrote"
-    typer.echo(f"{begin} {checkpoint}; to play with it: lzeval export {checkpoint} {name}")
+    say(f"{begin} {trained.checkpoint}; to play with it: {export}")
 
 
 def _limits(config: TrainConfig) -> dict[str, object]:
@@ -111,7 +114,7 @@ def _train(config: TrainConfig, again: str, *, resuming: bool = False) -> Traine
     try:
         return run_training(config, resuming=resuming)
     except KeyboardInterrupt as exc:
-        typer.echo(f"lzeval: interrupted; to go on: {again}", err=True)
+        say(f"lzeval: interrupted; to go on: {again}", err=True)
         raise typer.Exit(INTERRUPTED) from exc
 
 
@@ -122,15 +125,15 @@ def _train_all(settings: list[str], *, cfg: bool) -> None:
     runs = plan_sweep(settings)
     if cfg:
         for run in runs:
-            typer.echo(f"--- # {run.name}\n{_as_yaml(run.config)}", nl=False)
+            say(f"--- # {run.name}\n{_as_yaml(run.config)}")
         return
     check_sweep(runs)
     folder = Path(str(runs[0].config.run)).parent
     others = [setting for setting in settings if not setting.startswith("run=")]
-    again = shlex.join(["lzeval", "train", "--multirun", *others, f"run={folder}"])
+    again = command_line("lzeval", "train", "--multirun", *others, f"run={folder}")
     failures: dict[str, str] = {}
     for number, run in enumerate(runs, start=1):
-        typer.echo(f"run {number} of {len(runs)}: {run.name}", err=True)
+        say(f"run {number} of {len(runs)}: {run.name}", err=True)
         try:
             _train(run.config, again)
         except LzevalError as exc:
@@ -141,7 +144,7 @@ def _train_all(settings: list[str], *, cfg: bool) -> None:
             traceback.print_exc()  # a bug, or no memory for this one
             failures[run.name] = f"{type(exc).__name__}: {exc}"
         if run.name in failures:
-            typer.echo(f"lzeval: {run.name} failed: {failures[run.name]}", err=True)
+            say(f"lzeval: {run.name} failed: {failures[run.name]}", err=True)
     list_sweep(folder, failures)
     if failures:
         raise typer.Exit(FAULTY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -11,6 +10,7 @@ import typer
 from lzeval.cli.networks import check_target, mean_of, parse_shares, read_any, write
 from lzeval.core.bundled import resolve_network
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import say, say_json
 
 if TYPE_CHECKING:  # numpy and torch are imported where a command works, not where it prints its help
     from lzeval.core.weights import Problem, WeightsInfo
@@ -47,7 +47,10 @@ def info(
     from lzeval.core.weights import weights_info
 
     found = weights_info(resolve_network(file))
-    typer.echo(json.dumps(_info_as_dict(found)) if as_json else _info_as_text(found))
+    if as_json:
+        say_json(_info_as_dict(found))
+    else:
+        say(_info_as_text(found))
 
 
 @app.command(epilog="Example: lzeval weights check mynet.txt.gz")
@@ -61,7 +64,10 @@ def check(
 
     path = resolve_network(file)
     problems = check_weights(path, board_size)
-    typer.echo(_problems_as_json(path, problems) if as_json else _problems_as_text(path, problems))
+    if as_json:
+        say_json(_problems_as_dict(path, problems))
+    else:
+        say(_problems_as_text(path, problems))
     if problems:
         raise typer.Exit(BAD_FILE_STATUS)
 
@@ -131,7 +137,7 @@ def quantize(
         change = Answers(weights, planes).change(rounded(weights, digits))
     write(weights, target, digits)
     before, after = (path.stat().st_size for path in (resolve_network(source), target))
-    typer.echo(
+    say(
         f"{digits} significant digits: {after:,} bytes; {source}: {before:,} bytes\n"
         + _change_as_text(change)
     )
@@ -155,7 +161,7 @@ def symmetrize(source: _Source, target: _Target, digits: _Digits = None, force: 
     made = made if digits is None else rounded(made, digits)
     write(made, target, digits)
     change = Answers(weights, sample_planes(weights.shape.board_size, CHECKED_POSITIONS)).change(made)
-    typer.echo(_change_as_text(change))
+    say(_change_as_text(change))
 
 
 def _change_as_text(change: Change) -> str:
@@ -196,9 +202,9 @@ def _info_as_text(found: WeightsInfo) -> str:
     return "\n".join(f"{label + ':':24}{value}" for label, value in rows.items())
 
 
-def _problems_as_json(path: Path, problems: list[Problem]) -> str:
+def _problems_as_dict(path: Path, problems: list[Problem]) -> dict[str, object]:
     listed = [{"line": problem.line, "message": problem.message} for problem in problems]
-    return json.dumps({"file": str(path), "sound": not problems, "problems": listed})
+    return {"file": str(path), "sound": not problems, "problems": listed}
 
 
 def _problems_as_text(path: Path, problems: list[Problem]) -> str:

@@ -82,5 +82,18 @@ def write_bytes_atomically(path: str | Path, content: bytes, *, lasting: bool = 
 
 
 def write_text_atomically(path: str | Path, text: str) -> None:
-    """The same for text: UTF-8, line ends as they are in `text`."""
-    write_bytes_atomically(path, text.encode("utf-8"))
+    """The same for text: UTF-8 whatever the locale, see `utf8`; line ends as they are in `text`."""
+    write_bytes_atomically(path, utf8(text))
+
+
+def utf8(text: str) -> bytes:
+    """`text` in UTF-8. Names of files may be in it that are no text in the locale's encoding.
+
+    Python has a surrogate for each of their bytes (PEP 383). Bytes that are UTF-8 all the same are text again, others
+    become U+FFFD.
+    """
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        content = text.encode("utf-8", "replace")
+    return content.decode("utf-8", "replace").encode("utf-8")

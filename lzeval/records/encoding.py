@@ -64,12 +64,9 @@ def as_utf8(data: bytes) -> bytes:
 
     What CA says stays as it is and no longer holds. In a collection each game has its own encoding.
     """
-    for mark, name in _MARKS:
-        if data.startswith(mark):
-            return data[len(mark) :].decode(name, "replace").encode("utf-8")
-    wide = _wide_without_mark(data)
-    if wide:
-        return data.decode(wide, "replace").encode("utf-8")
+    marked = marked_text(data)
+    if marked is not None:
+        return marked.encode("utf-8")
     if data.isascii():
         return _from_seven_bits(data) if b"\x1b" in data and _SHIFTED.search(data) else data
     if _is_utf8(data) and _THREE_BYTES.search(data):
@@ -80,6 +77,24 @@ def as_utf8(data: bytes) -> bytes:
     return b"".join(_game_as_utf8(game, common) for game in games)
 
 
+def text_of(data: bytes) -> str:
+    """The text of a file that is no record, such as a table: by its mark, by UTF-16's zeros, or as its bytes look.
+
+    Bytes that mean nothing in the encoding become U+FFFD.
+    """
+    marked = marked_text(data)
+    return data.decode(guess(data), "replace") if marked is None else marked
+
+
+def marked_text(data: bytes) -> str | None:
+    """The text of data that begins with a mark, or is UTF-16 without one; None of anything else."""
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(name, "replace")
+    wide = _wide_without_mark(data)
+    return data.decode(wide, "replace") if wide else None
+
+
 def _is_sure(game: bytes) -> bool:
     """Whether a game's encoding is known without a look at its neighbours."""
     is_plain = game.isascii() or bool(_THREE_BYTES.search(game) and is_in(game, "utf-8"))
@@ -87,12 +102,12 @@ def _is_sure(game: bytes) -> bool:
 
 
 def _wide_without_mark(data: bytes) -> str:
-    """UTF-16's name if the beginning looks like ASCII in it."""
+    """UTF-16's name if of the beginning's letters a quarter, or more, are ASCII in it: one of their bytes is zero."""
     beginning = data[:LOOKED_AT]
-    half = len(beginning) // 2
-    if half < 2 or beginning.count(0) < 0.4 * len(beginning):
+    upper, lower = beginning[::2].count(0), beginning[1::2].count(0)
+    if len(beginning) < 4 or 8 * max(upper, lower) < len(beginning):
         return ""
-    return "utf-16-le" if beginning[1::2].count(0) > beginning[::2].count(0) else "utf-16-be"
+    return "utf-16-be" if upper > lower else "utf-16-le"
 
 
 def _from_seven_bits(data: bytes) -> bytes:

@@ -69,7 +69,7 @@ def find(paths: Iterable[str | Path]) -> list[Found]:
 
 def _kind_of(path: Path) -> Kind:
     named = {".played": Kind.LOG, ".ctl": Kind.STATE, ".hist": Kind.HISTORY}
-    return named.get(path.suffix.lower(), Kind.TABLE if _CSV_NAME.fullmatch(path.name) else Kind.RECORD)
+    return named.get(path.suffix.lower(), Kind.TABLE if is_table_name(path.name) else Kind.RECORD)
 
 
 def _inside(folder: Path) -> Iterator[Found]:
@@ -110,6 +110,11 @@ def _begins_like_a_record(path: str) -> bool:
             return _BEGINNING.match(file.read(LOOKED_AT_BYTES)) is not None
     except OSError:
         return False
+
+
+def is_table_name(name: str) -> bool:
+    """Whether a file is called like a table, whose lines have numbers."""
+    return _CSV_NAME.fullmatch(name) is not None
 
 
 def is_record_name(name: str) -> bool:

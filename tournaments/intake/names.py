@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
-from shlex import quote
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import command_line
+from lzeval.records.encoding import marked_text
 from tournaments.results import GameRecord
 
 EXAMPLE = "write OLD=NEW, the name in the records first"
@@ -31,7 +32,9 @@ def _lines(file: Path | None) -> list[tuple[str, str]]:
     if file is None:
         return []
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        content = file.read_bytes()
+        marked = marked_text(content)
+        text = content.decode("utf-8") if marked is None else marked
     except OSError as exc:
         raise UserError(f"{file}: cannot be read ({exc.strerror})") from exc
     except UnicodeDecodeError as exc:
@@ -86,6 +89,8 @@ def look_alikes(names: Counter[str]) -> list[str]:
 def _warning(group: list[str], games: Counter[str]) -> str:
     """The name that is kept is one without odd spaces, and of those the one with the most games."""
     chosen = min(group, key=lambda name: (name != " ".join(name.split()), -games[name]))
-    aliases = " ".join(f"--alias {quote(f'{name}={chosen}')}" for name in group if name != chosen)
+    aliases = command_line(
+        *(word for name in group if name != chosen for word in ("--alias", f"{name}={chosen}"))
+    )
     listed = ", ".join(f"'{name}'" for name in group)
     return f"{listed} are rated apart; if they are one player: {aliases}"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lzeval.core.decimals import parse_integer, parse_number
+from lzeval.core.decimals import parse_number
 from lzeval.core.sources import read_sources
-from lzeval.records.detection import guess
+from lzeval.records.encoding import text_of
 from lzeval.records.result import JIGO, GameResult, Outcome, win
 from tournaments.claims import settled
 from tournaments.intake.state import UNKNOWN_SIZE
@@ -24,9 +25,15 @@ GAME_COLUMNS = ("black", "white", "result")
 COUNT_COLUMNS = ("player_a", "player_b", "a_black_wins", "a_black_losses", "a_white_wins", "a_white_losses")
 MOST_GAMES = 5_000_000
 """Of one file of counts."""
+MOST_QUOTED = 60
+"""Letters of a cell in a message."""
+LONGEST_HEADER = 65536
+"""Letters that are looked at for the separator."""
+NO_RESULT = GameResult(Outcome.UNKNOWN, note="result is empty")
 NO_NOTES: Mapping[int, str] = {}
+_SEPARATOR = re.compile(r'"?sep=([,;\t|])?"?', re.IGNORECASE)
+_WHOLE = re.compile(r"([+-]?\d{1,18})(?:[.,](0*))?")
 T = TypeVar("T")
-Number = TypeVar("Number", int, float)
 Reader = Callable[[list[str], int], Sequence[GameRecord]]
 """From a line's cells and its number to games."""
 
@@ -35,7 +42,8 @@ def read_table(path: Path) -> Iterator[GameRecord | Skipped]:
     """The games of the CSV file `path`, plain or compressed; a line that tells of none is a Skipped with its number.
 
     The first line names the columns, in any letter case and order: GAME_COLUMNS and, if there are, `date`, `size`,
-    `komi`, `handicap`, `rules` and those of `results.csv`; or COUNT_COLUMNS. Others are ignored.
+    `komi`, `handicap`, `rules` and those of `results.csv`; or COUNT_COLUMNS. Others are ignored. Before it may stand
+    Excel's `sep=;`.
     """
     for source in read_sources([path]):
         if source.problem:
@@ -45,19 +53,21 @@ def read_table(path: Path) -> Iterator[GameRecord | Skipped]:
 
 
 def _games(content: bytes, path: Path) -> Iterator[GameRecord | Skipped]:
-    text = content.decode("utf-8-sig" if guess(content) == "utf-8" else guess(content), "replace")
+    text = text_of(content)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     try:
-        columns = [name.strip().lower() for name in next(lines, [])]
-        read = _reader(columns, path)
-        if read is None:
-            yield Skipped(path, f"its first line must name the columns {', '.join(GAME_COLUMNS)}")
+        columns = _columns(lines)
+        problem = _problem_of(columns)
+        if problem:
+            yield Skipped(path, problem, max(1, lines.line_num))
             return
-        left = MOST_GAMES
+        read, left = _reader(columns, path), MOST_GAMES
         for cells in lines:
             if not any(map(str.strip, cells)):
                 continue
             try:
+                if len(cells) > len(columns):
+                    _check_surplus(cells, columns)
                 games = read(cells, lines.line_num)
                 left -= len(games)
                 if left < 0:
@@ -71,15 +81,44 @@ def _games(content: bytes, path: Path) -> Iterator[GameRecord | Skipped]:
 
 
 def _delimiter(text: str) -> str:
-    first = text.partition("\n")[0]
-    return max(",;\t", key=first.count)
+    """As Excel's line `sep=;` says, else the one that is most frequent in the first line with any text."""
+    first = next((line for line in text[:LONGEST_HEADER].splitlines() if line.strip()), "")
+    told = _SEPARATOR.fullmatch(first)
+    return told[1] if told and told[1] else max(",;\t", key=first.count)
 
 
-def _reader(columns: Sequence[str], path: Path) -> Reader | None:
+def _columns(lines: Iterator[list[str]]) -> list[str]:
+    """The names in the first line that has any, in lower case."""
+    for cells in lines:
+        if any(map(str.strip, cells)) and not _SEPARATOR.fullmatch(cells[0].strip()):
+            return [name.strip().lower() for name in cells]
+    return []
+
+
+def _problem_of(columns: Sequence[str]) -> str:
+    """A reason why a table with these columns cannot be read; empty if it can."""
+    if not {*GAME_COLUMNS} <= {*columns} and not {*COUNT_COLUMNS} <= {*columns}:
+        wanted = COUNT_COLUMNS if {"player_a", "player_b"} & {*columns} else GAME_COLUMNS
+        found = ", ".join(name for name in columns if name)[:MOST_QUOTED]
+        return f"its first line must name the columns {', '.join(wanted)}; it names {found or 'none'}"
+    twice = [name for name, times in Counter(columns).items() if times > 1 and name in KNOWN_COLUMNS]
+    return (
+        f"its first line names the column {', '.join(twice)} twice; which of them is meant?" if twice else ""
+    )
+
+
+def _check_surplus(cells: Sequence[str], columns: Sequence[str]) -> None:
+    """Raises ValueError for text behind the last column: the cells before it may be in wrong ones as well."""
+    if any(map(str.strip, cells[len(columns) :])):
+        raise ValueError(
+            f"{len(cells)} cells for {len(columns)} columns; text that holds the separator (a decimal comma?) "
+            "is to stand in quotes"
+        )
+
+
+def _reader(columns: Sequence[str], path: Path) -> Reader:
     if set(GAME_COLUMNS) <= set(columns):
         return _GameReader(columns, path)
-    if not set(COUNT_COLUMNS) <= set(columns):
-        return None
     return lambda cells, line: _counted(dict(zip(columns, cells, strict=False)), path, line)
 
 
@@ -116,12 +155,12 @@ class _GameReader:
         """By how many cells a line has."""
         self._texts = _Meanings(str.strip)
         self._names = _Meanings(lambda text: text if text.strip() else "")
-        self._results = _Meanings(lambda text: settled([text.strip()]))
-        self._sizes = _Meanings(lambda text: _number("size", text, parse_integer) or UNKNOWN_SIZE)
-        self._komis = _Meanings(lambda text: _number("komi", text, parse_number))
-        self._handicaps = _Meanings(lambda text: _number("handicap", text, parse_integer) or 0)
-        self._pairs = _Meanings(lambda text: _number("pair", text, parse_integer))
-        self._seeds = _Meanings(lambda text: _number("seed", text, parse_integer))
+        self._results = _Meanings(lambda text: settled([text.strip()]) if text.strip() else NO_RESULT)
+        self._sizes = _Meanings(lambda text: _whole("size", text) or UNKNOWN_SIZE)
+        self._komis = _Meanings(lambda text: _number("komi", text))
+        self._handicaps = _Meanings(lambda text: _whole("handicap", text) or 0)
+        self._pairs = _Meanings(lambda text: _whole("pair", text))
+        self._seeds = _Meanings(lambda text: _whole("seed", text))
         self._properties = _Meanings(lambda text: {"RU": text.strip()} if text.strip() else {})
 
     def __call__(self, cells: list[str], line: int) -> tuple[GameRecord]:
@@ -162,6 +201,9 @@ class _GameReader:
         return itemgetter(*(places.get(name, length) for name in self.COLUMNS))
 
 
+KNOWN_COLUMNS = frozenset({*_GameReader.COLUMNS, *COUNT_COLUMNS, "a_black_jigos", "a_white_jigos"})
+
+
 def _checked(record: GameRecord, winner: str) -> GameRecord:
     """Held against the column `winner`, where there is one."""
     named = record.result.winner
@@ -171,22 +213,37 @@ def _checked(record: GameRecord, winner: str) -> GameRecord:
     return replace(record, result=GameResult(Outcome.UNKNOWN, note=note))
 
 
-def _number(name: str, text: str, kind: Callable[[str], Number]) -> Number | None:
-    """What the cell `text` of the column `name` holds; None if nothing. Raises ValueError if it is no number."""
+def _number(name: str, text: str) -> float | None:
+    """The number in the cell `text` of the column `name`, None if it is empty. Raises ValueError if it is none."""
     text = text.strip()
     if not text:
         return None
     try:
-        number = kind(text.replace(",", "."))
-        if math.isfinite(number):
-            return number
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError(f"{name} is {text!r}, which is no number")
+        return parse_number(text.replace(",", "."))
+    except ValueError:
+        raise ValueError(f"{name} is {text[:MOST_QUOTED]!r}, which is no number") from None
+
+
+def _whole(name: str, text: str) -> int | None:
+    """The same for whole numbers, which programs that calculate in floats write as 12.0 (or 12,0)."""
+    text = text.strip()
+    if not text:
+        return None
+    told = _WHOLE.fullmatch(text)
+    if told is None:
+        raise ValueError(f"{name} is {text[:MOST_QUOTED]!r}, which is no whole number")
+    if told[2] == "000":
+        raise ValueError(
+            f"{name} is {text!r}, which may be {told[1]} or {told[1]}000; write it with digits alone"
+        )
+    return int(told[1])
 
 
 def _counted(row: Mapping[str, str], path: Path, line: int) -> list[GameRecord]:
-    """As many games as are counted; those that tell the same are one object."""
+    """As many games as are counted; those that tell the same are one object. Raises ValueError."""
+    for name in COUNT_COLUMNS:
+        if not row.get(name, "").strip():
+            raise ValueError(f"{name} is empty" + ("" if name.startswith("player") else "; write 0 for none"))
     a, b = row["player_a"], row["player_b"]
     kinds: dict[str, tuple[str, str, GameResult]] = {
         "a_black_wins": (a, b, win("b")),
@@ -198,7 +255,7 @@ def _counted(row: Mapping[str, str], path: Path, line: int) -> list[GameRecord]:
     }
     games: list[GameRecord] = []
     for name, (black, white, result) in kinds.items():
-        count = _number(name, row.get(name, ""), parse_integer) or 0
+        count = _whole(name, row.get(name, "")) or 0
         if not 0 <= count <= MOST_GAMES:
             raise ValueError(f"{name} is {count}, which cannot be")
         record = GameRecord(f"{path.name}:{line}", black, white, result, size=UNKNOWN_SIZE, path=path)

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lzeval.core.wording import counted
 from lzeval.records.result import Outcome
+from tournaments.intake.finding import is_table_name
 from tournaments.intake.taking import Intake
 from tournaments.pairs import weigh
-from tournaments.report.facts import dispute
+from tournaments.report.facts import dispute, why_nobody
 from tournaments.results import GameRecord
 
 MOST_REASONS = 6
@@ -36,12 +38,7 @@ def cases_of(intake: Intake) -> list[Case]:
     found = [Case("unreadable", str(one.path), str(one.number), one.why) for one in intake.skipped]
     found += [_case("void", game, game.result.note or "no reason given") for game in evidence.void]
     found += [_case("unknown result", game, game.result.note or "RE says '?'") for game in evidence.unknown]
-    found += [
-        _case(
-            "without two players", game, "a player against itself" if game.black else "a player has no name"
-        )
-        for game in evidence.nobody
-    ]
+    found += [_case("without two players", game, why_nobody(game)) for game in evidence.nobody]
     found += [
         _case("disputed", game, why)
         for game in intake.games
@@ -80,7 +77,7 @@ def as_dict(intake: Intake) -> dict[str, object]:
 def lines_of(intake: Intake) -> Iterator[str]:
     """What has to be known of the intake, in a few lines."""
     if intake.duplicates:
-        yield f"Dropped {intake.duplicates:,} games that another source told of as well."
+        yield f"Dropped {counted(intake.duplicates, 'game')} that another source told of as well."
     if intake.left_out:
         parts = ", ".join(f"{count:,} by {why}" for why, count in intake.left_out.items())
         yield f"Not wanted: {parts}."
@@ -96,13 +93,13 @@ def _lines_of_cases(cases: Sequence[Case]) -> Iterator[str]:
         more = ", ..." if len(places) > MOST_FILES else ""
         yield f"{kind.capitalize()}: {len(places):,} - {why} ({', '.join(places[:MOST_FILES])}{more})"
     if len(ordered) > MOST_REASONS:
-        yield f"{len(ordered) - MOST_REASONS} further reasons; --json lists every game."
+        yield f"{counted(len(ordered) - MOST_REASONS, 'further reason')}; --json lists every game."
 
 
 def _place(case: Case) -> str:
     name = Path(case.path).name
     if case.kind == "unreadable":
-        return name if case.game == "1" else f"{name}#{case.game}"
+        return name if case.game == "1" else f"{name}{':' if is_table_name(name) else '#'}{case.game}"
     if case.game.startswith(name):
         return case.game
     return name if name.startswith(f"{case.game}.") else f"{name} {case.game}".strip()

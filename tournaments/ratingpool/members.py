@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def read_networks(connection: sqlite3.Connection) -> list[Network]:
     )
     return [
         Network(
-            row["id"], row["name"], row["sha256"], row["path"], bool(row["copied"]), row["blocks"],
+            row["id"], row["name"], row["sha256"], _path_of(row["path"]), bool(row["copied"]), row["blocks"],
             row["filters"], row["run"], row["positions"],
         )
         for row in rows
@@ -114,12 +115,26 @@ def insert_network(connection: sqlite3.Connection, pool: Path, new: Candidate) -
         "INSERT INTO networks (name, sha256, path, blocks, filters, run, positions, added, weights)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            new.name, new.sha256, None if new.path is None else str(new.path.resolve()), new.blocks,
+            new.name, new.sha256, None if new.path is None else _kept_path(new.path.resolve()), new.blocks,
             new.filters, new.run, new.positions, now(), new.weights,
         ),
     )  # fmt: skip
     assert inserted.lastrowid is not None
     keep_numbers(connection, inserted.lastrowid, new.numbers_sha256)
+
+
+def _kept_path(path: Path) -> str | bytes:
+    """A path as a pool keeps it: text, whatever the locale, or bytes where they are not UTF-8."""
+    name = os.fsencode(path)
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name
+
+
+def _path_of(kept: str | bytes | None) -> str | None:
+    """A path as Python has it, from what `_kept_path` made of it."""
+    return None if kept is None else os.fsdecode(kept if isinstance(kept, bytes) else kept.encode("utf-8"))
 
 
 def kept_weights(connection: sqlite3.Connection, network: Network) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lzeval.core.errors import UserError
+from lzeval.core.wording import command_line
 from lzeval.records.result import parse_result
 from tournaments.bradley_terry import Pool, Rating, rate_ledger
 from tournaments.ledger import ledger_of_columns
@@ -42,9 +43,8 @@ def rate_pool(pool: RatingPool) -> Rated:
         table, zero = build_table(games, anchors), next(iter(anchors), None)
     except UserError:
         if not any(game.result.is_decided for game in games):
-            raise UserError(
-                f"{pool.path}: no decided games yet; lzeval pool play {pool.path} plays some"
-            ) from None
+            play = command_line("lzeval", "pool", "play", pool.path)
+            raise UserError(f"{pool.path}: no decided games yet; {play} plays some") from None
         table, zero = build_table(games), None  # the zero is not connected with the others
     rated = {row.rating.player for row in table.rows}
     return Rated(table, games, zero, [n for n in pool.networks() if n.name not in rated])

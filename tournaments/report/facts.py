@@ -215,7 +215,7 @@ def _apart(facts: Facts) -> Iterable[Apart]:
     yield from _by_reason("void", [(game, game.result.note) for game in evidence.void])
     yield from _by_reason("unknown result", [(game, _why_unknown(game)) for game in evidence.unknown])
     yield from _by_reason("disputed", [(game, why) for game in facts.games if (why := dispute(game))])
-    yield from _by_reason("without two players", [(game, _why_nobody(game)) for game in evidence.nobody])
+    yield from _by_reason("without two players", [(game, why_nobody(game)) for game in evidence.nobody])
     counting = set(map(id, evidence.distinct))
     repeats = [
         (game, "identical to an earlier game") for game in evidence.decided if id(game) not in counting
@@ -242,8 +242,10 @@ def _why_unknown(game: GameRecord) -> str:
     return game.result.note or "the record names no winner"
 
 
-def _why_nobody(game: GameRecord) -> str:
-    return "a player against itself" if game.black else "a player is not named"
+def why_nobody(game: GameRecord) -> str:
+    """A reason why it is no game between two players."""
+    nameless = [colour for colour, name in (("Black", game.black), ("White", game.white)) if not name]
+    return f"{' and '.join(nameless)} without a name" if nameless else "a player against itself"
 
 
 def dispute(game: GameRecord) -> str:

@@ -11,7 +11,7 @@ from string import Template
 from typing import Any
 
 from lzeval.core.errors import UserError
-from lzeval.core.files import write_bytes_atomically
+from lzeval.core.files import utf8, write_bytes_atomically
 from lzeval.version import __version__
 from tournaments.report import sections
 from tournaments.report.embedded import embed
@@ -33,7 +33,7 @@ def write_report(facts: Facts, sources: Sequence[Path], path: Path) -> None:
     """Write the page of the games that were read from `sources`. Raises UserError where that is impossible."""
     check_report(path)
     text = page(facts, find_description(sources))
-    write_bytes_atomically(path, text.encode("utf-8", "replace"))
+    write_bytes_atomically(path, utf8(text))
 
 
 def page(facts: Facts, description: Mapping[str, Any] | None = None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from lzeval.core.wording import counted
 from tournaments.bradley_terry import Rating
 from tournaments.comparisons import Comparisons
 from tournaments.ratings import percent_sure
@@ -16,7 +17,7 @@ from tournaments.report.facts import Apart, Facts, Opening, black_tally, cross_t
 from tournaments.report.markup import Html, joined, show, table, tag
 from tournaments.report.settings import describe_settings
 from tournaments.report.verdict import judge
-from tournaments.report.wording import NONE, counted, elo, interval_of, percent, record_of
+from tournaments.report.wording import NONE, elo, interval_of, percent, record_of
 from tournaments.residuals import Residuals
 from tournaments.tables import RatingRow, Tally
 

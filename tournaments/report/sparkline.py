@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from lzeval.core.terminal import GAP, Column, ScreenTable, name_column
 from tournaments.report.course import running_scores
 from tournaments.report.facts import Facts
 
@@ -12,7 +13,6 @@ WIDTH = 40
 SMALLEST_RANGE = 0.2
 """Scores closer together than this, 0 to 1, are not blown up to fill the height."""
 MOST_PLAYERS = 10
-NAME_WIDTH = 18
 FEWEST_GAMES = 8
 """With fewer games there is no course to show."""
 
@@ -35,16 +35,24 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low, low + SMALLEST_RANGE
 
 
-def score_lines(facts: Facts) -> Iterable[str]:
-    """For each player (of two: for the stronger) a line of at most 80 columns; nothing for short matches."""
+def score_table(facts: Facts, width: int) -> ScreenTable | None:
+    """A line for each player (of two: for the stronger) on a screen of `width` columns; None for short matches."""
+    from rich.cells import cell_len
+
     players = facts.players[:1] if facts.is_duel else facts.players[:MOST_PLAYERS]
     scores = running_scores(facts, players)
     shown = {name: score for name, score in scores.items() if len(score) >= FEWEST_GAMES}
-    if not shown:
-        return
-    yield "Running score (lowest to highest block):"
-    width = min(max(map(len, shown)), NAME_WIDTH)
-    for name, score in shown.items():
-        line, low, high = sparkline(score)
-        cut = name if len(name) <= width else name[: width - 1] + "…"
-        yield f"{cut:<{width}} {line:<{WIDTH}} {100 * low:.0f} to {100 * high:.0f} %"
+    room = width - max(map(cell_len, shown), default=0) - 2 * GAP
+    if not shown or room < FEWEST_GAMES:
+        return None
+    columns = [
+        name_column("Player"),
+        Column("Running score", is_text=True, is_kept=True),
+        Column("Lowest to highest block"),
+    ]
+    return ScreenTable(columns, (_cells(name, score, min(WIDTH, room)) for name, score in shown.items()))
+
+
+def _cells(name: str, score: Sequence[float], width: int) -> list[str]:
+    line, low, high = sparkline(score, width)
+    return [name, line, f"{100 * low:.0f} to {100 * high:.0f} %"]

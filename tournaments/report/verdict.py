@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lzeval.core.wording import counted
 from tournaments.ratings import EloEstimate, HeadToHead, percent_sure
 from tournaments.report.facts import Facts
-from tournaments.report.wording import counted, elo, interval, percent
+from tournaments.report.wording import elo, interval, percent
 from tournaments.tables import RatingRow
 
 NAMED_RIVALS = 3

@@ -44,8 +44,3 @@ def percent(share: float | None, digits: int = 1) -> str:
 def record_of(tally: Tally) -> str:
     """`12–8`, with jigos where there are any: `12–8–1`."""
     return f"{tally.wins}–{tally.losses}" + (f"–{tally.jigos}" if tally.jigos else "")
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 game`, `1,200 games`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,8 @@ from lzeval.cli.pool.opening import create_pool, open_and_join, open_pool
 from lzeval.cli.pool.playing import playable, run_session
 from lzeval.cli.pool.printing import print_networks, rules, show_table
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import say, say_json
+from lzeval.core.wording import command_line, counted
 
 if TYPE_CHECKING:
     from tournaments.ratingpool.play import Progress
@@ -65,7 +66,7 @@ def create(
         "move_limit": move_limit, "resign": resign, "seed": seed,
     }  # fmt: skip
     with create_pool(pool, given) as made:
-        typer.echo(f"{pool}: {rules(made)}")
+        say(f"{pool}: {rules(made)}")
 
 
 @app.command(epilog="Example: [bold]lzeval pool add nets.pool big runs/small/latest.ckpt[/]")
@@ -128,7 +129,10 @@ def play(
         opened.require({"visits": visits})
         members = playable(opened, without or [])
         if len(members) < 2:
-            raise UserError(f"{pool}: {len(members)} network in it; lzeval pool add {pool} NET adds another")
+            raise UserError(
+                f"{pool}: {counted(len(members), 'network')} to play with; "
+                f"{command_line('lzeval', 'pool', 'add', pool)} NET adds another"
+            )
         names = [network.name for network in members]
         zero = next(iter(opened.anchors()), None)
 
@@ -149,7 +153,7 @@ def play(
             threads=threads,
             device=device,
             is_enough=is_enough,
-            again=lambda left: f"lzeval pool play {pool} --games {left} goes on",
+            again=lambda left: f"to go on: {command_line('lzeval', 'pool', 'play', pool, '--games', left)}",
         )
         show_table(opened, as_json=as_json)
 
@@ -188,10 +192,10 @@ def list_networks(pool: PoolFile, as_json: Json = False) -> None:
                 "games": count,
                 "networks": [network.as_dict() for network in networks],
             }
-            typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+            say_json(content, indent=1)
             return
         print_networks(networks)
-        typer.echo(f"{count} games; {rules(opened)}")
+        say(f"{counted(count, 'game')}; {rules(opened)}")
 
 
 @app.command(epilog="Example: [bold]lzeval pool anchor nets.pool big=2000[/]")
@@ -207,7 +211,7 @@ def anchor(
     ((name, elo),) = parse_anchors([anchored]).items()
     with open_pool(pool) as opened:
         opened.set_anchor(name, elo)
-    typer.echo(f"{pool}: {name} is {elo:g} Elo", err=True)
+    say(f"{pool}: {name} is {elo:g} Elo", err=True)
 
 
 @app.command("import", epilog="Example: [bold]lzeval pool import nets.pool matches/big-small-2026-01-31[/]")
@@ -231,10 +235,10 @@ def import_(
     with open_pool(pool) as opened:
         found = import_games(opened, sources, trust=trust, take_players=players)
     for skipped in found.skipped:
-        typer.echo(f"{skipped.path}, game {skipped.number}: left out, {skipped.why}", err=True)
+        say(f"{skipped.path}, game {skipped.number}: left out, {skipped.why}", err=True)
     for name in found.new_players:
-        typer.echo(f"{name}: new in the pool", err=True)
-    typer.echo(f"{found.added} games imported, {found.known} were there already")
+        say(f"{name}: new in the pool", err=True)
+    say(f"{counted(found.added, 'game')} imported, {found.known:,} there already")
 
 
 @app.command(epilog="Example: [bold]lzeval pool export nets.pool records[/]")
@@ -244,4 +248,4 @@ def export(pool: PoolFile, folder: Annotated[Path, typer.Argument(metavar="DIR",
 
     with open_pool(pool) as opened:
         written = export_games(opened, folder)
-        typer.echo(f"{folder / (opened.name + '.games')}: {written} games written")
+        say(f"{folder / (opened.name + '.games')}: {counted(written, 'game')} written")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import say
 
 if TYPE_CHECKING:
     from tournaments.ratingpool.members import Candidate, Network
@@ -67,7 +66,7 @@ def add_to(pool: RatingPool, network: Candidate, board_size: int) -> Network:
     added = pool.add_network(network)
     trained = "" if added.positions is None else f", {added.positions:,} positions trained"
     kept = "kept in the pool" if added.is_copied else str(added.path)
-    typer.echo(f"{added.name}: {added.blocks} blocks x {added.filters} filters{trained}; {kept}", err=True)
+    say(f"{added.name}: {added.blocks} blocks x {added.filters} filters{trained}; {kept}", err=True)
     return added
 
 

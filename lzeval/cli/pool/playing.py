@@ -9,6 +9,8 @@ import typer
 from lzeval.cli.status import INTERRUPTED
 from lzeval.core.cache import cache_folder
 from lzeval.core.errors import UserError
+from lzeval.core.terminal import progress_bar, say
+from lzeval.core.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +33,7 @@ def playable(pool: RatingPool, without: list[str]) -> list[Network]:
         )
     idle = [network.name for network in networks if not network.can_play]
     if idle:
-        typer.echo(f"without weights, and so not playing: {', '.join(idle)}", err=True)
+        say(f"without weights, and so not playing: {', '.join(idle)}", err=True)
     return [network for network in networks if network.can_play and network.name not in without]
 
 
@@ -56,7 +58,7 @@ def run_session(
     players = entrants(pool, members, cache, device)
     for entrant in players.values():
         if entrant.plan.info.note:
-            typer.echo(f"{entrant.settings.code}: {entrant.plan.info.note}", err=True)
+            say(f"{entrant.settings.code}: {entrant.plan.info.note}", err=True)
     progress = Progress(games, standing_of(pool, list(players)))
     with _bar(pool.name, games) as bar:
         try:
@@ -70,26 +72,19 @@ def run_session(
         except KeyboardInterrupt as exc:
             bar.stop()
             left = max(2, games - progress.played + games % 2)
-            typer.echo(
-                f"lzeval: interrupted after {progress.played} games, which are in {pool.path}; {again(left)}",
+            say(
+                f"lzeval: interrupted after {counted(progress.played, 'game')}; {pool.path} keeps what was played; "
+                + again(left),
                 err=True,
             )
             raise typer.Exit(INTERRUPTED) from exc
 
 
 def _bar(title: str, games: int) -> Bar:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import MofNCompleteColumn, TextColumn
 
-    bar = Progress(
-        TextColumn(f"[bold]{escape(title)}[/]"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[text]}"),
-        console=Console(stderr=True),
-    )
-    bar.add_task("", total=games, text="starting (a first time takes a minute)")
+    bar = progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[text]}", markup=False))
+    bar.add_task(title, total=games, text="starting (a first time takes a minute)")
     return bar
 
 

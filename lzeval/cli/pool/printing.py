@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
+from lzeval.core.terminal import Column, name_column, print_table, say, say_json, screen, text_column
+from lzeval.core.wording import signed
 
 if TYPE_CHECKING:
     from tournaments.ratingpool.members import Network
@@ -41,15 +41,15 @@ def show_table(
         content = as_dict(pool, rated)
         if over_time:
             content["over_time"] = [point.as_dict() for point in points]
-        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        say_json(content, indent=2)
         return
     if over_time:
         _print_points([point.as_dict() for point in points])
     else:
-        print_table(rated)
+        print_rated(rated)
     for path in (csv, report, plot):
         if path is not None:
-            typer.echo(f"wrote {path}", err=True)
+            say(f"wrote {path}", err=True)
 
 
 def as_dict(pool: RatingPool, rated: Rated) -> dict[str, Any]:
@@ -63,57 +63,61 @@ def as_dict(pool: RatingPool, rated: Rated) -> dict[str, Any]:
     }
 
 
-def print_table(rated: Rated) -> None:
+def print_rated(rated: Rated) -> None:
     """The table on the terminal, and who is not in it."""
-    from rich.console import Console
-
     from tournaments.tables import render
 
-    render(rated.table, Console())
+    render(rated.table, screen())
     if rated.zero is None:
-        typer.echo("The network that the scale is fixed by has no rating yet: 0 is the mean of all.")
+        say("The network that the scale is fixed by has no rating yet: 0 is the mean of all.")
     if rated.waiting:
-        typer.echo(f"Without games: {', '.join(network.name for network in rated.waiting)}.")
+        say(f"Without games: {', '.join(network.name for network in rated.waiting)}.")
 
 
 def _print_points(points: list[dict[str, Any]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from tournaments.rendering import interval
 
     if not points:
-        typer.echo("no network whose positions of training are known; add checkpoints, or --positions N")
+        say("no network whose positions of training are known; add checkpoints, or --positions N")
         return
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading, justify in (("Run", "left"), ("Network", "left"), ("Positions", "right"), ("Elo", "right")):
-        grid.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
-    grid.add_column("95 % interval", justify="right", no_wrap=True)
-    for point in points:
-        elo, low, high = point["elo"], point["low"], point["high"]
-        interval = "-" if low is None or high is None else f"{low:+.0f} to {high:+.0f}"
-        grid.add_row(
-            escape(point["run"]), escape(point["network"]), f"{point['positions']:,}",
-            "none" if elo is None else f"{elo:+.0f}", "anchor" if low == high and elo is not None else interval,
-        )  # fmt: skip
-    Console().print(grid)
+    print_table(
+        [
+            *map(name_column, ("Run", "Network")),
+            *(Column(heading, is_kept=True) for heading in ("Positions", "Elo")),
+            Column("95 % interval"),
+        ],
+        (
+            [
+                *(point["run"], point["network"], f"{point['positions']:,}"),
+                *(
+                    "none" if point["elo"] is None else signed(point["elo"]),
+                    interval(point["low"], point["high"]),
+                ),
+            ]
+            for point in points
+        ),
+    )
 
 
 def print_networks(networks: list[Network]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("Network", "Size", "Positions", "SHA-256", "Weights"):
-        grid.add_column(heading, overflow="fold")
-    for network in networks:
-        size = "" if network.blocks is None else f"{network.blocks}x{network.filters}"
-        weights = "in the pool" if network.is_copied else network.path or "none"
-        positions = "" if network.positions is None else f"{network.positions:,}"
-        grid.add_row(escape(network.name), size, positions, network.sha256[:12], escape(weights))
-    Console().print(grid)
+    """The members, a line each; where their weights are matters more than what they are known by."""
+    columns = [
+        *(name_column("Network"), Column("Size"), Column("Positions")),
+        *(text_column("Weights"), Column("SHA-256", is_text=True)),
+    ]
+    print_table(
+        columns,
+        (
+            [
+                network.name,
+                "" if network.blocks is None else f"{network.blocks}x{network.filters}",
+                "" if network.positions is None else f"{network.positions:,}",
+                "in the pool" if network.is_copied else network.path or "none",
+                network.sha256[:12],
+            ]
+            for network in networks
+        ),
+    )
 
 
 def rules(pool: RatingPool) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tournaments.bradley_terry import Pool
+from tournaments.duels import Gap
 from tournaments.ledger import Floats
-from tournaments.ratings import HeadToHead, percent_sure
+from tournaments.ratings import percent_sure
 from tournaments.residuals import Residuals
 
 if TYPE_CHECKING:
@@ -64,30 +65,26 @@ def compare_all(pool: Pool) -> Comparisons | None:
     order = np.argsort(-group.elo, kind="stable")
     elo = group.elo[order][:, None] - group.elo[order]
     errors = group.difference_errors()[np.ix_(order, order)]
-    ratio = np.divide(elo, errors, out=np.zeros_like(elo), where=errors > 0)
+    towards_0 = np.where(elo > 0, errors, errors.T)
+    ratio = np.divide(elo, towards_0, out=np.zeros_like(elo), where=towards_0 > 0)
     sure = (ndtr(ratio) if np.isinf(group.freedom) else stdtr(group.freedom, ratio)).astype(np.float64)
     reach = group.quantile * errors
     members = pool.members
-    return Comparisons(tuple(members[place] for place in order), elo, elo - reach, elo + reach, sure)
+    return Comparisons(tuple(members[place] for place in order), elo, elo - reach, elo + reach.T, sure)
 
 
-def compare_two(duel: HeadToHead) -> Comparisons:
+def compare_two(gap: Gap) -> Comparisons:
     """The two players of a match, the one who scored more first: its headline once more."""
-    names, found = (duel.player, duel.opponent), duel.difference
-    if found.score < 0.5:
-        names, found = (duel.opponent, duel.player), found.reversed()
-    elo = np.inf if found.is_unbounded else found.elo
-    sure = found.superiority
 
     def square(upper: float, lower: float, own: float = 0.0) -> Floats:
         return np.array([[own, upper], [lower, own]])
 
     return Comparisons(
-        names,
-        square(elo, -elo),
-        square(found.low, -found.high),
-        square(found.high, -found.low),
-        square(sure, 1 - sure, 0.5),
+        (gap.player, gap.opponent),
+        square(gap.elo, -gap.elo),
+        square(gap.low, -gap.high),
+        square(gap.high, -gap.low),
+        square(gap.superiority, 1 - gap.superiority, 0.5),
     )
 
 

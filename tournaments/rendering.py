@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tournaments.bradley_terry import Rating, anchors_disagree
-from tournaments.ratings import percent_sure
-from tournaments.residuals import SIGNIFICANT
+from tournaments.bradley_terry import Rating
+from tournaments.scale import notes_of, prior_of, zero_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,7 +57,7 @@ def _interval(rating: Rating) -> str:
     if rating.low is None:
         return f"under {rating.high:+.0f}"
     if rating.low == rating.high:
-        return "anchor"
+        return "reference"
     return f"{rating.low:+.0f} to {rating.high:+.0f}"
 
 
@@ -67,9 +66,8 @@ def _percent(score: float | None) -> str:
 
 
 def _remarks(table: RatingTable) -> Iterable[str]:
-    for row in table.rows:
-        if row.rating.note:
-            yield f"* {row.rating.player}: {row.rating.note}."
+    yield from (f"* {note}" for note in notes_of(table))
+    yield from prior_of(table)
     yield from _scale(table)
     if table.residuals is not None and table.residuals.surprising:
         yield from table.residuals.sentences()
@@ -94,24 +92,9 @@ def _scale(table: RatingTable) -> Iterable[str]:
     zero = zero_of(table)
     if table.pool.advantage is not None and table.pool.advantage_95 is not None:
         zero += f" Playing Black is worth {table.pool.advantage:+.0f} +- {table.pool.advantage_95:.0f} Elo."
-    elif not table.anchors:
+    elif not table.anchors and table.origin is None and not table.placed:
         return
     yield zero
-
-
-def zero_of(table: RatingTable) -> str:
-    """What Elo is measured from, in a sentence or two."""
-    fixed = ", ".join(f"{name} = {elo:g}" for name, elo in table.anchors.items())
-    if len(table.anchors) == 1:
-        return f"Elo is measured from {fixed}, and so are the intervals."
-    if not fixed:
-        who = "the players with a rating" if any(row.rating.note for row in table.rows) else "all players"
-        return f"Elo 0 is the mean of {who}."
-    text = f"Elo is measured from the mean of {fixed}, and so are the intervals."
-    chance = anchors_disagree(table.pool)
-    if chance is not None and chance < SIGNIFICANT:
-        text += f" The games contradict these differences (chance {percent_sure(chance)})."
-    return text
 
 
 def _stage(moves: int | None) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from tournaments.bradley_terry import Rating
 from tournaments.comparisons import Comparisons
 from tournaments.ratings import percent_sure
-from tournaments.rendering import zero_of
 from tournaments.report.charts import course_chart, course_scale, length_chart, rating_chart, share_bar
 from tournaments.report.course import duel_course, pool_courses
 from tournaments.report.facts import Apart, Facts, Opening, black_tally, cross_table, endings, lengths
@@ -18,6 +17,7 @@ from tournaments.report.settings import describe_settings
 from tournaments.report.verdict import judge
 from tournaments.report.wording import NONE, counted, elo, interval_of, percent, record_of
 from tournaments.residuals import Residuals
+from tournaments.scale import notes_of, prior_of, zero_of
 from tournaments.tables import RatingRow, Tally
 
 SHOWN_PLAYERS = 30
@@ -92,7 +92,7 @@ def ratings(facts: Facts) -> Html:
         "Ratings",
         tag("div", *parts, class_="beside"),
         _more(counted(len(rest), "more player"), _rating_table(rest)) if rest else Html(""),
-        _notes([f"{row.rating.player}: {row.rating.note}." for row in rows if row.rating.note]),
+        _notes([*notes_of(facts.table), *prior_of(facts.table)]),
         tag("p", _zero(facts), class_="note"),
     )
 

@@ -94,7 +94,7 @@ def _print_points(points: list[dict[str, Any]]) -> None:
         interval = "-" if low is None or high is None else f"{low:+.0f} to {high:+.0f}"
         grid.add_row(
             escape(point["run"]), escape(point["network"]), f"{point['positions']:,}",
-            "none" if elo is None else f"{elo:+.0f}", "anchor" if low == high and elo is not None else interval,
+            "none" if elo is None else f"{elo:+.0f}", "reference" if low == high and elo is not None else interval,
         )  # fmt: skip
     Console().print(grid)
 

@@ -1,0 +1,272 @@
+"""A place for players whom the likelihood alone cannot rate: a weak prior where wins of one side only join players.
+
+Players who are joined in both directions by games not lost have ratings of maximum likelihood, and keep them. Between
+two such groups (a single player is one, too) one side has won every game, and their distance has a likelihood that
+grows for ever. There, and only there, a prior helps: each group brings one virtual jigo, shared out evenly among its
+games with other groups. A game between two groups so becomes a game and a bit, the bit being the mean of what either
+side shares out, half of it won by each. For two players it is one jigo besides their games, which is Jeffreys' prior of
+the chance of winning. BayesElo's default is two a player, spread over its opponents in the same way, and KataGo's
+`elo.py` plays its virtual games against a player of Elo 0; both add theirs to everybody.
+
+Of each set of players who are joined at all, the group with the most games stays as it is, and the others are rated
+with their distances from it: by the mode of likelihood times prior, all of them at once.
+
+The likelihood of such a distance is far from normal: on one side it never ends. Intervals therefore reach to where the
+profile of likelihood times prior has fallen to TAIL, as the bounds without a prior do, where the chance of the results
+is TAIL; that is farther than 95 % would need were the likelihood normal. `docs/statistics.md` shows what they hold. The
+core's own uncertainty is added in quadrature.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tournaments.ledger import Floats, Ints, summed
+from tournaments.likelihood import CONVERGED, PER_ELO, Encounters, Group
+
+VIRTUAL_JIGOS = 1.0
+"""Of each group of players that games of one side only join to others."""
+TAIL = 0.025
+NEAREST = 40
+"""Players who move along when one is moved to find the end of its interval: those it is most closely joined to."""
+LONGEST_STEP = 3.0
+"""Of Newton's method, in natural log odds."""
+
+
+def joined(met: Encounters, parts: Sequence[Ints]) -> list[list[Ints]]:
+    """The groups of `groups_of` by who is joined to whom in any way; in each set the order stays as it was."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(met.black)), (met.black, met.white)), shape=(met.players, met.players))
+    label = connected_components(graph, directed=False)[1]
+    sets: dict[int, list[Ints]] = {}
+    for part in parts:
+        sets.setdefault(int(label[part[0]]), []).append(part)
+    return list(sets.values())
+
+
+def one_way(met: Encounters, parts: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Winners and losers, `[L]` each: pairs of players of different `parts` who met, all games won by one side."""
+    label = _labels(parts, met.players)
+    across = label[met.black] != label[met.white]
+    black_won = met.points > 0
+    winner = np.where(black_won, met.black, met.white)[across]
+    loser = np.where(black_won, met.white, met.black)[across]
+    return winner, loser
+
+
+def _labels(parts: Sequence[Ints], players: int) -> Ints:
+    label = np.full(players, -1, np.intp)
+    for number, part in enumerate(parts):
+        label[part] = number
+    return label
+
+
+def place(met: Encounters, parts: Sequence[Ints], core: Group | None) -> Group:
+    """Rate all of `parts`, which one-sided games join; the first of them, the root, keeps its ratings.
+
+    `core`: the root as the likelihood rates it, with scatter; None if it is a single player. Elo 0 is the core's mean,
+    or everybody's.
+    """
+    members = np.sort(np.concatenate(parts))
+    n, inside = len(members), met.among(members)
+    label = _labels([np.searchsorted(members, part) for part in parts], n)
+    fixed, free = np.flatnonzero(label == 0), np.flatnonzero(label != 0)
+    start = np.zeros(n)
+    advantage = 0.0
+    if core is not None:
+        start[fixed] = core.elo * PER_ELO
+        advantage = core.advantage * PER_ELO
+    posterior = _Posterior(_with_virtual_jigos(inside, label), advantage)
+    theta = posterior.maximum(start, free)
+    elo = theta / PER_ELO
+    centre = fixed if core is not None else np.arange(n)
+    placed = Group(
+        members,
+        inside,
+        elo - elo[centre].mean(),
+        advantage / PER_ELO,
+        np.zeros((n + 1, n + 1)),
+        centre=centre,
+        core=core,
+        by_prior=tuple((free if core is not None else np.arange(n)).tolist()),
+        has_advantage=core is not None,
+    )
+    if core is not None:
+        placed = replace(
+            placed, scatter=core.scatter, colour_scatter=core.colour_scatter, freedom=core.freedom
+        )
+    return _with_intervals(placed, posterior, theta, fixed, free)
+
+
+def _with_virtual_jigos(met: Encounters, label: Ints) -> Encounters:
+    """`met`, with each group's virtual jigos among the games between groups; the root's share is its partner's."""
+    one, other = label[met.black], label[met.white]
+    across = one != other
+    games = np.where(across, met.games, 0.0)
+    shared = summed(one, games, label.max() + 1) + summed(other, games, label.max() + 1)
+    share = VIRTUAL_JIGOS / np.maximum(shared, 1)
+    ones, others = share[one], share[other]
+    mean = np.where(one == 0, others, np.where(other == 0, ones, (ones + others) / 2))
+    virtual = games * mean
+    return Encounters(met.black, met.white, met.points + virtual / 2, met.games + virtual, met.players)
+
+
+def _with_intervals(placed: Group, posterior: _Posterior, theta: Floats, fixed: Ints, free: Ints) -> Group:
+    """Covariance and reach: of the placed players given the core, and of the core, which they all move with."""
+    n, core = len(theta), placed.core
+    information = posterior.information(theta)
+    own = np.linalg.inv(information[np.ix_(free, free)])
+    follows = -own @ information[np.ix_(free, fixed)]  # [free, fixed]: how far each moves with the core
+    covariance = np.zeros((n + 1, n + 1))
+    of_core = np.zeros((len(fixed), len(fixed)))
+    if core is not None:
+        of_core = core.model_covariance[:-1, :-1]
+        covariance[np.ix_(fixed, fixed)] = of_core
+        covariance[-1, fixed] = covariance[fixed, -1] = core.model_covariance[-1, :-1]
+        covariance[-1, -1] = core.model_covariance[-1, -1]
+    moved = follows @ of_core
+    covariance[np.ix_(free, fixed)] = moved
+    covariance[np.ix_(fixed, free)] = moved.T
+    along = moved @ follows.T
+    covariance[np.ix_(free, free)] = along + own / (PER_ELO**2 * placed.scatter)
+    reach = np.ones((n, 2))
+    errors = placed.quantile * np.sqrt(placed.scatter * np.diag(covariance)[free])
+    for side, sign in enumerate((-1, 1)):
+        ends = posterior.ends(theta, free, np.sqrt(np.diag(own)), sign) / PER_ELO
+        reach[free, side] = np.hypot(ends, placed.quantile * np.sqrt(placed.scatter * np.diag(along))) / errors
+    return replace(placed, model_covariance=covariance, reach=reach)
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    """Likelihood times prior of ratings, in natural log odds; the virtual jigos are in `met`."""
+
+    met: Encounters
+    advantage: float
+
+    def _edge(self, theta: Floats, met: Encounters) -> Floats:
+        edge: Floats = theta[met.black] - theta[met.white] + self.advantage
+        return edge
+
+    def log(self, theta: Floats, met: Encounters) -> float:
+        edge = self._edge(theta, met)
+        lost = met.games - met.points
+        return -float(met.points @ np.logaddexp(0, -edge) + lost @ np.logaddexp(0, edge))
+
+    def information(self, theta: Floats, met: Encounters | None = None) -> Floats:
+        """`[n, n]`: second derivatives of `log`, negated."""
+        met, n = met or self.met, len(theta)
+        chance = 1 / (1 + np.exp(-self._edge(theta, met)))
+        weight = met.games * chance * (1 - chance)
+        matrix = -np.bincount(met.black * n + met.white, weight, n * n).reshape(n, n)
+        matrix += matrix.T.copy()
+        np.fill_diagonal(matrix, -matrix.sum(axis=0))
+        return np.asarray(matrix)
+
+    def maximum(self, theta: Floats, moving: Ints) -> Floats:
+        """The best `theta` if all but the `moving` players stay, by Newton's method with halved steps."""
+        if not len(moving):
+            return theta
+        found, seen = theta.copy(), self.seen_by(moving)
+        local = _renumbered(seen, moving)
+        for _ in range(200):
+            edge = self._edge(found, seen)
+            chance = 1 / (1 + np.exp(-edge))
+            gradient, information = _derivatives(local, seen, chance, len(moving))
+            step = np.linalg.solve(information, gradient)
+            step *= min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
+            here, moved = self.log(found, seen), found.copy()
+            while True:
+                moved[moving] = found[moving] + step
+                if self.log(moved, seen) >= here or np.abs(step).max() <= CONVERGED:
+                    break
+                step /= 2
+            found = moved
+            if np.abs(step).max() <= 1e-8:
+                break
+        return found
+
+    def seen_by(self, moving: Ints) -> Encounters:
+        """The games in which any of `moving` play."""
+        among = np.zeros(self.met.players, bool)
+        among[moving] = True
+        chosen = among[self.met.black] | among[self.met.white]
+        met = self.met
+        return Encounters(
+            met.black[chosen], met.white[chosen], met.points[chosen], met.games[chosen], met.players
+        )
+
+    def ends(self, theta: Floats, free: Ints, errors: Floats, sign: int) -> Floats:
+        """`[free]`: how far from `theta` the profile falls to TAIL, above (`sign` 1) or below (-1)."""
+        near = _Neighbourhoods(self.met, free)
+        return np.array(
+            [
+                self._end(theta, int(place), near.of(int(place)), float(error), sign)
+                for place, error in zip(free, errors, strict=True)
+            ]
+        )
+
+    def _end(self, theta: Floats, place: int, near: Ints, error: float, sign: int) -> float:
+        from scipy.optimize import brentq
+
+        seen = self.seen_by(np.append(near, place))
+        best, warm = self.log(theta, seen), theta.copy()
+
+        def fallen(distance: float) -> float:
+            """How far the square root of the deviance is beyond the one that is looked for; nearly linear."""
+            warm[place] = theta[place] + sign * distance
+            warm[:] = self.maximum(warm, near)
+            return math.sqrt(max(best - self.log(warm, seen), 0.0)) - math.sqrt(-math.log(TAIL))
+
+        inner, outer = 0.0, 2 * error
+        while fallen(outer) < 0:
+            inner, outer = outer, 2 * outer
+        return float(brentq(fallen, inner, outer, xtol=1e-4 * error))
+
+
+def _renumbered(met: Encounters, moving: Ints) -> tuple[Ints, Ints]:
+    """Black's and White's place among `moving`; one more than there are for those who stay."""
+    place = np.full(met.players, len(moving), np.intp)
+    place[moving] = np.arange(len(moving))
+    return place[met.black], place[met.white]
+
+
+def _derivatives(
+    local: tuple[Ints, Ints], met: Encounters, chance: Floats, moving: int
+) -> tuple[Floats, Floats]:
+    """`[moving]`, `[moving, moving]`: first derivatives, and second ones negated."""
+    black, white = local
+    size = moving + 1
+    residual, weight = met.points - met.games * chance, met.games * chance * (1 - chance)
+    gradient = summed(black, residual, size) - summed(white, residual, size)
+    matrix = -np.bincount(black * size + white, weight, size * size).reshape(size, size)
+    matrix += matrix.T.copy()
+    matrix[np.diag_indices(size)] += summed(black, weight, size) + summed(white, weight, size)
+    return gradient[:-1], matrix[:-1, :-1]
+
+
+class _Neighbourhoods:
+    """Who moves along with whom: the NEAREST of those who are free, by how many games lie between."""
+
+    def __init__(self, met: Encounters, free: Ints) -> None:
+        self._neighbours: dict[int, list[int]] = {int(place): [] for place in free}
+        for black, white in zip(met.black.tolist(), met.white.tolist(), strict=True):
+            if black in self._neighbours and white in self._neighbours:
+                self._neighbours[black].append(white)
+                self._neighbours[white].append(black)
+
+    def of(self, place: int) -> Ints:
+        found, queue = {place: None}, deque([place])
+        while queue and len(found) <= NEAREST:
+            for other in self._neighbours[queue.popleft()]:
+                if other not in found and len(found) <= NEAREST:
+                    found[other] = None
+                    queue.append(other)
+        return np.array(list(found)[1:], np.intp)

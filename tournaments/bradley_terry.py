@@ -179,7 +179,8 @@ def _pool(
     for number, group in enumerate(rated, start=1):
         names = [players[index] for index in group.members]
         theirs = {n: e for n, e in anchors.items() if n in names}
-        ratings |= _rate_group(group, names, number, theirs, origin if origin in names else None)
+        apart = "" if number == 1 else _apart(number, theirs, "which it never met" if prior else "")
+        ratings |= _rate_group(group, names, number, theirs, origin if origin in names else None, apart)
     if not prior:
         singles = [int(part[0]) for part in parts if len(part) == 1]
         ratings |= _bounds(players, met, ratings, singles, len(groups) + 1)
@@ -239,17 +240,12 @@ def _comparable(rating: Rating | None) -> float:
 
 
 def _rate_group(
-    group: Group, names: Sequence[str], number: int, anchors: Anchors, origin: str | None
+    group: Group, names: Sequence[str], number: int, anchors: Anchors, origin: str | None, apart: str
 ) -> dict[str, Rating]:
     shift = 0.0
     if anchors:
         places = [names.index(name) for name in anchors]
         shift = float(np.mean([*anchors.values()]) - group.elo[places].mean())
-    apart = ""
-    if number != 1:
-        apart = f"group {number}: not comparable with group 1; " + (
-            f"its Elo is by its own anchor {', '.join(anchors)}" if anchors else "its own mean is 0"
-        )
     placed = set(group.by_prior)
     below, above = group.margins_about(None if origin is None else np.array([names.index(origin)]))
     elos = (group.elo + shift).tolist()
@@ -265,6 +261,11 @@ def _rate_group(
         )
         for index, (name, elo) in enumerate(zip(names, elos, strict=True))
     }
+
+
+def _apart(number: int, anchors: Anchors, why: str) -> str:
+    zero = f"its Elo is by its own anchor {', '.join(anchors)}" if anchors else "its own mean is 0"
+    return f"group {number}: not comparable with group 1{', ' + why if why else ''}; {zero}"
 
 
 def _record_note(met: Encounters, player: int) -> str:

@@ -35,8 +35,7 @@ class Gauntlet:
 
     def choose(self, standing: Standing) -> tuple[str, str] | None:
         """The next two to meet."""
-        zero = next(iter(self.pool.anchors()), None)
-        opponent = standing.best_opponent(self.new, zero, self.opponents)
+        opponent = standing.best_opponent(self.new, self.opponents)
         return None if opponent is None else (self.new, opponent)
 
     def is_enough(self, progress: Progress) -> bool:

@@ -36,6 +36,8 @@ NEAREST = 40
 """Players who move along when one is moved to find the end of its interval: those it is most closely joined to."""
 LONGEST_STEP = 3.0
 """Of Newton's method, in natural log odds."""
+SMALLEST_STEP = 1e-8
+"""The last one."""
 
 
 def joined(met: Encounters, parts: Sequence[Ints]) -> list[list[Ints]]:
@@ -69,79 +71,92 @@ def _labels(parts: Sequence[Ints], players: int) -> Ints:
 
 
 def place(met: Encounters, parts: Sequence[Ints], core: Group | None) -> Group:
-    """Rate all of `parts`, which one-sided games join; the first of them, the root, keeps its ratings.
+    """Rate all of `parts`, which one-sided games join.
 
-    `core`: the root as the likelihood rates it, with scatter; None if it is a single player. Elo 0 is the core's mean,
-    or everybody's.
+    `core`: the first of them as the likelihood rates it, with scatter: it keeps its ratings, and its mean is Elo 0.
+    Without one (all of `parts` are single players) 0 is everybody's mean.
     """
     members = np.sort(np.concatenate(parts))
     n, inside = len(members), met.among(members)
     label = _labels([np.searchsorted(members, part) for part in parts], n)
-    fixed, free = np.flatnonzero(label == 0), np.flatnonzero(label != 0)
+    kept = np.flatnonzero(label == 0)
     start = np.zeros(n)
-    advantage = 0.0
     if core is not None:
-        start[fixed] = core.elo * PER_ELO
-        advantage = core.advantage * PER_ELO
-    posterior = _Posterior(_with_virtual_jigos(inside, label), advantage)
-    theta = posterior.maximum(start, free)
-    elo = theta / PER_ELO
-    centre = fixed if core is not None else np.arange(n)
-    placed = Group(
-        members,
-        inside,
-        elo - elo[centre].mean(),
-        advantage / PER_ELO,
-        np.zeros((n + 1, n + 1)),
-        centre=centre,
-        core=core,
-        by_prior=tuple((free if core is not None else np.arange(n)).tolist()),
-        has_advantage=core is not None,
-    )
-    if core is not None:
-        placed = replace(
-            placed, scatter=core.scatter, colour_scatter=core.colour_scatter, freedom=core.freedom
-        )
-    return _with_intervals(placed, posterior, theta, fixed, free)
+        start[kept] = core.elo * PER_ELO
+    advantage = 0.0 if core is None else core.advantage
+    posterior = _Posterior(_with_virtual_jigos(inside, label, has_core=core is not None), advantage * PER_ELO)
+    theta = posterior.maximum(start, np.flatnonzero(label != 0))
+    if core is None:
+        return _without_core(members, inside, posterior, theta - theta.mean())
+    return _around_core(members, inside, posterior, theta, kept, core)
 
 
-def _with_virtual_jigos(met: Encounters, label: Ints) -> Encounters:
-    """`met`, with each group's virtual jigos among the games between groups; the root's share is its partner's."""
+def _with_virtual_jigos(met: Encounters, label: Ints, *, has_core: bool) -> Encounters:
+    """`met`, with each group's virtual jigos among the games between groups; a core's share is its partner's."""
     one, other = label[met.black], label[met.white]
-    across = one != other
-    games = np.where(across, met.games, 0.0)
+    games = np.where(one != other, met.games, 0.0)
     shared = summed(one, games, label.max() + 1) + summed(other, games, label.max() + 1)
     share = VIRTUAL_JIGOS / np.maximum(shared, 1)
     ones, others = share[one], share[other]
-    mean = np.where(one == 0, others, np.where(other == 0, ones, (ones + others) / 2))
+    mean = (ones + others) / 2
+    if has_core:
+        mean = np.where(one == 0, others, np.where(other == 0, ones, mean))
     virtual = games * mean
     return Encounters(met.black, met.white, met.points + virtual / 2, met.games + virtual, met.players)
 
 
-def _with_intervals(placed: Group, posterior: _Posterior, theta: Floats, fixed: Ints, free: Ints) -> Group:
-    """Covariance and reach: of the placed players given the core, and of the core, which they all move with."""
-    n, core = len(theta), placed.core
+def _without_core(members: Ints, met: Encounters, posterior: _Posterior, theta: Floats) -> Group:
+    n = len(theta)
+    covariance = np.zeros((n + 1, n + 1))
+    # The mean is 0 whatever happens: the inverse about it is that of the information with the mean's direction added.
+    covariance[:-1, :-1] = (np.linalg.inv(posterior.information(theta) + 1 / n) - 1 / n) / PER_ELO**2
+    everybody = np.arange(n)
+    group = Group(
+        members, met, theta / PER_ELO, 0.0, covariance, by_prior=tuple(everybody.tolist()), has_advantage=False
+    )
+    ends = posterior.ends(theta, everybody, about_mean=True) / PER_ELO
+    errors = group.quantile * np.sqrt(np.diag(group.covariance))
+    return replace(group, reach=ends / errors[:, None])
+
+
+def _around_core(
+    members: Ints, met: Encounters, posterior: _Posterior, theta: Floats, kept: Ints, core: Group
+) -> Group:
+    """Covariance: of the placed players given the core, and of the core, along with which they all move."""
+    n = len(theta)
+    free = np.setdiff1d(np.arange(n), kept)
     information = posterior.information(theta)
     own = np.linalg.inv(information[np.ix_(free, free)])
-    follows = -own @ information[np.ix_(free, fixed)]  # [free, fixed]: how far each moves with the core
-    covariance = np.zeros((n + 1, n + 1))
-    of_core = np.zeros((len(fixed), len(fixed)))
-    if core is not None:
-        of_core = core.model_covariance[:-1, :-1]
-        covariance[np.ix_(fixed, fixed)] = of_core
-        covariance[-1, fixed] = covariance[fixed, -1] = core.model_covariance[-1, :-1]
-        covariance[-1, -1] = core.model_covariance[-1, -1]
+    follows = -own @ information[np.ix_(free, kept)]  # [free, kept]: how far each moves with the core
+    of_core = core.model_covariance[:-1, :-1]
     moved = follows @ of_core
-    covariance[np.ix_(free, fixed)] = moved
-    covariance[np.ix_(fixed, free)] = moved.T
     along = moved @ follows.T
-    covariance[np.ix_(free, free)] = along + own / (PER_ELO**2 * placed.scatter)
+    covariance = np.zeros((n + 1, n + 1))
+    covariance[np.ix_(kept, kept)] = of_core
+    covariance[-1, kept] = covariance[kept, -1] = core.model_covariance[-1, :-1]
+    covariance[-1, -1] = core.model_covariance[-1, -1]
+    covariance[np.ix_(free, kept)] = moved
+    covariance[np.ix_(kept, free)] = moved.T
+    covariance[np.ix_(free, free)] = along + own / (PER_ELO**2 * core.scatter)
     reach = np.ones((n, 2))
-    errors = placed.quantile * np.sqrt(placed.scatter * np.diag(covariance)[free])
-    for side, sign in enumerate((-1, 1)):
-        ends = posterior.ends(theta, free, np.sqrt(np.diag(own)), sign) / PER_ELO
-        reach[free, side] = np.hypot(ends, placed.quantile * np.sqrt(placed.scatter * np.diag(along))) / errors
-    return replace(placed, model_covariance=covariance, reach=reach)
+    ends = posterior.ends(theta, free, about_mean=False) / PER_ELO
+    of_core_95 = core.quantile * np.sqrt(core.scatter * np.diag(along))
+    errors = core.quantile * np.sqrt(core.scatter * np.diag(covariance)[free])
+    reach[free] = np.hypot(ends, of_core_95[:, None]) / errors[:, None]
+    return Group(
+        members,
+        met,
+        theta / PER_ELO,
+        core.advantage,
+        covariance,
+        scatter=core.scatter,
+        colour_scatter=core.colour_scatter,
+        freedom=core.freedom,
+        reach=reach,
+        centre=kept,
+        core=core,
+        by_prior=tuple(free.tolist()),
+    )
 
 
 @dataclass(frozen=True)
@@ -170,18 +185,20 @@ class _Posterior:
         np.fill_diagonal(matrix, -matrix.sum(axis=0))
         return np.asarray(matrix)
 
-    def maximum(self, theta: Floats, moving: Ints) -> Floats:
-        """The best `theta` if all but the `moving` players stay, by Newton's method with halved steps."""
-        if not len(moving):
-            return theta
+    def maximum(self, theta: Floats, moving: Ints, held: Floats | None = None) -> Floats:
+        """The best `theta` if all but the `moving` players stay, by Newton's method with halved steps.
+
+        `held`, `[moving]`: that combination of them stays what it is, too.
+        """
         found, seen = theta.copy(), self.seen_by(moving)
         local = _renumbered(seen, moving)
         for _ in range(200):
-            edge = self._edge(found, seen)
-            chance = 1 / (1 + np.exp(-edge))
-            gradient, information = _derivatives(local, seen, chance, len(moving))
+            gradient, information = _derivatives(local, seen, self._edge(found, seen), len(moving))
             step = np.linalg.solve(information, gradient)
-            step *= min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
+            if held is not None:
+                against = np.linalg.solve(information, held)
+                step -= against * (held @ step) / (held @ against)
+            step *= min(1.0, LONGEST_STEP / max(float(np.abs(step).max(initial=0)), 1e-300))
             here, moved = self.log(found, seen), found.copy()
             while True:
                 moved[moving] = found[moving] + step
@@ -189,7 +206,7 @@ class _Posterior:
                     break
                 step /= 2
             found = moved
-            if np.abs(step).max() <= 1e-8:
+            if np.abs(step).max() <= SMALLEST_STEP:
                 break
         return found
 
@@ -203,27 +220,41 @@ class _Posterior:
             met.black[chosen], met.white[chosen], met.points[chosen], met.games[chosen], met.players
         )
 
-    def ends(self, theta: Floats, free: Ints, errors: Floats, sign: int) -> Floats:
-        """`[free]`: how far from `theta` the profile falls to TAIL, above (`sign` 1) or below (-1)."""
-        near = _Neighbourhoods(self.met, free)
-        return np.array(
-            [
-                self._end(theta, int(place), near.of(int(place)), float(error), sign)
-                for place, error in zip(free, errors, strict=True)
-            ]
-        )
+    def ends(self, theta: Floats, free: Ints, *, about_mean: bool) -> Floats:
+        """`[free, 2]`: how far below and above `theta` the profile falls to TAIL.
 
-    def _end(self, theta: Floats, place: int, near: Ints, error: float, sign: int) -> float:
+        Of ratings as they are, or of their distances from everybody's mean.
+        """
+        near = _Neighbourhoods(self.met, free)
+        return np.array([self._both_ends(theta, place, near.of(place), about_mean) for place in free.tolist()])
+
+    def _both_ends(self, theta: Floats, place: int, moving: Ints, about_mean: bool) -> tuple[float, float]:
+        n = len(theta)
+        if len(moving) == n:  # only differences count, and one has to stay
+            moving = moving[1:]
+        held = (moving == place) - (1 / n if about_mean else 0.0)
+        seen = self.seen_by(moving)
+        _, information = _derivatives(_renumbered(seen, moving), seen, self._edge(theta, seen), len(moving))
+        direction = np.linalg.solve(information, held)
+        variance = float(held @ direction)
+        direction /= variance
+        below, above = (
+            self._end(theta, moving, held, sign * direction, math.sqrt(variance)) for sign in (-1, 1)
+        )
+        return below, above
+
+    def _end(self, theta: Floats, moving: Ints, held: Floats, direction: Floats, error: float) -> float:
         from scipy.optimize import brentq
 
-        seen = self.seen_by(np.append(near, place))
-        best, warm = self.log(theta, seen), theta.copy()
+        seen = self.seen_by(moving)
+        best, last, reached = self.log(theta, seen), theta.copy(), 0.0
 
         def fallen(distance: float) -> float:
-            """How far the square root of the deviance is beyond the one that is looked for; nearly linear."""
-            warm[place] = theta[place] + sign * distance
-            warm[:] = self.maximum(warm, near)
-            return math.sqrt(max(best - self.log(warm, seen), 0.0)) - math.sqrt(-math.log(TAIL))
+            """The square root of the deviance less the one that is looked for; nearly linear in `distance`."""
+            nonlocal last, reached
+            last[moving] += (distance - reached) * direction
+            last, reached = self.maximum(last, moving, held), distance
+            return math.sqrt(max(best - self.log(last, seen), 0.0)) - math.sqrt(-math.log(TAIL))
 
         inner, outer = 0.0, 2 * error
         while fallen(outer) < 0:
@@ -239,11 +270,11 @@ def _renumbered(met: Encounters, moving: Ints) -> tuple[Ints, Ints]:
 
 
 def _derivatives(
-    local: tuple[Ints, Ints], met: Encounters, chance: Floats, moving: int
+    local: tuple[Ints, Ints], met: Encounters, edge: Floats, moving: int
 ) -> tuple[Floats, Floats]:
     """`[moving]`, `[moving, moving]`: first derivatives, and second ones negated."""
     black, white = local
-    size = moving + 1
+    size, chance = moving + 1, 1 / (1 + np.exp(-edge))
     residual, weight = met.points - met.games * chance, met.games * chance * (1 - chance)
     gradient = summed(black, residual, size) - summed(white, residual, size)
     matrix = -np.bincount(black * size + white, weight, size * size).reshape(size, size)
@@ -256,17 +287,18 @@ class _Neighbourhoods:
     """Who moves along with whom: the NEAREST of those who are free, by how many games lie between."""
 
     def __init__(self, met: Encounters, free: Ints) -> None:
-        self._neighbours: dict[int, list[int]] = {int(place): [] for place in free}
+        self._neighbours: dict[int, list[int]] = {place: [] for place in free.tolist()}
         for black, white in zip(met.black.tolist(), met.white.tolist(), strict=True):
             if black in self._neighbours and white in self._neighbours:
                 self._neighbours[black].append(white)
                 self._neighbours[white].append(black)
 
     def of(self, place: int) -> Ints:
+        """`place` and those nearest to it, from the farthest to itself."""
         found, queue = {place: None}, deque([place])
         while queue and len(found) <= NEAREST:
             for other in self._neighbours[queue.popleft()]:
                 if other not in found and len(found) <= NEAREST:
                     found[other] = None
                     queue.append(other)
-        return np.array(list(found)[1:], np.intp)
+        return np.array(list(found)[::-1], np.intp)

@@ -54,5 +54,6 @@ def _centre(table: RatingTable) -> str:
     core = table.pool.core
     if table.placed and core is not None:
         return f"the {len(core.members)} players without a *"
-    unrated = any(row.rating.elo is None or row.rating.group != 1 for row in table.rows)
-    return "the players with a rating" if unrated else "all players"
+    if any(row.rating.elo is None for row in table.rows):
+        return "the players with a rating"
+    return "all players" if all(row.rating.group == 1 for row in table.rows) else "all players of a group"

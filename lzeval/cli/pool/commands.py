@@ -12,6 +12,7 @@ from lzeval.cli.pool.joining import add_to, candidate
 from lzeval.cli.pool.opening import create_pool, open_or_create, open_pool
 from lzeval.cli.pool.playing import playable, run_session
 from lzeval.cli.pool.printing import print_networks, rules, show_table
+from lzeval.cli.rating_options import Origin, Prior
 from lzeval.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def play(
     visits: Visits = None,
     threads: Threads = None,
     device: Device = "auto",
+    prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Play games between the members, each next pair where it tells most, and print the table.
@@ -131,7 +133,6 @@ def play(
         if len(members) < 2:
             raise UserError(f"{pool}: {len(members)} network in it; lzeval pool add {pool} NET adds another")
         names = [network.name for network in members]
-        zero = next(iter(opened.anchors()), None)
 
         def is_enough(progress: Progress) -> bool:
             if until is None or progress.played % 4:
@@ -145,14 +146,14 @@ def play(
         run_session(
             opened,
             members,
-            lambda standing: standing.best_pairing(zero, names),
+            lambda standing: standing.best_pairing(names),
             games=games,
             threads=threads,
             device=device,
             is_enough=is_enough,
             again=lambda left: f"lzeval pool play {pool} --games {left} goes on",
         )
-        show_table(opened, as_json=as_json)
+        show_table(opened, as_json=as_json, prior=prior)
 
 
 @app.command(epilog="Example: [bold]lzeval pool table nets.pool --over-time --plot strength.png[/]")
@@ -169,12 +170,17 @@ def table(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Of --over-time: draw it (.png, .svg, .pdf).")
     ] = None,
+    origin: Origin = None,
+    prior: Prior = True,
 ) -> None:
     """Rate the members: Elo with 95 % intervals, on the pool's scale."""
     if plot is not None and not over_time:
         raise UserError("--plot draws what --over-time shows; give both")
     with open_pool(pool) as opened:
-        show_table(opened, as_json=as_json, csv=csv, report=report, over_time=over_time, plot=plot)
+        show_table(
+            opened, as_json=as_json, csv=csv, report=report, over_time=over_time, plot=plot, origin=origin,
+            prior=prior,
+        )  # fmt: skip
 
 
 @app.command("list", epilog="Example: [bold]lzeval pool list nets.pool[/]")
@@ -202,7 +208,7 @@ def anchor(
         str, typer.Argument(metavar="NAME=ELO", help="The network whose rating is fixed, and at what.")
     ],
 ) -> None:
-    """Fix the scale: one network's Elo, from which all others are measured. At first the first network has 0."""
+    """Fix the scale by one network's Elo: numbers move, intervals and games do not. At first the first network has 0."""
     from tournaments.tables import parse_anchors
 
     ((name, elo),) = parse_anchors([anchored]).items()

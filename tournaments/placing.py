@@ -38,6 +38,8 @@ LONGEST_STEP = 3.0
 """Of Newton's method, in natural log odds."""
 SMALLEST_STEP = 1e-8
 """The last one."""
+LEAST_INFORMATION = 1e-9
+"""Of a rating: what a game tells that is all but certain."""
 
 
 def joined(met: Encounters, parts: Sequence[Ints]) -> list[list[Ints]]:
@@ -131,6 +133,7 @@ def _around_core(
     of_core = core.model_covariance[:-1, :-1]
     moved = follows @ of_core
     along = moved @ follows.T
+    of_core_95 = core.quantile * np.sqrt(core.scatter * np.maximum(np.diag(along), 0))
     covariance = np.zeros((n + 1, n + 1))
     covariance[np.ix_(kept, kept)] = of_core
     covariance[-1, kept] = covariance[kept, -1] = core.model_covariance[-1, :-1]
@@ -140,7 +143,6 @@ def _around_core(
     covariance[np.ix_(free, free)] = along + own / (PER_ELO**2 * core.scatter)
     reach = np.ones((n, 2))
     ends = posterior.ends(theta, free, about_mean=False) / PER_ELO
-    of_core_95 = core.quantile * np.sqrt(core.scatter * np.diag(along))
     errors = core.quantile * np.sqrt(core.scatter * np.diag(covariance)[free])
     reach[free] = np.hypot(ends, of_core_95[:, None]) / errors[:, None]
     return Group(
@@ -279,7 +281,9 @@ def _derivatives(
     gradient = summed(black, residual, size) - summed(white, residual, size)
     matrix = -np.bincount(black * size + white, weight, size * size).reshape(size, size)
     matrix += matrix.T.copy()
-    matrix[np.diag_indices(size)] += summed(black, weight, size) + summed(white, weight, size)
+    own = summed(black, weight, size) + summed(white, weight, size)
+    # Far from the maximum all weights may vanish; what is added changes steps there, and no maximum.
+    matrix[np.diag_indices(size)] += own + LEAST_INFORMATION
     return gradient[:-1], matrix[:-1, :-1]
 
 

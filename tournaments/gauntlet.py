@@ -78,8 +78,9 @@ def sentence(rated: Rated, new: str, until: float | None = None) -> str:
     assert rating.high is not None
     scale = f"where {rated.zero} is fixed" if rated.zero else "where 0 is the mean of all"
     text = f"{new}: {rating.elo:+.0f} Elo (95 % interval {rating.low:+.0f} to {rating.high:+.0f}), {scale}; {source}."
-    if rating.group != 1:
-        text += f" {rating.note[:1].upper()}{rating.note[1:]}."
+    if rating.group != 1 or rating.by_prior:
+        by_prior = ": placed by a weak prior" if rating.by_prior else ""
+        text += f" {rating.note[:1].upper()}{rating.note[1:]}{by_prior}."
     half = half_width(rating)
     if until is not None and half is not None and half > until:
         text += f" The interval is still wider than +-{until:g}."

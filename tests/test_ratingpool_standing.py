@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import cycle
+from itertools import cycle, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +113,7 @@ def test_games_under_way_turn_the_choice_to_others() -> None:
         assert pairing is not None
         standing.expect(*pairing, 2)
         seen.append(frozenset(pairing))
-    assert all(one != other for one, other in zip(seen, seen[1:], strict=False))
+    assert all(one != other for one, other in pairwise(seen))
     assert len(set(seen[:3])) == 3
     assert frozenset().union(*seen[:3]) == set("abcd")
     assert Standing(["alone"]).best_pairing(["alone"]) is None

@@ -227,7 +227,9 @@ def test_several_anchors_are_right_on_average_and_bend_nothing() -> None:
     assert rating(table, "p")[0] + rating(table, "r")[0] == pytest.approx(3600)
     assert rating(table, "p")[0] - rating(table, "q")[0] == pytest.approx(pool.difference("p", "q")[0])
     _, low, high = rating(table, "p")
-    assert high - low == pytest.approx(rating(table_of_ledger(ledger), "p")[2] - rating(table_of_ledger(ledger), "p")[1])
+    assert high - low == pytest.approx(
+        rating(table_of_ledger(ledger), "p")[2] - rating(table_of_ledger(ledger), "p")[1]
+    )
 
 
 def test_anchors_that_games_contradict() -> None:
@@ -292,7 +294,7 @@ def test_users_mistakes_with_anchors() -> None:
         table_of_ledger(played(ROCK), {"rok": 0})
     with pytest.raises(UserError, match=r"no finite rating to measure others by \(won all 9 games\)"):
         table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), {"top": 0}, prior=False)
-    with pytest.raises(UserError, match="--from rok: there is no such player.*did you mean rock"):
+    with pytest.raises(UserError, match=r"--from rok: there is no such player.*did you mean rock"):
         table_of_ledger(played(ROCK), origin="rok")
     with pytest.raises(UserError, match="--from top: it has no finite rating"):
         table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), origin="top", prior=False)
@@ -360,7 +362,9 @@ def test_the_command_prints_the_matrix_from_an_anchor(tmp_path: Path) -> None:
     shown = " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).output.split())
     assert "Elo is measured from r = 1000, and intervals from the mean of all players." in shown
     assert "reference" not in shown
-    from_r = " ".join(CliRunner().invoke(app, [*arguments, "--from", "r"], catch_exceptions=False).output.split())
+    from_r = " ".join(
+        CliRunner().invoke(app, [*arguments, "--from", "r"], catch_exceptions=False).output.split()
+    )
     assert "r +1000 reference" in from_r
     assert "Right of the diagonal: Elo of the row over the column" in shown
     content = json.loads(CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).output)

@@ -114,7 +114,13 @@ def _without_core(members: Ints, met: Encounters, posterior: _Posterior, theta: 
     covariance[:-1, :-1] = (np.linalg.inv(posterior.information(theta) + 1 / n) - 1 / n) / PER_ELO**2
     everybody = np.arange(n)
     group = Group(
-        members, met, theta / PER_ELO, 0.0, covariance, by_prior=tuple(everybody.tolist()), has_advantage=False
+        members,
+        met,
+        theta / PER_ELO,
+        0.0,
+        covariance,
+        by_prior=tuple(everybody.tolist()),
+        has_advantage=False,
     )
     ends = posterior.ends(theta, everybody, about_mean=True) / PER_ELO
     errors = group.quantile * np.sqrt(np.diag(group.covariance))
@@ -182,10 +188,10 @@ class _Posterior:
         met, n = met or self.met, len(theta)
         chance = 1 / (1 + np.exp(-self._edge(theta, met)))
         weight = met.games * chance * (1 - chance)
-        matrix = -np.bincount(met.black * n + met.white, weight, n * n).reshape(n, n)
+        matrix: Floats = -summed(met.black * n + met.white, weight, n * n).reshape(n, n)
         matrix += matrix.T.copy()
         np.fill_diagonal(matrix, -matrix.sum(axis=0))
-        return np.asarray(matrix)
+        return matrix
 
     def maximum(self, theta: Floats, moving: Ints, held: Floats | None = None) -> Floats:
         """The best `theta` if all but the `moving` players stay, by Newton's method with halved steps.
@@ -228,7 +234,9 @@ class _Posterior:
         Of ratings as they are, or of their distances from everybody's mean.
         """
         near = _Neighbourhoods(self.met, free)
-        return np.array([self._both_ends(theta, place, near.of(place), about_mean) for place in free.tolist()])
+        return np.array(
+            [self._both_ends(theta, place, near.of(place), about_mean) for place in free.tolist()]
+        )
 
     def _both_ends(self, theta: Floats, place: int, moving: Ints, about_mean: bool) -> tuple[float, float]:
         n = len(theta)
@@ -279,7 +287,7 @@ def _derivatives(
     size, chance = moving + 1, 1 / (1 + np.exp(-edge))
     residual, weight = met.points - met.games * chance, met.games * chance * (1 - chance)
     gradient = summed(black, residual, size) - summed(white, residual, size)
-    matrix = -np.bincount(black * size + white, weight, size * size).reshape(size, size)
+    matrix: Floats = -summed(black * size + white, weight, size * size).reshape(size, size)
     matrix += matrix.T.copy()
     own = summed(black, weight, size) + summed(white, weight, size)
     # Far from the maximum all weights may vanish; what is added changes steps there, and no maximum.

@@ -21,9 +21,9 @@ def printed_order(
     for name in sorted(ranks, key=ranks.__getitem__):
         members[blocks[name]].append(name)
     below: dict[Hashable, set[Hashable]] = defaultdict(set)
-    for upper, lower in above:
-        if blocks[upper] != blocks[lower]:
-            below[blocks[upper]].add(blocks[lower])
+    for winner, loser in above:
+        if blocks[winner] != blocks[loser]:
+            below[blocks[winner]].add(blocks[loser])
     waits_for = Counter(block for lower in below.values() for block in lower)
     ready = [(ranks[names[0]], block) for block, names in members.items() if not waits_for[block]]
     heapq.heapify(ready)

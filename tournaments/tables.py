@@ -24,9 +24,9 @@ from tournaments.distinct import distinct_counts
 from tournaments.duels import duel_of, gap_of, ratings_of_two
 from tournaments.ledger import Ledger, ledger_of_games
 from tournaments.pairs import Evidence, PairedGames, find_pairs, weigh
+from tournaments.placing import VIRTUAL_JIGOS
 from tournaments.ratings import HeadToHead, head_to_head
 from tournaments.records import Skipped
-from tournaments.placing import VIRTUAL_JIGOS
 from tournaments.rendering import render as render
 from tournaments.residuals import Residuals, residuals_of
 from tournaments.results import GameRecord, format_result

@@ -115,7 +115,7 @@ def standings_grid(table: RatingTable, anchor: str | None) -> RenderableType:
         bounds = [f"{b - zero:+.0f}" if b is not None else "?" for b in (rating.low, rating.high)]
         score = row.total.score
         grid.add_row(
-            escape(rating.player),
+            escape(rating.player) + (" *" if rating.note else ""),
             "none" if rating.elo is None else f"{rating.elo - zero:+.0f}",
             " to ".join(bounds),
             str(row.total.games),

@@ -101,7 +101,9 @@ def placed_coverage(scenario: PlacedScenario, tournaments: int, rng: np.random.G
 
 
 def draw(scenario: PlacedScenario, truth: Floats, rng: np.random.Generator) -> Ledger:
-    black, white, points = _knock_out(truth, rng) if scenario.plan == "knock-out" else _planned(scenario, truth, rng)
+    black, white, points = (
+        _knock_out(truth, rng) if scenario.plan == "knock-out" else _planned(scenario, truth, rng)
+    )
     names = tuple(f"{number:02}" for number in range(scenario.players))
     return Ledger(names, black, white, points, np.arange(len(points)))
 
@@ -112,9 +114,7 @@ def _won(black: Ints, white: Ints, truth: Floats, rng: np.random.Generator) -> n
     return won
 
 
-def _planned(
-    scenario: PlacedScenario, truth: Floats, rng: np.random.Generator
-) -> tuple[Ints, Ints, Floats]:
+def _planned(scenario: PlacedScenario, truth: Floats, rng: np.random.Generator) -> tuple[Ints, Ints, Floats]:
     regular = scenario.players - (NEWCOMERS if scenario.plan == "newcomers" else 0)
     sides = list(itertools.combinations(range(regular), 2)) * scenario.games
     sides += [(int(rng.integers(regular)), new) for new in range(regular, scenario.players)] * scenario.games

@@ -104,7 +104,7 @@ class Standing:
         return np.asarray(unit[order[:-1]] - unit[order[1:]])
 
     def best_pairing(self, allowed: Iterable[str]) -> tuple[str, str] | None:
-        """The two of `allowed` whose games would tell most about who stands next to whom; None where there are no two."""
+        """The two of `allowed` whose games would tell most of how neighbours differ; None where there are no two."""
         names = list(allowed)
         return self._best(self.gains(self.between_neighbours(names)), names, names)
 

@@ -208,7 +208,10 @@ def anchor(
         str, typer.Argument(metavar="NAME=ELO", help="The network whose rating is fixed, and at what.")
     ],
 ) -> None:
-    """Fix the scale by one network's Elo: numbers move, intervals and games do not. At first the first network has 0."""
+    """Fix the scale by one network's Elo: numbers move, intervals and games do not.
+
+    At first the first network has 0.
+    """
     from tournaments.tables import parse_anchors
 
     ((name, elo),) = parse_anchors([anchored]).items()

@@ -35,7 +35,7 @@ def show_table(
     if csv is not None:
         write_ratings(rated.table, csv)
     if report is not None:
-        _report(pool, rated, report)
+        _report(rated, report)
     if plot is not None:
         plot_over_time(rated, networks, plot)
     points = points_of(rated, networks) if over_time else []
@@ -126,14 +126,12 @@ def rules(pool: RatingPool) -> str:
     )
 
 
-def _report(pool: RatingPool, rated: Rated, path: Path) -> None:
+def _report(rated: Rated, path: Path) -> None:
     from tournaments.ratingpool.exchange import with_gomill_ids
     from tournaments.report.facts import gather
     from tournaments.report.page import check_report, write_report
 
     check_report(path)
     table = rated.table
-    facts = gather(
-        with_gomill_ids(rated.games), table.anchors, origin=table.origin, prior=rated.prior
-    )
+    facts = gather(with_gomill_ids(rated.games), table.anchors, origin=table.origin, prior=rated.prior)
     write_report(facts, [], path)

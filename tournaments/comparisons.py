@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SHOWN_PLAYERS = 12
 """On a terminal, if it is wide enough."""
+LOPSIDED = 1.5
+"""How many times as far an interval reaches on one side, for both sides to be printed."""
 NAMES_WIDTH = 13
 """Columns of text for numbers and names."""
 
@@ -108,8 +110,8 @@ def render_matrix(found: Comparisons | None, residuals: Residuals | None, consol
         grid.add_row(str(number + 1), escape(name), *cells)
     console.print(grid)
     words = (
-        "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval. Left of it: "
-        "likelihood, in percent, that the column is stronger."
+        "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval (how far down "
+        "and up it reaches, where that differs). Left of it: likelihood, in percent, that the column is stronger."
     )
     if len(found.players) > len(shown.players):
         words += (
@@ -119,6 +121,14 @@ def render_matrix(found: Comparisons | None, residuals: Residuals | None, consol
     if residuals is not None and not residuals.surprising:
         for line in residuals.sentences():
             console.print(line, highlight=False, markup=False)
+
+
+def reach_of(elo: float, low: float, high: float) -> str:
+    """How far an interval reaches from `elo`: `±40`, or `-90 +300` where that differs by half and more."""
+    below, above = elo - low, high - elo
+    if max(below, above) < LOPSIDED * min(below, above) or np.isinf(high - low):
+        return f"±{(high - low) / 2:.0f}"
+    return f"{-below:+.0f} {above:+.0f}"
 
 
 def _fitting(found: Comparisons, width: int) -> int:
@@ -140,4 +150,4 @@ def _cell(found: Comparisons, row: int, column: int) -> str:
     elo, low, high = (float(x[row, column]) for x in (found.elo, found.low, found.high))
     if np.isinf(elo):
         return f"over\n{low:+.0f}"
-    return f"{elo:+.0f}\n±{(high - low) / 2:.0f}"
+    return f"{elo:+.0f}\n{reach_of(elo, low, high)}"

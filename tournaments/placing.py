@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tournaments.ledger import Floats, Ints, summed
-from tournaments.likelihood import CONVERGED, PER_ELO, Encounters, Group
+from tournaments.likelihood import CONVERGED, PER_ELO, ROUNDING, Encounters, Group
 
 VIRTUAL_JIGOS = 1.0
 """Of each group of players that games of one side only join to others."""
@@ -36,8 +36,8 @@ NEAREST = 40
 """Players who move along when one is moved to find the end of its interval: those it is most closely joined to."""
 LONGEST_STEP = 3.0
 """Of Newton's method, in natural log odds."""
-SMALLEST_STEP = 1e-8
-"""The last one."""
+CLOSE_ENOUGH = 1e-3
+"""An interval's end, in standard errors, and the ratings beside it, in natural log odds."""
 LEAST_INFORMATION = 1e-9
 """Of a rating: what a game tells that is all but certain."""
 
@@ -174,59 +174,31 @@ class _Posterior:
     met: Encounters
     advantage: float
 
-    def _edge(self, theta: Floats, met: Encounters) -> Floats:
-        edge: Floats = theta[met.black] - theta[met.white] + self.advantage
-        return edge
-
-    def log(self, theta: Floats, met: Encounters) -> float:
-        edge = self._edge(theta, met)
-        lost = met.games - met.points
-        return -float(met.points @ np.logaddexp(0, -edge) + lost @ np.logaddexp(0, edge))
-
-    def information(self, theta: Floats, met: Encounters | None = None) -> Floats:
-        """`[n, n]`: second derivatives of `log`, negated."""
-        met, n = met or self.met, len(theta)
-        chance = 1 / (1 + np.exp(-self._edge(theta, met)))
+    def information(self, theta: Floats) -> Floats:
+        """`[n, n]`: second derivatives of its logarithm, negated."""
+        met, n = self.met, len(theta)
+        chance = 1 / (1 + np.exp(theta[met.white] - theta[met.black] - self.advantage))
         weight = met.games * chance * (1 - chance)
         matrix: Floats = -summed(met.black * n + met.white, weight, n * n).reshape(n, n)
         matrix += matrix.T.copy()
         np.fill_diagonal(matrix, -matrix.sum(axis=0))
         return matrix
 
-    def maximum(self, theta: Floats, moving: Ints, held: Floats | None = None) -> Floats:
-        """The best `theta` if all but the `moving` players stay, by Newton's method with halved steps.
-
-        `held`, `[moving]`: that combination of them stays what it is, too.
-        """
-        found, seen = theta.copy(), self.seen_by(moving)
-        local = _renumbered(seen, moving)
-        for _ in range(200):
-            gradient, information = _derivatives(local, seen, self._edge(found, seen), len(moving))
-            step = np.linalg.solve(information, gradient)
-            if held is not None:
-                against = np.linalg.solve(information, held)
-                step -= against * (held @ step) / (held @ against)
-            step *= min(1.0, LONGEST_STEP / max(float(np.abs(step).max(initial=0)), 1e-300))
-            here, moved = self.log(found, seen), found.copy()
-            while True:
-                moved[moving] = found[moving] + step
-                if self.log(moved, seen) >= here or np.abs(step).max() <= CONVERGED:
-                    break
-                step /= 2
-            found = moved
-            if np.abs(step).max() <= SMALLEST_STEP:
-                break
-        return found
-
-    def seen_by(self, moving: Ints) -> Encounters:
-        """The games in which any of `moving` play."""
-        among = np.zeros(self.met.players, bool)
+    def seen_by(self, moving: Ints) -> _Part:
+        """The part of it that `moving` players change."""
+        met, among = self.met, np.zeros(self.met.players, bool)
         among[moving] = True
-        chosen = among[self.met.black] | among[self.met.white]
-        met = self.met
-        return Encounters(
+        chosen = among[met.black] | among[met.white]
+        seen = Encounters(
             met.black[chosen], met.white[chosen], met.points[chosen], met.games[chosen], met.players
         )
+        place = np.full(met.players, len(moving), np.intp)
+        place[moving] = np.arange(len(moving))
+        return _Part(seen, self.advantage, moving, place[seen.black], place[seen.white])
+
+    def maximum(self, theta: Floats, moving: Ints) -> Floats:
+        """The best `theta` if all but the `moving` players stay."""
+        return self.seen_by(moving).climb(theta, None, 1e-9)
 
     def ends(self, theta: Floats, free: Ints, *, about_mean: bool) -> Floats:
         """`[free, 2]`: how far below and above `theta` the profile falls to TAIL.
@@ -243,56 +215,92 @@ class _Posterior:
         if len(moving) == n:  # only differences count, and one has to stay
             moving = moving[1:]
         held = (moving == place) - (1 / n if about_mean else 0.0)
-        seen = self.seen_by(moving)
-        _, information = _derivatives(_renumbered(seen, moving), seen, self._edge(theta, seen), len(moving))
-        direction = np.linalg.solve(information, held)
-        variance = float(held @ direction)
-        direction /= variance
-        below, above = (
-            self._end(theta, moving, held, sign * direction, math.sqrt(variance)) for sign in (-1, 1)
-        )
-        return below, above
+        part = self.seen_by(moving)
+        return part.end(theta, held, -1), part.end(theta, held, 1)
 
-    def _end(self, theta: Floats, moving: Ints, held: Floats, direction: Floats, error: float) -> float:
+
+@dataclass(frozen=True)
+class _Part:
+    """Games in which any of `moving` play, the others staying where they are."""
+
+    met: Encounters
+    advantage: float
+    moving: Ints
+    black: Ints
+    """Black's place among `moving`; one more than there are for those who stay."""
+    white: Ints
+
+    def log(self, theta: Floats) -> float:
+        """Logarithm of likelihood times prior."""
+        edge, met = self._edge(theta), self.met
+        return float(-(met.games @ np.logaddexp(0, edge) - met.points @ edge))
+
+    def _edge(self, theta: Floats) -> Floats:
+        edge: Floats = theta[self.met.black] - theta[self.met.white] + self.advantage
+        return edge
+
+    def derivatives(self, theta: Floats) -> tuple[Floats, Floats]:
+        """`[moving]`, `[moving, moving]`: first derivatives of `log`, and second ones negated."""
+        size, chance = len(self.moving) + 1, 1 / (1 + np.exp(-self._edge(theta)))
+        residual = self.met.points - self.met.games * chance
+        weight = self.met.games * chance * (1 - chance)
+        gradient = summed(self.black, residual, size) - summed(self.white, residual, size)
+        matrix: Floats = -summed(self.black * size + self.white, weight, size * size).reshape(size, size)
+        matrix += matrix.T.copy()
+        own = summed(self.black, weight, size) + summed(self.white, weight, size)
+        # Far from the maximum all weights may vanish; what is added changes steps there, and no maximum.
+        matrix[np.diag_indices(size)] += own + LEAST_INFORMATION
+        return gradient[:-1], matrix[:-1, :-1]
+
+    def climb(self, theta: Floats, held: Floats | None, last_step: float) -> Floats:
+        """The best `theta`, by Newton's method with halved steps, the last of which is `last_step` at most.
+
+        `held`, `[moving]`: that combination of the moving players stays what it is.
+        """
+        found, here = theta.copy(), self.log(theta)
+        for _ in range(200):
+            gradient, information = self.derivatives(found)
+            if held is None:
+                step = np.linalg.solve(information, gradient)
+            else:
+                step, against = np.linalg.solve(information, np.stack([gradient, held], axis=1)).T
+                step = step - against * (held @ step) / (held @ against)
+            longest = float(np.abs(step).max())
+            if longest <= last_step:
+                found[self.moving] += step
+                break
+            step *= min(1.0, LONGEST_STEP / longest)
+            moved = found.copy()
+            while True:
+                moved[self.moving] = found[self.moving] + step
+                there = self.log(moved)
+                if there >= here - ROUNDING * abs(here) or np.abs(step).max() <= CONVERGED:
+                    break
+                step /= 2
+            found, here = moved, there
+        return found
+
+    def end(self, theta: Floats, held: Floats, sign: int) -> float:
+        """How far the combination `held` can be moved up (`sign` 1) or down (-1) before the profile falls to TAIL."""
         from scipy.optimize import brentq
 
-        seen = self.seen_by(moving)
-        best, last, reached = self.log(theta, seen), theta.copy(), 0.0
+        direction = np.linalg.solve(self.derivatives(theta)[1], held)
+        variance = float(held @ direction)
+        direction *= sign / variance
+        best, last, reached = self.log(theta), theta.copy(), 0.0
 
         def fallen(distance: float) -> float:
             """The square root of the deviance less the one that is looked for; nearly linear in `distance`."""
             nonlocal last, reached
-            last[moving] += (distance - reached) * direction
-            last, reached = self.maximum(last, moving, held), distance
-            return math.sqrt(max(best - self.log(last, seen), 0.0)) - math.sqrt(-math.log(TAIL))
+            last[self.moving] += (distance - reached) * direction
+            last, reached = self.climb(last, held, CLOSE_ENOUGH), distance
+            return math.sqrt(max(best - self.log(last), 0.0)) - math.sqrt(-math.log(TAIL))
 
+        error = math.sqrt(variance)
         inner, outer = 0.0, 2 * error
         while fallen(outer) < 0:
             inner, outer = outer, 2 * outer
-        return float(brentq(fallen, inner, outer, xtol=1e-4 * error))
-
-
-def _renumbered(met: Encounters, moving: Ints) -> tuple[Ints, Ints]:
-    """Black's and White's place among `moving`; one more than there are for those who stay."""
-    place = np.full(met.players, len(moving), np.intp)
-    place[moving] = np.arange(len(moving))
-    return place[met.black], place[met.white]
-
-
-def _derivatives(
-    local: tuple[Ints, Ints], met: Encounters, edge: Floats, moving: int
-) -> tuple[Floats, Floats]:
-    """`[moving]`, `[moving, moving]`: first derivatives, and second ones negated."""
-    black, white = local
-    size, chance = moving + 1, 1 / (1 + np.exp(-edge))
-    residual, weight = met.points - met.games * chance, met.games * chance * (1 - chance)
-    gradient = summed(black, residual, size) - summed(white, residual, size)
-    matrix: Floats = -summed(black * size + white, weight, size * size).reshape(size, size)
-    matrix += matrix.T.copy()
-    own = summed(black, weight, size) + summed(white, weight, size)
-    # Far from the maximum all weights may vanish; what is added changes steps there, and no maximum.
-    matrix[np.diag_indices(size)] += own + LEAST_INFORMATION
-    return gradient[:-1], matrix[:-1, :-1]
+        return float(brentq(fallen, inner, outer, xtol=CLOSE_ENOUGH * error))
 
 
 class _Neighbourhoods:

@@ -187,7 +187,7 @@ def test_places_and_ends_by_scipy() -> None:
 
 
 def test_with_fewer_players_moving_along_intervals_are_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a knock-out of 16, with 8 players moving along instead of all: inside of the exact ones, around the same ratings."""
+    """In a knock-out of 16, with 8 players moving along instead of all."""
     cells: list[Cell] = []
     left = [f"{number:02}" for number in range(16)]
     while len(left) > 1:

@@ -56,7 +56,7 @@ class Rating:
     high: float | None
     note: str = ""
     by_prior: bool = False
-    """Whether the games alone would not give it: a prior does, and the note says why."""
+    """True where not the games alone but a prior gives it; the note says why."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class Pool:
     """Of two players and more; the one with the most games first. `Rating.group` counts them from 1."""
     anchors: Anchors = field(default_factory=dict)
     origin: str | None = None
-    """From whom intervals are measured; None: from the mean of the group."""
+    """The player from whom intervals are measured; None: they are from the mean of the group."""
     above: tuple[tuple[str, str], ...] = ()
-    """Who must not stand below whom: winner and loser of games that are all that joins their groups that way."""
+    """Pairs of players of different groups who met: the winner of all their games, and the loser."""
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -203,7 +203,7 @@ def _joint_group(met: Encounters, parts: Sequence[Ints], groups: Sequence[Group]
 def _bounds(
     players: Sequence[str], met: Encounters, ratings: Mapping[str, Rating], singles: Sequence[int], first: int
 ) -> dict[str, Rating]:
-    """Of `singles`, who are in no group; `first` is the number of the first one's."""
+    """Bounds of `singles`, who are in no group; `first` is the number of the first one's."""
     theirs = np.isin(met.black, singles) | np.isin(met.white, singles)
     some = Encounters(
         met.black[theirs], met.white[theirs], met.points[theirs], met.games[theirs], met.players
@@ -269,7 +269,7 @@ def _apart(number: int, anchors: Anchors, why: str) -> str:
 
 
 def _record_note(met: Encounters, player: int) -> str:
-    """Why games alone do not give `player` a rating."""
+    """The reason why games alone do not give `player` a rating."""
     games, points = _record(met, player)[1:]
     total = int(games.sum())
     if 0 < points.sum() < total:

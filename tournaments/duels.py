@@ -35,7 +35,7 @@ class Gap:
     high: float
     superiority: float
     sweep: str = ""
-    """Where the games alone give no finite difference: how many of which kind, all won by `player`."""
+    """Games or pairs, all won by `player`, as in `all 10 games`; empty where the games give a finite difference."""
 
     @property
     def by_prior(self) -> bool:
@@ -88,7 +88,7 @@ def _record(gap: Gap, share: float) -> str:
 
 
 def _bounds_of_two(gap: Gap, anchors: Anchors, shares: dict[str, float]) -> dict[str, Rating]:
-    """Of a sweep without a prior: half of the least difference to either side of the mean, or all from one anchor."""
+    """Bounds after a sweep: half of the least difference to either side of the mean, or all of it from one anchor."""
     zero = sum(anchors.values()) / max(len(anchors), 1)
     ratings = {}
     for name, share in shares.items():

@@ -74,7 +74,7 @@ class MatchOptions:
     until_decided: float | None = None
     """Stop when the games that are left cannot change whether player A makes this share, 0 to 1, of the points."""
     prior: bool = True
-    """Whether a prior gives the table's players a rating where one of them won every game."""
+    """Let a prior give the players of the table a rating where one of them won every game."""
 
     def check(self) -> None:
         """Raise UserError for what cannot be played."""

@@ -33,7 +33,8 @@ VIRTUAL_JIGOS = 1.0
 """Of each group of players that games of one side only join to others."""
 TAIL = 0.025
 NEAREST = 40
-"""Players who move along when one is moved to find the end of its interval: those it is most closely joined to."""
+"""Players who move along when one is moved to find the end of its interval: those it is most closely joined to. Where
+more are joined, intervals are somewhat shorter than those of the whole profile would be."""
 LONGEST_STEP = 3.0
 """Of Newton's method, in natural log odds."""
 CLOSE_ENOUGH = 1e-3
@@ -304,7 +305,7 @@ class _Part:
 
 
 class _Neighbourhoods:
-    """Who moves along with whom: the NEAREST of those who are free, by how many games lie between."""
+    """Players who move along with one: the NEAREST of those who are free, by how many games lie between."""
 
     def __init__(self, met: Encounters, free: Ints) -> None:
         self._neighbours: dict[int, list[int]] = {place: [] for place in free.tolist()}

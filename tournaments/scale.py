@@ -25,7 +25,7 @@ def notes_of(table: RatingTable) -> list[str]:
 
 
 def prior_of(table: RatingTable) -> Iterable[str]:
-    """What gave ratings to players whom the games alone do not rate; nothing where there are none."""
+    """A sentence on the prior that placed players; nothing where there are none."""
     if table.placed:
         yield (
             "Games of one side only give no finite rating: a weak prior, "
@@ -35,7 +35,7 @@ def prior_of(table: RatingTable) -> Iterable[str]:
 
 
 def zero_of(table: RatingTable) -> str:
-    """What Elo and intervals are measured from, in a sentence or two."""
+    """A sentence or two on where Elo is 0 and what intervals are measured from."""
     fixed = ", ".join(f"{name} = {elo:g}" for name, elo in table.anchors.items())
     centre = f"the mean of {_centre(table)}"
     if not fixed:

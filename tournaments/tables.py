@@ -90,7 +90,7 @@ class RatingTable:
     anchors: Anchors
     """What fixes Elo 0; without anchors it is the mean of the group."""
     origin: str | None
-    """From whom intervals are measured; None: from the mean of the group."""
+    """The player from whom intervals are measured; None: they are from the mean of the group."""
     comparisons: Comparisons | None
     """Everybody of group 1 against everybody; of two players as their headline says."""
     residuals: Residuals | None

@@ -189,7 +189,9 @@ def _schedules() -> Iterator[str]:
     for way in schedules.WAYS:
         found = schedules.gain(way, SCHEDULED, seed=2)
         whole = [f"{found.of_weakest:.0f}", f"±{found.half_width:.0f}", f"{found.error:.0f}"]
-        rows.append([way, *whole, _percent(found.right), f"{found.needed:.0f}"])
+        last = schedules.LOOKS[-1]
+        needed = f"over {last}" if found.needed > last else f"{found.needed:.0f}"
+        rows.append([way, *whole, _percent(found.right), needed])
     header = ["What is narrowed", "Of the weakest", "Half width", "Error", "Right order", "Games"]
     yield from _table(header, rows)
 

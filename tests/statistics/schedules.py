@@ -25,7 +25,7 @@ Chooser = Callable[[Standing], tuple[str, str]]
 
 
 def from_first(standing: Standing) -> tuple[str, str]:
-    """What tells most of the distances from the first network, which is the weakest."""
+    """The pair that tells most of the distances from the first network, which is the weakest."""
     measure = np.eye(NETWORKS)
     measure[:, 0] -= 1
     return _best(standing, measure)
@@ -36,7 +36,7 @@ def from_centre(standing: Standing) -> tuple[str, str]:
 
 
 def between_neighbours(standing: Standing) -> tuple[str, str]:
-    """What `lzeval pool play` does."""
+    """The pair that `lzeval pool play` chooses."""
     found = standing.best_pairing(standing.players)
     assert found is not None
     return found
@@ -132,7 +132,8 @@ class Gain:
     right: float
     of_weakest: float
     needed: float
-    """Median of the games until neighbours' differences are known to ±WANTED on average."""
+    """Median of the games until neighbours' differences are known to ±WANTED on average; above the last of LOOKS where
+    they are not by then."""
 
 
 GAMES = 260

@@ -30,7 +30,7 @@ class Rated:
     waiting: list[Network]
     """Members without a decided game."""
     prior: bool = True
-    """Whether a prior may place whom games alone do not rate."""
+    """True where a prior may place members whom games alone do not rate."""
 
     def rating(self, name: str) -> Rating | None:
         return next((row.rating for row in self.table.rows if row.rating.player == name), None)

@@ -53,7 +53,7 @@ def _rows(facts: Facts, kind: str) -> Rows:
 
 
 def _notes(facts: Facts) -> list[str]:
-    """What has to be known of players with an asterisk."""
+    """Remarks on players with an asterisk."""
     return [*notes_of(facts.table), *prior_of(facts.table)]
 
 

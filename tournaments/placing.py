@@ -32,9 +32,9 @@ from tournaments.likelihood import CONVERGED, PER_ELO, ROUNDING, Encounters, Gro
 VIRTUAL_JIGOS = 1.0
 """Of each group of players that games of one side only join to others."""
 TAIL = 0.025
-NEAREST = 40
-"""Players who move along when one is moved to find the end of its interval: those it is most closely joined to. Where
-more are joined, intervals are somewhat shorter than those of the whole profile would be."""
+NEAREST, NEAREST_OF_MANY, MANY = 40, 8, 60
+"""Players who move along when one is moved to find the end of its interval: those it is most closely joined to, fewer
+where MANY and more have to be placed. Intervals are then shorter than those of the whole profile would be."""
 LONGEST_STEP = 3.0
 """Of Newton's method, in natural log odds."""
 CLOSE_ENOUGH = 1e-3
@@ -206,7 +206,7 @@ class _Posterior:
 
         Of ratings as they are, or of their distances from everybody's mean.
         """
-        near = _Neighbourhoods(self.met, free)
+        near = _Neighbourhoods(self.met, free, NEAREST if len(free) < MANY else NEAREST_OF_MANY)
         return np.array(
             [self._both_ends(theta, place, near.of(place), about_mean) for place in free.tolist()]
         )
@@ -305,9 +305,10 @@ class _Part:
 
 
 class _Neighbourhoods:
-    """Players who move along with one: the NEAREST of those who are free, by how many games lie between."""
+    """Players who move along with one: the `most` nearest of those who are free, by how many games lie between."""
 
-    def __init__(self, met: Encounters, free: Ints) -> None:
+    def __init__(self, met: Encounters, free: Ints, most: int) -> None:
+        self._most = most
         self._neighbours: dict[int, list[int]] = {place: [] for place in free.tolist()}
         for black, white in zip(met.black.tolist(), met.white.tolist(), strict=True):
             if black in self._neighbours and white in self._neighbours:
@@ -317,9 +318,9 @@ class _Neighbourhoods:
     def of(self, place: int) -> Ints:
         """`place` and those nearest to it, from the farthest to itself."""
         found, queue = {place: None}, deque([place])
-        while queue and len(found) <= NEAREST:
+        while queue and len(found) <= self._most:
             for other in self._neighbours[queue.popleft()]:
-                if other not in found and len(found) <= NEAREST:
+                if other not in found and len(found) <= self._most:
                     found[other] = None
                     queue.append(other)
         return np.array(list(found)[::-1], np.intp)

@@ -42,7 +42,7 @@ SCENARIOS = [
         ("round robin", 4, 2),
         ("round robin", 11, 2),
         ("newcomers", 9, 2),
-        ("knock-out", 16, 1),
+        ("knock-out", 8, 1),
     )
     for spread in (150.0, 300.0, 500.0)
 ]

@@ -88,12 +88,13 @@ def test_csv_has_a_line_a_player(match: Path, tmp_path: Path) -> None:
 
 def test_a_perfect_record_is_no_number(tmp_path: Path) -> None:
     games = [("top", "low", win("b"), None)] * 5
-    output = run(write_all(tmp_path / "g", games))
+    output = run(write_all(tmp_path / "g", games), "--no-prior")
     assert "top over low: won every game, from 5 games; at least" in output
     assert "none" in next(line for line in output.splitlines() if line.startswith(" top *"))
     assert "* top: won all 5 games: no finite rating" in output
-    found = json.loads(run(tmp_path / "g", "--json"))
+    found = json.loads(run(tmp_path / "g", "--json", "--no-prior"))
     assert [player["elo"] for player in found["players"]] == [None, None]
+    assert found["prior"] is None
     assert found["head_to_head"]["difference"]["elo"] is None
 
 

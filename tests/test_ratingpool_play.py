@@ -91,7 +91,7 @@ def session(pool: RatingPool, crew: PretendedCrew, games: int) -> Session:
     players = {name: entrant(name) for name in names}
     crew.names = names
     progress = Progress(games, standing_of(pool, names))
-    return Session(pool, crew, players, lambda standing: standing.best_pairing("net0", names), progress)
+    return Session(pool, crew, players, lambda standing: standing.best_pairing(names), progress)
 
 
 def test_as_many_games_as_wanted_in_whole_pairs(pool: RatingPool) -> None:
@@ -138,6 +138,18 @@ def test_the_table_is_on_the_scale_of_the_first_network(pool: RatingPool) -> Non
     second = rate_pool(pool).rating("net1")
     assert second is not None
     assert second.elo == 1000
+    assert second.low is not None
+    assert first.low is not None
+    again = rate_pool(pool).rating("net0")
+    assert again is not None
+    assert again.low is not None
+    assert again.elo is not None
+    assert again.elo - again.low == pytest.approx(-first.low)  # widths do not depend on who is the zero
+    from_net1 = rate_pool(pool, origin="net1").rating("net1")
+    assert from_net1 is not None
+    assert (from_net1.low, from_net1.high) == (1000, 1000)
+    with pytest.raises(UserError, match="--from net9: no such network"):
+        rate_pool(pool, origin="net9")
 
 
 def test_a_scale_that_hangs_on_nobody_is_said(pool: RatingPool, tmp_path: Path) -> None:
@@ -178,6 +190,9 @@ def test_a_gauntlet_of_wins_has_a_bound(pool: RatingPool) -> None:
         pool.import_games([record("net1", "net0", number), record("net0", "net1", 50 + number)], "test")
         pool.import_games([record("net2", "net0", 100 + number)], "test")
     text = sentence(rate_pool(pool), "net2")
+    assert text.startswith("net2: +")
+    assert text.endswith("Won all 6 games: placed by a weak prior.")
+    text = sentence(rate_pool(pool, prior=False), "net2")
     assert text.startswith("net2: won all 6 games: no finite rating, at least ")
     with pytest.raises(UserError, match="--until 0: must be more"):
         Gauntlet(pool, "net2", ["net0"], 0.0)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import cycle
+from itertools import cycle, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -60,12 +60,12 @@ def test_beliefs_are_the_posterior_by_scipy() -> None:
         assert covariance @ information == pytest.approx(np.eye(5), abs=1e-9)
 
 
-@pytest.mark.parametrize("zero", ["p2", None])
-def test_gains_are_what_the_variance_loses(zero: str | None) -> None:
+@pytest.mark.parametrize("among", [["p0", "p1", "p2", "p4"], None])
+def test_gains_are_what_the_variance_loses(among: list[str] | None) -> None:
     """By inverting the information with the pair's own added, which `gains` never does."""
     standing = some_standing(4)
     theta, covariance = standing.believed()
-    measure = standing.about_zero(zero)
+    measure = standing.about_centre() if among is None else standing.between_neighbours(among)
     gains = standing.gains(measure)
     rng = np.random.default_rng(0)
     for i in range(5):
@@ -88,33 +88,44 @@ def test_an_unknown_network_first_meets_the_middle_and_then_its_equals() -> None
         for _ in range(100):
             standing.add(f"{high:+d}", f"{low:+d}", 0.76)
     everybody = standing.players[:-1]
-    assert standing.best_opponent("new", "+0", everybody) in ("-200", "+0", "+200")
+    assert standing.best_opponent("new", everybody) in ("-200", "+0", "+200")
     for name in ("+0", "+200", "+400"):
         for _ in range(20):
             standing.add("new", name, 1.0)
-    opponent = standing.best_opponent("new", "+0", everybody)
+    opponent = standing.best_opponent("new", everybody)
     assert opponent is not None
     assert int(opponent) >= 600
 
 
 def test_a_well_known_opponent_tells_more_than_an_unknown_one() -> None:
-    standing = Standing(["zero", "known", "unknown", "new"])
+    standing = Standing(["one", "known", "unknown", "new"])
     for _ in range(400):
-        standing.add("zero", "known", 0.5)
-    standing.add("zero", "unknown", 0.5)
-    assert standing.best_opponent("new", "zero", ["known", "unknown"]) == "known"
+        standing.add("one", "known", 0.5)
+    standing.add("one", "unknown", 0.5)
+    assert standing.best_opponent("new", ["known", "unknown"]) == "known"
 
 
 def test_games_under_way_turn_the_choice_to_others() -> None:
     standing = Standing(["a", "b", "c", "d"])
-    seen = set()
+    seen: list[frozenset[str]] = []
     for _ in range(6):
-        pairing = standing.best_pairing(None, standing.players)
+        pairing = standing.best_pairing(standing.players)
         assert pairing is not None
         standing.expect(*pairing, 2)
-        seen.add(frozenset(pairing))
-    assert len(seen) == 6
-    assert Standing(["alone"]).best_pairing(None, ["alone"]) is None
+        seen.append(frozenset(pairing))
+    assert all(one != other for one, other in pairwise(seen))
+    assert len(set(seen[:3])) == 3
+    assert frozenset().union(*seen[:3]) == set("abcd")
+    assert Standing(["alone"]).best_pairing(["alone"]) is None
+
+
+def test_neighbours_are_those_of_the_table_so_far() -> None:
+    standing = Standing(["low", "high", "middle"])
+    for _ in range(8):
+        standing.add("high", "middle", 1.0)
+        standing.add("middle", "low", 1.0)
+    assert standing.between_neighbours(standing.players).tolist() == [[0, 1, -1], [-1, 0, 1]]
+    assert standing.between_neighbours(["low", "high"]).tolist() == [[-1, 1, 0]]
 
 
 # Simulated gauntlets
@@ -138,7 +149,6 @@ class SimulatedPool:
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
         self.names = [f"m{n}" for n in range(self.members)]
-        self.zero = self.names[self.members // 2]
         self.true = {name: self.step * (n - self.members // 2) for n, name in enumerate(self.names)}
         self.true["new"] = self.new
         self.standing = Standing([*self.names, "new"])
@@ -160,7 +170,7 @@ class SimulatedPool:
             self.standing.add(black, white, result)
 
     def rating(self) -> Rating:
-        return rate_ledger(ledger_of_columns(*self.columns), {self.zero: 0.0}).ratings["new"]
+        return rate_ledger(ledger_of_columns(*self.columns)).ratings["new"]
 
     def limit(self) -> float:
         """What the new one's rating comes to if all its games are played endlessly: openings draw ratings together."""
@@ -170,7 +180,7 @@ class SimulatedPool:
             edges = self.true[black] - self.true[white] + self.opening_spread * nodes
             score = float(weights @ (1 / (1 + 10 ** (-edges / 400)))) / float(weights.sum())
             cells.append((black, white, games * score, float(games)))
-        elo = fit_pool(cells, anchors={self.zero: 0.0}).ratings["new"].elo
+        elo = fit_pool(cells).ratings["new"].elo
         assert elo is not None
         return elo
 
@@ -185,7 +195,7 @@ class SimulatedPool:
 
 def adaptive(pool: SimulatedPool) -> Callable[[], str]:
     def choose() -> str:
-        opponent = pool.standing.best_opponent("new", pool.zero, pool.names)
+        opponent = pool.standing.best_opponent("new", pool.names)
         assert opponent is not None
         return opponent
 

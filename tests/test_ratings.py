@@ -129,6 +129,18 @@ def test_the_interval_encloses_the_score(counts: list[int]) -> None:
     assert found.is_unbounded == (math.isinf(found.low) or math.isinf(found.high))
 
 
+@pytest.mark.parametrize("outcomes", [3, 5])
+def test_the_bound_of_a_sweep_is_what_leaves_it_a_chance_of_one_in_forty(outcomes: int) -> None:
+    """Nothing scatters in a sweep, so that no scatter can tell how sure it is; N wins of N have the chance s^N."""
+    for units in range(1, 40):
+        games = units * (outcomes - 1) // 2
+        found = estimate([0] * (outcomes - 1) + [units])
+        assert score_from_elo(found.low) ** games == pytest.approx(0.025)
+        assert math.isinf(found.high)
+        assert found.superiority == pytest.approx(1 - 0.5**games)
+        assert (found.superiority > 0.975) == (found.low > 0)
+
+
 def test_large_samples_have_the_usual_interval() -> None:
     found = game_statistics(losses=900, jigos=200, wins=1100)
     assert found.high - found.low == pytest.approx(2 * found.elo95, rel=0.01)
@@ -317,7 +329,7 @@ def test_goairatings_from_an_anchor(shared: Path) -> None:
     """Measured from the strongest player as published, everybody stands where the list has it."""
     published, cells = goairatings(shared)
     first = max(published, key=lambda name: published[name])
-    pool = fit_pool(cells, with_advantage=False, anchors={first: published[first]})
+    pool = fit_pool(cells, with_advantage=False, anchors={first: published[first]}, origin=first)
     found = np.array([pool.ratings[player].elo for player in published])
     assert np.abs(found - np.array(list(published.values()))).max() < 2
     assert (pool.ratings[first].low, pool.ratings[first].high) == (published[first], published[first])
@@ -351,7 +363,7 @@ def test_only_players_joined_in_both_directions_get_a_number(games: list[tuple[i
     cells = [("pqrs"[b], "pqrs"[w], points, 1.0) for b, w, points in games if b != w]
     if not cells:
         return
-    pool = fit_pool(cells)
+    pool = fit_pool(cells, prior=False)
     edges = {(b, w) for b, w, points, _ in cells if points > 0} | {
         (w, b) for b, w, points, _ in cells if points < 1
     }
@@ -376,7 +388,7 @@ def test_only_players_joined_in_both_directions_get_a_number(games: list[tuple[i
 
 def test_a_perfect_record_gets_a_bound() -> None:
     even = [("a", "b", 20.0, 40.0), ("b", "a", 20.0, 40.0)]
-    pool = fit_pool([*even, ("c", "a", 10.0, 10.0), ("d", "b", 0.0, 1.0)])
+    pool = fit_pool([*even, ("c", "a", 10.0, 10.0), ("d", "b", 0.0, 1.0)], prior=False)
     top, bottom = pool.ratings["c"], pool.ratings["d"]
     # Ten wins in a row have a chance of 2.5 % at this score.
     assert top.low == pytest.approx(elo_from_score(0.025 ** (1 / 10)), abs=0.1)

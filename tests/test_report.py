@@ -128,8 +128,9 @@ def test_the_strongest_of_many_has_to_be_above_each_other_one() -> None:
 def test_somebody_unbeaten_is_a_rival_without_a_rating() -> None:
     games = league("pqrs", rounds=160)
     games.append(game(2000, "new", "p", win("b", "R")))
-    verdict = judge(gather(games))
+    verdict = judge(gather(games, prior=False))
     assert verdict.sentence.endswith("the games do not put it above new.")
+    assert not judge(gather(games)).is_decided
 
 
 def test_games_that_do_not_count_are_told_with_their_reasons() -> None:
@@ -294,7 +295,10 @@ def test_an_anchor_moves_ratings_and_axis() -> None:
     facts = gather(league(rounds=8), {"q": 1800})
     text = Parsed(page(facts)).text
     assert "Elo is measured from q = 1800" in text
-    assert "anchor" in text
+    assert "and intervals from the mean of all players." in text
+    from_q = Parsed(page(gather(league(rounds=8), {"q": 1800}, origin="q"))).text
+    assert "Elo is measured from q = 1800, and intervals from q." in from_q.replace("\xa0", " ")
+    assert "reference" in from_q
     assert ">0</span>" not in str(rating_chart([row.rating for row in facts.table.rows], with_zero=False))
 
 
@@ -323,7 +327,7 @@ def test_the_page_is_well_formed_and_has_every_section() -> None:
 
 def test_each_rating_has_a_dot_and_an_interval() -> None:
     games = [*league(rounds=8), game(900, "new", "p", win("b", "R"))]
-    ratings = [row.rating for row in gather(games).table.rows]
+    ratings = [row.rating for row in gather(games, prior=False).table.rows]
     chart = rating_chart(ratings)
     assert (chart.count('class="dot"'), chart.count('class="bar"')) == (4, 4)
     assert chart.count('class="unbounded"') == 1

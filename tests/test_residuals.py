@@ -172,7 +172,7 @@ def test_a_matrix_of_two_is_their_headline() -> None:
 
 
 def test_infinite_differences_are_no_numbers_in_json() -> None:
-    content = table_of_ledger(played([("a", "b", 10, 0)])).as_dict()["differences"]
+    content = table_of_ledger(played([("a", "b", 10, 0)]), prior=False).as_dict()["differences"]
     assert isinstance(content, dict)
     assert content["elo"][0][1] is None
     assert content["low_95"][0][1] > 0
@@ -190,7 +190,7 @@ def test_the_matrix_fits_the_terminal(width: int, columns: int) -> None:
     heads = next(line for line in lines if "Player" in line).split()
     assert heads == ["Player", *map(str, range(1, len(heads)))]
     assert abs(len(heads) - 1 - columns) <= 2
-    assert "of 15 players" in " ".join(lines)
+    assert "of 15 players" in " ".join(" ".join(lines).split())
 
 
 # Anchors
@@ -204,9 +204,17 @@ def rating(table: RatingTable, player: str) -> tuple[float, float, float]:
     return found.elo, found.low, found.high
 
 
-def test_one_anchor_is_exact_and_others_are_measured_from_it() -> None:
+def test_an_anchor_moves_everybody_and_widens_nothing() -> None:
     ledger = played(ORDER)
-    table, pool = table_of_ledger(ledger, {"q": 1800}), rate_ledger(ledger)
+    plain, table = table_of_ledger(ledger), table_of_ledger(ledger, {"q": 1800})
+    shift = 1800 - rating(plain, "q")[0]
+    for name in "pqr":
+        assert rating(table, name) == pytest.approx([number + shift for number in rating(plain, name)])
+
+
+def test_intervals_from_a_player_are_those_of_distances_from_it() -> None:
+    ledger = played(ORDER)
+    table, pool = table_of_ledger(ledger, {"q": 1800}, origin="q"), rate_ledger(ledger)
     assert rating(table, "q") == (1800, 1800, 1800)
     difference, error = pool.difference("p", "q")
     elo, low, high = rating(table, "p")
@@ -219,9 +227,10 @@ def test_several_anchors_are_right_on_average_and_bend_nothing() -> None:
     table, pool = table_of_ledger(ledger, {"p": 1900, "r": 1700}), rate_ledger(ledger)
     assert rating(table, "p")[0] + rating(table, "r")[0] == pytest.approx(3600)
     assert rating(table, "p")[0] - rating(table, "q")[0] == pytest.approx(pool.difference("p", "q")[0])
-    # Two anchors' distances from their mean are half of their difference.
     _, low, high = rating(table, "p")
-    assert (high - low) / 2 == pytest.approx(pool.difference("p", "r")[1] / 2 * pool.main.quantile)  # type: ignore[union-attr]
+    assert high - low == pytest.approx(
+        rating(table_of_ledger(ledger), "p")[2] - rating(table_of_ledger(ledger), "p")[1]
+    )
 
 
 def test_anchors_that_games_contradict() -> None:
@@ -264,12 +273,12 @@ def test_anchors_of_two_players(anchors: dict[str, float], p: tuple[float, float
 
 
 def test_a_winner_of_all_games_is_bounded_from_the_anchor() -> None:
-    table = table_of_ledger(played([("a", "b", 20, 0)]), {"b": 1000})
+    table = table_of_ledger(played([("a", "b", 20, 0)]), {"b": 1000}, prior=False)
     assert table.head_to_head is not None
     first = table.rows[0].rating
     assert (first.player, first.elo, first.high) == ("a", None, None)
     assert first.low == pytest.approx(1000 + table.head_to_head.difference.low)
-    shifted = table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), {"p": 1000})
+    shifted = table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), {"p": 1000}, prior=False)
     bound = next(row.rating.low for row in shifted.rows if row.rating.player == "top")
     assert bound is not None
     assert bound > 1000
@@ -285,7 +294,11 @@ def test_users_mistakes_with_anchors() -> None:
     with pytest.raises(UserError, match="no such player among the rated games; did you mean rock"):
         table_of_ledger(played(ROCK), {"rok": 0})
     with pytest.raises(UserError, match=r"no finite rating to measure others by \(won all 9 games\)"):
-        table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), {"top": 0})
+        table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), {"top": 0}, prior=False)
+    with pytest.raises(UserError, match=r"--from rok: there is no such player.*did you mean rock"):
+        table_of_ledger(played(ROCK), origin="rok")
+    with pytest.raises(UserError, match="--from top: it has no finite rating"):
+        table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), origin="top", prior=False)
 
 
 # The fit, by another program
@@ -348,8 +361,12 @@ def test_the_command_prints_the_matrix_from_an_anchor(tmp_path: Path) -> None:
     app.command()(rate)
     arguments = [str(tmp_path), "--anchor", "r=1000", "--matrix"]
     shown = " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).output.split())
-    assert "Elo is measured from r = 1000, and so are the intervals." in shown
-    assert "r +1000 anchor" in shown
+    assert "Elo is measured from r = 1000, and intervals from the mean of all players." in shown
+    assert "reference" not in shown
+    from_r = " ".join(
+        CliRunner().invoke(app, [*arguments, "--from", "r"], catch_exceptions=False).output.split()
+    )
+    assert "r +1000 reference" in from_r
     assert "Right of the diagonal: Elo of the row over the column" in shown
     content = json.loads(CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).output)
     assert content["anchors"] == {"r": 1000}

@@ -11,8 +11,9 @@ import numpy as np
 from lzeval.core.terminal import Column, ScreenTable, name_column, say_prose
 from lzeval.core.wording import signed
 from tournaments.bradley_terry import Pool
+from tournaments.duels import Gap
 from tournaments.ledger import Floats
-from tournaments.ratings import HeadToHead, percent_sure
+from tournaments.ratings import percent_sure
 from tournaments.residuals import Residuals
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 SHOWN_PLAYERS = 12
 """On a terminal, if it is wide enough."""
+LOPSIDED = 1.5
+"""How many times as far an interval reaches on one side, for both sides to be printed."""
 
 
 @dataclass(frozen=True)
@@ -64,30 +67,26 @@ def compare_all(pool: Pool) -> Comparisons | None:
     order = np.argsort(-group.elo, kind="stable")
     elo = group.elo[order][:, None] - group.elo[order]
     errors = group.difference_errors()[np.ix_(order, order)]
-    ratio = np.divide(elo, errors, out=np.zeros_like(elo), where=errors > 0)
+    towards_0 = np.where(elo > 0, errors, errors.T)
+    ratio = np.divide(elo, towards_0, out=np.zeros_like(elo), where=towards_0 > 0)
     sure = (ndtr(ratio) if np.isinf(group.freedom) else stdtr(group.freedom, ratio)).astype(np.float64)
     reach = group.quantile * errors
     members = pool.members
-    return Comparisons(tuple(members[place] for place in order), elo, elo - reach, elo + reach, sure)
+    return Comparisons(tuple(members[place] for place in order), elo, elo - reach, elo + reach.T, sure)
 
 
-def compare_two(duel: HeadToHead) -> Comparisons:
+def compare_two(gap: Gap) -> Comparisons:
     """The two players of a match, the one who scored more first: its headline once more."""
-    names, found = (duel.player, duel.opponent), duel.difference
-    if found.score < 0.5:
-        names, found = (duel.opponent, duel.player), found.reversed()
-    elo = np.inf if found.is_unbounded else found.elo
-    sure = found.superiority
 
     def square(upper: float, lower: float, own: float = 0.0) -> Floats:
         return np.array([[own, upper], [lower, own]])
 
     return Comparisons(
-        names,
-        square(elo, -elo),
-        square(found.low, -found.high),
-        square(found.high, -found.low),
-        square(sure, 1 - sure, 0.5),
+        (gap.player, gap.opponent),
+        square(gap.elo, -gap.elo),
+        square(gap.low, -gap.high),
+        square(gap.high, -gap.low),
+        square(gap.superiority, 1 - gap.superiority, 0.5),
     )
 
 
@@ -99,8 +98,8 @@ def render_matrix(found: Comparisons | None, residuals: Residuals | None, consol
     shown, table = _fitting(found, console)
     console.print(table)
     words = (
-        "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval. Left of it: "
-        "likelihood, in percent, that the column is stronger."
+        "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval (how far down "
+        "and up it reaches, where that differs). Left of it: likelihood, in percent, that the column is stronger."
     )
     if len(found.players) > len(shown.players):
         words += (
@@ -110,6 +109,14 @@ def render_matrix(found: Comparisons | None, residuals: Residuals | None, consol
     if residuals is not None and not residuals.surprising:
         for line in residuals.sentences():
             say_prose(line, console)
+
+
+def reach_of(elo: float, low: float, high: float) -> str:
+    """How far an interval reaches from `elo`: `±40`, or `-90 +300` where that differs by half and more."""
+    below, above = elo - low, high - elo
+    if max(below, above) < LOPSIDED * min(below, above) or np.isinf(high - low):
+        return f"±{(high - low) / 2:.0f}"
+    return f"{signed(-below)} {signed(above)}"
 
 
 def _fitting(found: Comparisons, console: Console) -> tuple[Comparisons, ScreenTable]:
@@ -141,4 +148,4 @@ def _cell(found: Comparisons, row: int, column: int) -> str:
     elo, low, high = (float(x[row, column]) for x in (found.elo, found.low, found.high))
     if np.isinf(elo):
         return f"over\n{signed(low)}"
-    return f"{signed(elo)}\n±{(high - low) / 2:.0f}"
+    return f"{signed(elo)}\n{reach_of(elo, low, high)}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
-from tournaments.bradley_terry import Anchors, Rating
+from tournaments.bradley_terry import Anchors, Pool, Rating
 from tournaments.ledger import Ledger
 from tournaments.ratings import EloEstimate, HeadToHead, estimate
 
@@ -21,33 +24,78 @@ def duel_of(ledger: Ledger) -> HeadToHead:
     return HeadToHead(player, opponent, estimate(counts.tolist()), 0, alone, 0)
 
 
-def ratings_of_two(duel: HeadToHead, anchors: Anchors) -> dict[str, Rating]:
-    """Two players' ratings from their difference, so that table and headline agree.
+@dataclass(frozen=True)
+class Gap:
+    """How far the better of two players, by points, is above the other, in Elo; infinite where nothing limits it."""
 
-    About their mean, where each has half of the difference, or measured from the one of them that is an anchor.
+    player: str
+    opponent: str
+    elo: float
+    low: float
+    high: float
+    superiority: float
+    sweep: str = ""
+    """Games or pairs, all won by `player`, as in `all 10 games`; empty where the games give a finite difference."""
+
+    @property
+    def by_prior(self) -> bool:
+        return bool(self.sweep) and math.isfinite(self.elo)
+
+
+def gap_of(duel: HeadToHead, pool: Pool) -> Gap:
+    """The headline; where one side made every point, with what the prior of `pool` makes of it, if it has one.
+
+    Its lower end stays that of the headline.
     """
-    sides = (
-        (duel.player, duel.opponent, duel.difference),
-        (duel.opponent, duel.player, duel.difference.reversed()),
-    )
+    names, found = (duel.player, duel.opponent), duel.difference
+    if found.score < 0.5:
+        names, found = names[::-1], found.reversed()
+    if not found.is_unbounded:
+        return Gap(*names, found.elo, found.low, found.high, found.superiority)
+    group, elo, high = pool.main, math.inf, math.inf
+    if group is not None:
+        places = [pool.members.index(name) for name in names]
+        elo = float(group.elo[places[0]] - group.elo[places[1]])
+        high = elo + group.quantile * float(group.difference_errors()[places[1], places[0]])
+    return Gap(*names, max(elo, found.low), found.low, high, found.superiority, _all_of(found))
+
+
+def _all_of(found: EloEstimate) -> str:
+    return f"all {found.units} {found.unit}" if found.units > 1 else f"its only {found.unit[:-1]}"
+
+
+def ratings_of_two(gap: Gap, anchors: Anchors, origin: str | None = None) -> dict[str, Rating]:
+    """Two players' ratings from their difference: each has half of it, above or below the mean.
+
+    Anchors move both ratings. Intervals are those of distances from the mean, or from `origin`, one of the two.
+    """
+    shares = {gap.player: 0.5, gap.opponent: -0.5}
+    if math.isinf(gap.elo):
+        return _bounds_of_two(gap, anchors, shares)
+    zero = sum(elo - shares[name] * gap.elo for name, elo in anchors.items()) / max(len(anchors), 1)
+    return {name: _rating(gap, name, share, zero, origin) for name, share in shares.items()}
+
+
+def _rating(gap: Gap, name: str, share: float, zero: float, origin: str | None) -> Rating:
+    elo = zero + share * gap.elo
+    factor = {None: 1.0, name: 0.0}.get(origin, 2.0) * share
+    ends = sorted(elo + factor * (end - gap.elo) for end in (gap.low, gap.high))
+    return Rating(name, 1, elo, ends[0], ends[1], _record(gap, share), gap.by_prior)
+
+
+def _record(gap: Gap, share: float) -> str:
+    return f"{'won' if share > 0 else 'lost'} {gap.sweep}" if gap.sweep else ""
+
+
+def _bounds_of_two(gap: Gap, anchors: Anchors, shares: dict[str, float]) -> dict[str, Rating]:
+    """Bounds after a sweep: half of the least difference to either side of the mean, or all of it from one anchor."""
+    zero = sum(anchors.values()) / max(len(anchors), 1)
+    ratings = {}
+    for name, share in shares.items():
+        bound = zero + share * gap.low * (2 if len(anchors) == 1 else 1)
+        low, high = (bound, None) if share > 0 else (None, bound)
+        ratings[name] = Rating(name, 1, None, low, high, f"{_record(gap, share)}: no finite rating")
     if len(anchors) == 1:
-        ((anchor, zero),) = anchors.items()
-        ratings = {name: _apart(name, found, zero, 1.0) for name, _, found in sides}
-        return {**ratings, anchor: Rating(anchor, 1, zero, zero, zero)}
-    zero = sum(anchors.values()) / 2
-    return {name: _apart(name, found, zero, 0.5) for name, _, found in sides}
-
-
-def _apart(player: str, difference: EloEstimate, zero: float, share: float) -> Rating:
-    """`zero`, and `share` of the difference to the other player."""
-    low, high = zero + share * difference.low, zero + share * difference.high
-    if not difference.is_unbounded:
-        return Rating(player, 1, zero + share * difference.elo, low, high)
-    what = (
-        f"all {difference.units} {difference.unit}"
-        if difference.units > 1
-        else f"its only {difference.unit[:-1]}"
-    )
-    if difference.score == 1:
-        return Rating(player, 1, None, low, None, f"won {what}: no finite rating")
-    return Rating(player, 1, None, None, high, f"lost {what}: no finite rating")
+        ((anchor, elo),) = anchors.items()
+        ratings[anchor] = Rating(anchor, 1, elo, elo, elo)
+    return ratings

@@ -36,8 +36,7 @@ class Gauntlet:
 
     def choose(self, standing: Standing) -> tuple[str, str] | None:
         """The next two to meet."""
-        zero = next(iter(self.pool.anchors()), None)
-        opponent = standing.best_opponent(self.new, zero, self.opponents)
+        opponent = standing.best_opponent(self.new, self.opponents)
         return None if opponent is None else (self.new, opponent)
 
     def is_enough(self, progress: Progress) -> bool:
@@ -81,8 +80,9 @@ def sentence(rated: Rated, new: str, until: float | None = None) -> str:
     scale = f"where {rated.zero} is fixed" if rated.zero else "where 0 is the mean of all"
     bounds = f"{signed(rating.low)} to {signed(rating.high)}"
     text = f"{new}: {signed(rating.elo)} Elo (95 % interval {bounds}), {scale}; {source}."
-    if rating.group != 1:
-        text += f" {rating.note[:1].upper()}{rating.note[1:]}."
+    if rating.group != 1 or rating.by_prior:
+        by_prior = ": placed by a weak prior" if rating.by_prior else ""
+        text += f" {rating.note[:1].upper()}{rating.note[1:]}{by_prior}."
     half = half_width(rating)
     if until is not None and half is not None and half > until:
         text += f" The interval is still wider than +-{until:g}."

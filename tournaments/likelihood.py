@@ -7,7 +7,8 @@ games speak of; the advantage is normal about 0 with ADVANTAGE_PRIOR, which matt
 players cannot be told apart.
 
 A rating exists only among players each of whom can be reached from each other along games that were not lost:
-`groups_of` splits the players into such groups, and `fit_group` rates one of them about its own mean.
+`groups_of` splits the players into such groups, and `fit_group` rates one of them about its own mean. What joins such
+groups is `tournaments.placing`'s.
 
 What a fit costs depends on the number of players (a dense system of equations) and of pairs of players who met,
 not on the number of games.
@@ -117,6 +118,17 @@ class Group:
     """The same for the advantage."""
     freedom: float = math.inf
     """Degrees of freedom of Student's distribution that intervals are made with."""
+    reach: Floats | None = None
+    """`[n, 2]`: how many standard errors' worth an interval reaches below and above a rating, for each that a normal
+    distribution would make it; None: one everywhere."""
+    centre: Ints | None = None
+    """`[m]`: places of the players whose mean is Elo 0; None: everybody."""
+    core: Group | None = None
+    """The players whom the likelihood alone rates, where a prior has joined others to them."""
+    by_prior: tuple[int, ...] = ()
+    """Places of the players whose ratings rest on the prior as well."""
+    has_advantage: bool = True
+    """Whether the games tell of the advantage at all."""
 
     @property
     def covariance(self) -> Floats:
@@ -135,23 +147,52 @@ class Group:
 
         return SURE if math.isinf(self.freedom) else float(stdtrit(self.freedom, 0.975))
 
-    def margins_about(self, reference: Ints | None = None) -> Floats:
-        """`[n]`: half the widths of the 95 % intervals of the distances from the mean of all, or of `reference`."""
-        covariance = self.covariance
-        variance = np.diag(covariance)
+    def margins_about(self, reference: Ints | None = None) -> tuple[Floats, Floats]:
+        """`[n]`, `[n]`: how far the 95 % intervals of distances reach below and above ratings.
+
+        Distances from the mean of `reference`; of everybody in the centre, if not given.
+        """
+        below, above = self._reaches()
+        return self._margins(below, above, reference), self._margins(above, below, reference)
+
+    def _reaches(self) -> tuple[Floats, Floats]:
+        if self.reach is None:
+            return np.ones(len(self.members)), np.ones(len(self.members))
+        return self.reach[:, 0], self.reach[:, 1]
+
+    def _margins(self, own: Floats, others: Floats, reference: Ints | None) -> Floats:
+        """`[n]`: from the player's `own` reach on one side and the `others`' on the opposite one.
+
+        A distance from a mean is a sum of ratings with signs, and each adds its deviation on the side where it counts
+        (the method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27, 2008).
+        """
+        covariance, reference = self.covariance, self.centre if reference is None else reference
+        variance = own**2 * np.diag(covariance)
         if reference is not None:
-            to_reference = covariance[:, reference].mean(axis=1)
-            variance = variance - 2 * to_reference + to_reference[reference].mean()
+            mean = np.zeros(len(own))
+            mean[reference] = others[reference] / len(reference)
+            factor = own.copy()
+            factor[reference] += (others - own)[reference] / len(reference)
+            to_mean = covariance @ mean
+            variance = factor**2 * np.diag(covariance) - 2 * factor * to_mean + mean @ to_mean
             if len(reference) == 1:
                 variance[reference] = 0  # and not what rounding leaves of it
         margins: Floats = self.quantile * np.sqrt(np.maximum(variance, 0))
         return margins
 
     def difference_errors(self) -> Floats:
-        """`[n, n]`: standard errors of the differences between ratings."""
-        covariance = self.covariance
+        """`[n, n]`: how far, in standard errors, the row's rating less the column's may be too high.
+
+        The transpose says how far it may be too low: the same, where everybody reaches as far below as above.
+        """
+        covariance, (below, above) = self.covariance, self._reaches()
         own = np.diag(covariance)
-        errors: Floats = np.sqrt(np.maximum(own[:, None] + own - 2 * covariance, 0))
+        errors: Floats = np.sqrt(
+            np.maximum(
+                (below**2 * own)[:, None] + above**2 * own - 2 * np.outer(below, above) * covariance, 0
+            )
+        )
+        np.fill_diagonal(errors, 0)
         return errors
 
     def expected(self, black: Ints, white: Ints) -> Floats:

@@ -73,6 +73,8 @@ class MatchOptions:
     """Stop as soon as this test has decided; `games` is the cap."""
     until_decided: float | None = None
     """Stop when the games that are left cannot change whether player A makes this share, 0 to 1, of the points."""
+    prior: bool = True
+    """Let a prior give the players of the table a rating where one of them won every game."""
 
     def check(self) -> None:
         """Raise UserError for what cannot be played."""
@@ -314,7 +316,7 @@ def outcome(match: PlannedMatch, progress: Progress) -> MatchResult:
     """Write the tables of the games that there are. Raises UserError if none of them was decided."""
     games = write_results_of(match, progress)
     counting = counted(progress.rule, {_number(game): game for game in games})
-    table = build_table(counting)
+    table = build_table(counting, prior=match.options.prior)
     write_ratings(table, match.folder / "ratings.csv")
     return MatchResult(table, progress.rule, len(games) - len(counting))
 

@@ -102,7 +102,9 @@ def estimate(counts: Sequence[int]) -> EloEstimate:
     the place of zero counts. `low` and `high` enclose the true scores s that the mean score m allows:
     (m - s)^2 <= t^2 f s (1 - s) / units. There t is Student's 97.5 % quantile, and f is the variance of the
     units' scores, one imagined unit of independent games added, in parts of m (1 - m). `superiority` is the
-    chance of a smaller t than the one that puts an end of the interval at s = 1/2.
+    chance of a smaller t than the one that puts an end of the interval at s = 1/2. Of nothing but points of one side,
+    which have no scatter, the bound is the score that makes N games such a sweep with a chance of 2.5 %, s^N, and
+    `superiority` allows for a chance of 1/2^N among equals. (Openings that favour a colour make sweeps rarer.)
     Raises UserError if there is no outcome at all.
     """
     from scipy.special import ndtr
@@ -179,10 +181,14 @@ def score_intervals(counts: Floats) -> ScoreIntervals:
     k = stdtrit(freedom, (1 + CONFIDENCE) / 2) ** 2 * per_quantile
     centre = (mean + k / 2) / (1 + k)
     reach = np.sqrt(mean * (1 - mean) * k + k * k / 4) / (1 + k)
+    games = units * (len(scores) - 1) / 2
+    swept = ((1 - CONFIDENCE) / 2) ** (1 / games)
+    by_chance = 0.5**games
+    sure = stdtr(freedom, (mean - 0.5) / np.sqrt(per_quantile / 4))
     return ScoreIntervals(
-        low=np.where(mean == 0, 0.0, centre - reach),
-        high=np.where(mean == 1, 1.0, centre + reach),
-        superiority=stdtr(freedom, (mean - 0.5) / np.sqrt(per_quantile / 4)),
+        low=np.where(mean == 0, 0.0, np.where(mean == 1, swept, centre - reach)),
+        high=np.where(mean == 1, 1.0, np.where(mean == 0, 1 - swept, centre + reach)),
+        superiority=np.where(mean == 1, 1 - by_chance, np.where(mean == 0, by_chance, sure)),
     )
 
 

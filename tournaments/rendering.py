@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from lzeval.core.terminal import Column, ScreenTable, name_column, print_table, say_prose
 from lzeval.core.wording import counted, signed
-from tournaments.bradley_terry import anchors_disagree
-from tournaments.ratings import percent_sure
-from tournaments.residuals import SIGNIFICANT
+from tournaments.scale import notes_of, prior_of, zero_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +72,7 @@ def interval(low: float | None, high: float | None, zero: float = 0.0) -> str:
         return f"over {signed(low - zero)}"
     if low is None:
         return f"under {signed(high - zero)}"
-    return "anchor" if low == high else f"{signed(low - zero)} to {signed(high - zero)}"
+    return "reference" if low == high else f"{signed(low - zero)} to {signed(high - zero)}"
 
 
 def _percent(score: float | None) -> str:
@@ -82,9 +80,8 @@ def _percent(score: float | None) -> str:
 
 
 def _remarks(table: RatingTable) -> Iterable[str]:
-    for row in table.rows:
-        if row.rating.note:
-            yield f"* {row.rating.player}: {row.rating.note}."
+    yield from (f"* {note}" for note in notes_of(table))
+    yield from prior_of(table)
     yield from _scale(table)
     if table.residuals is not None and table.residuals.surprising:
         yield from table.residuals.sentences()
@@ -111,24 +108,9 @@ def _scale(table: RatingTable) -> Iterable[str]:
         zero += (
             f" Playing Black is worth {signed(table.pool.advantage)} +- {table.pool.advantage_95:.0f} Elo."
         )
-    elif not table.anchors:
+    elif not table.anchors and table.origin is None and not table.placed:
         return
     yield zero
-
-
-def zero_of(table: RatingTable) -> str:
-    """What Elo is measured from, in a sentence or two."""
-    fixed = ", ".join(f"{name} = {elo:g}" for name, elo in table.anchors.items())
-    if len(table.anchors) == 1:
-        return f"Elo is measured from {fixed}, and so are the intervals."
-    if not fixed:
-        who = "the players with a rating" if any(row.rating.note for row in table.rows) else "all players"
-        return f"Elo 0 is the mean of {who}."
-    text = f"Elo is measured from the mean of {fixed}, and so are the intervals."
-    chance = anchors_disagree(table.pool)
-    if chance is not None and chance < SIGNIFICANT:
-        text += f" The games contradict these differences (chance {percent_sure(chance)})."
-    return text
 
 
 def _stage(moves: int | None) -> str:

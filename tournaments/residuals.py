@@ -139,10 +139,13 @@ def _points(points: float) -> str:
 
 
 def residuals_of(pool: Pool) -> Residuals | None:
-    """Of group 1; None where it has fewer than three players: two ratings can say everything of two players."""
-    if pool.main is None or len(pool.main.members) < 3:
+    """Of group 1, as far as the likelihood alone rates it.
+
+    None where that are fewer than three players: two ratings can say everything of two players.
+    """
+    if pool.core is None or len(pool.core.members) < 3:
         return None
-    return _residuals(pool.main, pool.members)
+    return _residuals(pool.core, pool.names_of(pool.core))
 
 
 def _residuals(group: Group, players: Sequence[str]) -> Residuals:

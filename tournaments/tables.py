@@ -22,14 +22,16 @@ from tournaments.bradley_terry import (
 )
 from tournaments.comparisons import Comparisons, compare_all, compare_two
 from tournaments.distinct import distinct_counts
-from tournaments.duels import duel_of, ratings_of_two
+from tournaments.duels import duel_of, gap_of, ratings_of_two
 from tournaments.ledger import Ledger, ledger_of_games
 from tournaments.pairs import Evidence, PairedGames, find_pairs, weigh
+from tournaments.placing import VIRTUAL_JIGOS
 from tournaments.ratings import HeadToHead, head_to_head
 from tournaments.records import Skipped
 from tournaments.rendering import render as render
 from tournaments.residuals import Residuals, residuals_of
 from tournaments.results import GameRecord
+from tournaments.row_order import printed_order
 
 STAGES: tuple[int | None, ...] = (10, 30, 60, None)
 """After how many moves games are compared; None: at the end."""
@@ -70,7 +72,7 @@ class RatingTable:
     """Everybody's rating, and what was left out on the way to it."""
 
     rows: list[RatingRow]
-    """Strongest first; players without a rating stand where their bound would put them."""
+    """Strongest first, and nobody below a player of whom it won all that joins them; see `printed_order`."""
     pool: Pool
     head_to_head: HeadToHead | None
     """Where exactly two players met."""
@@ -88,10 +90,17 @@ class RatingTable:
     skipped: list[Skipped]
     anchors: Anchors
     """What fixes Elo 0; without anchors it is the mean of the group."""
+    origin: str | None
+    """The player from whom intervals are measured; None: they are from the mean of the group."""
     comparisons: Comparisons | None
     """Everybody of group 1 against everybody; of two players as their headline says."""
     residuals: Residuals | None
     """Of three players and more: who beats whom more than the ratings say."""
+
+    @property
+    def placed(self) -> list[str]:
+        """Players whose ratings rest on a prior as well, in the order of the table."""
+        return [row.rating.player for row in self.rows if row.rating.by_prior]
 
     def as_dict(self) -> dict[str, object]:
         """Everything, as JSON has it; scores are 0 to 1."""
@@ -101,6 +110,8 @@ class RatingTable:
             "black_advantage_elo": self.pool.advantage,
             "black_advantage_95": self.pool.advantage_95,
             "anchors": dict(self.anchors),
+            "intervals_from": self.origin,
+            "prior": {"virtual_jigos": VIRTUAL_JIGOS, "players": self.placed} if self.placed else None,
             "differences": None if self.comparisons is None else self.comparisons.as_dict(),
             "residuals": None if self.residuals is None else self.residuals.as_dict(),
             "remarks": [] if self.residuals is None else self.residuals.sentences(),
@@ -118,15 +129,30 @@ class RatingTable:
         }
 
 
-def build_table(games: Iterable[GameRecord | Skipped], anchors: Anchors = NO_ANCHORS) -> RatingTable:
-    """Rate the players of `games`. Raises UserError if no game between two players was decided, or for an anchor."""
+def build_table(
+    games: Iterable[GameRecord | Skipped],
+    anchors: Anchors = NO_ANCHORS,
+    *,
+    origin: str | None = None,
+    prior: bool = True,
+) -> RatingTable:
+    """Rate the players of `games`; `bradley_terry` says what anchors, origin and prior are.
+
+    Raises UserError if no game between two players was decided, or for an anchor or the origin.
+    """
     everything = list(games)
     records = [game for game in everything if isinstance(game, GameRecord)]
-    return table_of(weigh(records), [game for game in everything if isinstance(game, Skipped)], anchors)
+    skipped = [game for game in everything if isinstance(game, Skipped)]
+    return table_of(weigh(records), skipped, anchors, origin=origin, prior=prior)
 
 
 def table_of(
-    evidence: Evidence, skipped: Sequence[Skipped] = (), anchors: Anchors = NO_ANCHORS
+    evidence: Evidence,
+    skipped: Sequence[Skipped] = (),
+    anchors: Anchors = NO_ANCHORS,
+    *,
+    origin: str | None = None,
+    prior: bool = True,
 ) -> RatingTable:
     """`build_table` of games that are weighed already."""
     if not evidence.decided:
@@ -140,6 +166,8 @@ def table_of(
         distinct,
         duel,
         anchors,
+        origin,
+        prior,
         evidence=evidence,
         paired=paired,
         skipped=list(skipped),
@@ -149,7 +177,9 @@ def table_of(
     )
 
 
-def table_of_ledger(ledger: Ledger, anchors: Anchors = NO_ANCHORS) -> RatingTable:
+def table_of_ledger(
+    ledger: Ledger, anchors: Anchors = NO_ANCHORS, *, origin: str | None = None, prior: bool = True
+) -> RatingTable:
     """The table of results without games, each of which counts. Raises UserError as `build_table` does."""
     if not len(ledger):
         raise UserError("no decided game between two players to rate (no games at all)")
@@ -159,6 +189,8 @@ def table_of_ledger(ledger: Ledger, anchors: Anchors = NO_ANCHORS) -> RatingTabl
         ledger,
         duel,
         anchors,
+        origin,
+        prior,
         evidence=Evidence([], [], [], [], []),
         paired=PairedGames([], [], [], 0),
         skipped=[],
@@ -171,6 +203,8 @@ def _table(
     distinct: Ledger,
     duel: HeadToHead | None,
     anchors: Anchors,
+    origin: str | None,
+    prior: bool,
     *,
     evidence: Evidence,
     paired: PairedGames,
@@ -178,10 +212,14 @@ def _table(
     stages: dict[int | None, int],
 ) -> RatingTable:
     check_names(anchors, distinct.players)
-    pool = rate_ledger(distinct, NO_ANCHORS if duel else anchors)
-    ratings = pool.ratings if duel is None else ratings_of_two(duel, anchors)
+    check_names([origin] if origin else [], distinct.players, "--from")
+    pool = rate_ledger(
+        distinct, NO_ANCHORS if duel else anchors, origin=None if duel else origin, prior=prior
+    )
+    gap = None if duel is None else gap_of(duel, pool)
+    ratings = pool.ratings if gap is None else ratings_of_two(gap, anchors, origin)
     return RatingTable(
-        rows=sorted(_rows(ratings, decided, distinct), key=_rank),
+        rows=_in_order(list(_rows(ratings, decided, distinct)), pool),
         pool=pool,
         head_to_head=duel,
         decided=len(decided),
@@ -194,7 +232,8 @@ def _table(
         distinct=stages,
         skipped=skipped,
         anchors=anchors,
-        comparisons=compare_all(pool) if duel is None else compare_two(duel),
+        origin=origin,
+        comparisons=compare_all(pool) if gap is None else compare_two(gap),
         residuals=residuals_of(pool),
     )
 
@@ -243,6 +282,15 @@ def _rows(ratings: Mapping[str, Rating], decided: Ledger, distinct: Ledger) -> I
         yield RatingRow(ratings[name], total, Tally(*as_black), Tally(*as_white), counting[places[name]])
 
 
+def _in_order(rows: Sequence[RatingRow], pool: Pool) -> list[RatingRow]:
+    """By rank; without a prior, players who cannot be compared with others stay together."""
+    by_name = {row.rating.player: row for row in rows}
+    apart = any(row.rating.elo is None or row.rating.group != 1 for row in rows) and not pool.placed
+    blocks = {name: row.rating.group if apart else name for name, row in by_name.items()}
+    ranks = {name: _rank(row) for name, row in by_name.items()}
+    return [by_name[name] for name in printed_order(ranks, blocks, pool.above)]
+
+
 def _rank(row: RatingRow) -> tuple[int, float, float, str]:
     """Sorts by group, then by Elo; a player without a rating goes by its record instead."""
     rating = row.rating
@@ -274,6 +322,7 @@ CSV_COLUMNS = (
     "white_jigos",
     "group",
     "note",
+    "rests_on",
 )
 
 
@@ -292,6 +341,7 @@ def _row_as_dict(row: RatingRow) -> dict[str, object]:
         *(white.wins, white.losses, white.jigos),
         rating.group,
         rating.note,
+        "prior" if rating.by_prior else "games" if rating.elo is not None else "",
     )
     return dict(zip(CSV_COLUMNS, values, strict=True))
 

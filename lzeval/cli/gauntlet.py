@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from lzeval.cli.rating_options import Prior
 from lzeval.core.errors import UserError
 from lzeval.core.files import folder_made
 from lzeval.core.terminal import say, say_json
@@ -54,6 +55,7 @@ def gauntlet(
     openings: Annotated[str | None, typer.Option(help="Of a new pool: default, none, or a file.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if not given.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Rate a new network against a pool, each pair of games against whoever tells most about its strength.
@@ -89,7 +91,7 @@ def gauntlet(
                 again=lambda _: again,
                 only=added.name,
             )
-        rated = rate_pool(opened)
+        rated = rate_pool(opened, prior=prior)
         found = sentence(rated, added.name, until)
         if as_json:
             rating = rated.rating(added.name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.core.terminal import progress_bar, say, say_json, say_prose, screen
 from lzeval.core.wording import counted, signed
@@ -71,6 +72,7 @@ def match(
             metavar="SHARE", help="Stop when it is certain whether A wins this share, such as 0.55."
         ),
     ] = None,
+    prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Play two networks, or a network and another program, and say which is stronger, and how sure that is.
@@ -82,7 +84,7 @@ def match(
     test = _test(sprt, alpha, beta, model)
     options = MatchOptions(
         a, b, games, visits or None, playouts, komi, size, move_limit, resign, seed, openings, precision, device,
-        threads, out, test, until_decided,
+        threads, out, test, until_decided, prior,
     )  # fmt: skip
     planned, warnings = _plan(options)
     for warning in warnings:

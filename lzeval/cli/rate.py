@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lzeval.cli import intake
+from lzeval.cli.rating_options import Origin, Prior
 from lzeval.core.errors import UserError
 from lzeval.core.terminal import say, say_json, say_prose, screen
 from tournaments.intake.collection import no_collection
@@ -49,9 +50,12 @@ def rate(
         typer.Option(
             "--anchor",
             metavar="NAME=ELO",
-            help="Measure Elo from this player; repeatable: from the mean of several. [default: the mean of all]",
+            help="Give this player this Elo, and move all others along; repeatable: right on average of several. "
+            "[default: 0 is the mean of all]",
         ),
     ] = None,
+    origin: Origin = None,
+    prior: Prior = True,
     matrix: Annotated[
         bool,
         typer.Option("--matrix", help="Print everybody's difference to everybody (as many players as fit)."),
@@ -82,7 +86,7 @@ def rate(
     choice = intake.choose(size, komi, handicap, rules, since, until, player)
     taken = intake.take(paths, choice, alias, aliases)
     try:
-        facts = gather([*taken.games, *taken.skipped], anchors)
+        facts = gather([*taken.games, *taken.skipped], anchors, origin=origin, prior=prior)
     except UserError:
         for line in lines_of(taken):
             say(f"lzeval: {line}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.core.errors import UserError
 from lzeval.core.terminal import say, say_json, say_prose, screen
@@ -61,6 +62,7 @@ def run(
     runner: Annotated[str, typer.Option(help="own, or ringmaster: gomill's, if it is installed.")] = "own",
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but warnings.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what happens as lines of JSON.")] = False,
+    prior: Prior = True,
     trust: Trust = False,
 ) -> None:
     """Play what is missing of the tournament.
@@ -78,18 +80,20 @@ def run(
     competition = _read(control_file, trust)
     options = RunOptions(parallel, max_games, fresh, log_gtp)
     try:
-        progress = _play(competition, options, quiet=quiet, as_json=as_json)
+        progress = _play(competition, options, quiet=quiet, as_json=as_json, prior=prior)
     except KeyboardInterrupt as exc:
         say("lzeval: interrupted; finished games are kept, the same command goes on", err=True)
         raise typer.Exit(INTERRUPTED) from exc
     if as_json:
-        say_json(_summary(progress))
+        say_json(_summary(progress, prior))
     elif not quiet:
-        _print_tables(competition, progress)
+        _print_tables(competition, progress, prior)
     raise typer.Exit(0 if progress.is_clean else FAULTY)
 
 
-def _play(competition: Competition, options: RunOptions, *, quiet: bool, as_json: bool) -> Progress:
+def _play(
+    competition: Competition, options: RunOptions, *, quiet: bool, as_json: bool, prior: bool
+) -> Progress:
     import sys
 
     from lzeval.cli.tournament_view import GRAVE, View, in_words, tell, tell_if_grave
@@ -102,7 +106,7 @@ def _play(competition: Competition, options: RunOptions, *, quiet: bool, as_json
         return planned.play(tell_if_grave)
     if not sys.stderr.isatty():
         return planned.play(tell)
-    view = View(competition.code, competition.lzeval.anchor)
+    view = View(competition.code, competition.lzeval.anchor, prior=prior)
 
     def listen(event: Event) -> None:
         if event["event"] == "tick":
@@ -119,10 +123,10 @@ def _print_json(event: Event) -> None:
         say_json(event)
 
 
-def _summary(progress: Progress) -> dict[str, object]:
+def _summary(progress: Progress, prior: bool) -> dict[str, object]:
     from lzeval.cli.tournament_view import standings
 
-    table = standings(progress.records)
+    table = standings(progress.records, prior=prior)
     return {
         "event": "end",
         "games": len(progress.games),
@@ -135,7 +139,7 @@ def _summary(progress: Progress) -> dict[str, object]:
     }
 
 
-def _print_tables(competition: Competition, progress: Progress) -> None:
+def _print_tables(competition: Competition, progress: Progress, prior: bool) -> None:
     """Gomill's report, and what it does not tell: how sure one may be."""
     from lzeval.cli.tournament_view import standings
     from tournaments.gomill_report import report_text
@@ -143,7 +147,7 @@ def _print_tables(competition: Competition, progress: Progress) -> None:
     from tournaments.tables import render
 
     say(report_text(competition, progress.records).rstrip())
-    table = standings(progress.records)
+    table = standings(progress.records, prior=prior)
     if table is not None:
         render(table, console := screen())
         if competition.lzeval.anchor is not None:
@@ -217,15 +221,16 @@ def _progress(competition: Competition) -> Progress:
 def show(
     control_file: ControlFile,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    prior: Prior = True,
     trust: Trust = False,
 ) -> None:
     """Print how the tournament stands: gomill's report and ratings with 95 % intervals."""
     competition = _read(control_file, trust)
     progress = _progress(competition)
     if as_json:
-        say_json(_summary(progress), indent=2)
+        say_json(_summary(progress, prior), indent=2)
     else:
-        _print_tables(competition, progress)
+        _print_tables(competition, progress, prior)
 
 
 @app.command(epilog="Example: [bold]lzeval tournament report x.ctl[/]", no_args_is_help=True)
@@ -258,13 +263,13 @@ def stop(control_file: ControlFile, trust: Trust = False) -> None:
 
 
 @app.command(epilog="Example: [bold]lzeval tournament watch x.ctl[/]", no_args_is_help=True)
-def watch(control_file: ControlFile, trust: Trust = False) -> None:
+def watch(control_file: ControlFile, prior: Prior = True, trust: Trust = False) -> None:
     """Look at a run that goes on elsewhere, until it ends or Ctrl-C."""
     from lzeval.cli.tournament_view import View
     from tournaments.tournament_files import is_running
 
     competition = _read(control_file, trust)
-    view = View(competition.code, competition.lzeval.anchor)
+    view = View(competition.code, competition.lzeval.anchor, prior=prior)
     began_s, before = time.monotonic(), len(_progress(competition).games)
     with view.live:
         while is_running(competition):
@@ -274,7 +279,7 @@ def watch(control_file: ControlFile, trust: Trust = False) -> None:
             progress.played_now = len(progress.games) - before
             view.show(progress)
             time.sleep(max(WATCH_EVERY_S, LOOKING_SHARE * (time.monotonic() - looked_s)))
-    _print_tables(competition, _progress(competition))
+    _print_tables(competition, _progress(competition), prior)
 
 
 @app.command(

@@ -24,12 +24,12 @@ MOST_GAMES_SHOWN = 16
 MOST_FAULTS_SHOWN = 6
 
 
-def standings(records: list[GameRecord]) -> RatingTable | None:
+def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable | None:
     """The ratings so far; None before the first decided game."""
     from tournaments.tables import build_table
 
     try:
-        return build_table(records)
+        return build_table(records, prior=prior)
     except UserError:
         return None
 
@@ -37,11 +37,12 @@ def standings(records: list[GameRecord]) -> RatingTable | None:
 class View:
     """Redraws what a Progress says."""
 
-    def __init__(self, title: str, anchor: str | None) -> None:
+    def __init__(self, title: str, anchor: str | None, *, prior: bool = True) -> None:
         from rich.live import Live
 
         self._title = title
         self._anchor = anchor
+        self._prior = prior
         self._table: RenderableType = ""
         self._table_of = -1
         self._table_s = 0.0
@@ -82,7 +83,7 @@ class View:
         now_s = time.monotonic()
         if self._table_of == len(progress.games) or now_s - self._table_s < STANDINGS_EVERY_S:
             return
-        table = standings(progress.records)
+        table = standings(progress.records, prior=self._prior)
         self._table_of, self._table_s = len(progress.games), now_s
         if table is not None:
             from tournaments.rendering import standings_grid

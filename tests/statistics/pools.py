@@ -176,10 +176,11 @@ def _held(table: RatingTable, truth: Floats) -> Floats:
     """
     ratings = {int(row.rating.player.split()[1]): row.rating for row in table.rows}
     inside = np.ones(len(truth))
-    means = {
-        group: np.mean([truth[p] for p, r in ratings.items() if r.group == group and r.elo is not None])
-        for group in {r.group for r in ratings.values() if r.elo is not None}
-    }
+    means = {}
+    for group in {r.group for r in ratings.values() if r.elo is not None}:
+        members = [p for p, r in ratings.items() if r.group == group and r.elo is not None]
+        by_games = [p for p in members if not ratings[p].by_prior]
+        means[group] = np.mean([truth[p] for p in by_games or members])
     for place, rating in ratings.items():
         mean = means.get(rating.group if rating.elo is not None else 1)
         if mean is None:

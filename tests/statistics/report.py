@@ -1,4 +1,4 @@
-"""Write docs/statistics.md: `python -m tests.statistics.report` (some four minutes on one core)."""
+"""Write docs/statistics.md: `python -m tests.statistics.report` (some ten minutes on one core)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.statistics import schedules
+from tests.statistics.placed import NEWCOMERS, SCENARIOS, placed_coverage
 from tests.statistics.pools import MANY_GAMES, POOLS, pool_coverage
 from tests.statistics.simulation import (
     ELO,
@@ -29,6 +31,8 @@ MATCHES = 20_000
 TESTS = 20_000
 STOPPED = 5000
 POOL_MATCHES = 1000
+PLACED = 150
+SCHEDULED = 30
 USUAL = Sprt(0, 35)
 
 INTRODUCTION = """# Do the numbers hold what they say?
@@ -45,19 +49,31 @@ the same limits, and a short version of them is part of every test run.
   The difference is the one that explains the mean score over all openings.
 - **Table of three players and more.** Bradley and Terry's model with an advantage of playing Black. How much results
   scatter about the model, pair by pair, widens or narrows all intervals; a pair that an opening decides scatters less.
-  Intervals are of distances from the mean of the group, which moves as well; with `--anchor NAME=ELO` they are of
-  distances from that player, whose own has no width. Several anchors are not forced to their values, which would bend
-  the games: all ratings move by one number so that the anchors are right on average (least squares), intervals are of
-  distances from the anchors' mean, and it is said if the games contradict the anchors' differences (Hotelling's test,
-  5 %).
+  Intervals are of distances from the mean of the group, which moves as well; with `--from NAME` they are of distances
+  from that player, whose own has no width. `--anchor NAME=ELO`, and a pool's anchor, move the zero and nothing else.
+  Several anchors are not forced to their values, which would bend the games: all ratings move by one number so that the
+  anchors are right on average (least squares), and it is said if the games contradict the anchors' differences
+  (Hotelling's test, 5 %).
 - **Differences** (`--matrix`, JSON, report). Each with its own interval and likelihood of superiority, by Student's
   distribution; two players' intervals may overlap though their difference is sure.
 - **Who beats whom more than the ratings say.** For every two players of a group, points made against points expected.
   The chance allows for the ratings being made of the same games, for scatter, and for few games (by the binomial
   distribution); over all pairs it is corrected by Holm's method, so that at most 5 % of tables that follow the model
   name anybody. Three such results in a circle, each above 50 %, are called rock, paper, scissors.
-- **Groups.** Only players who can be reached from each other along games that were not lost are compared. Others are
-  rated apart, or have a bound and a remark: no infinite number is printed.
+- **Groups, and the prior.** Among players who can be reached from each other along games that were not lost the
+  likelihood gives ratings, and these are printed as they are. A player who won or lost all games, and a group that wins
+  of one side only join to others, has none: its distance grows for ever. There a weak prior helps, marked `*`, said
+  under the table and in JSON (`prior`, `rests_on`): each such player or group brings one virtual jigo, shared out
+  evenly among its games with other groups, and is placed where likelihood and prior together are largest. The group
+  with the most games keeps its ratings, and its mean is 0. BayesElo gives every player two virtual draws with its
+  opponents, and KataGo's scripts virtual games against a player of Elo 0; both move everybody. Intervals of placed
+  players are lopsided and long: they reach to where likelihood times prior has fallen to 1/40 of its peak, all others
+  being free to move. The end on the side that the games leave open is the prior's. Nobody is printed below a player of
+  another group whom it beat in all their games. Players who never met, not even through others, stay in groups of their
+  own and are not compared. `--no-prior` leaves the prior out: bounds and remarks instead of ratings, each group rated
+  apart.
+- **A sweep** (every point on one side) has no scatter that could tell how sure it is. Its bound is the score s that
+  makes it happen with a chance of 2.5 %, s^N for N games; openings that favour a colour make it rarer, not likelier.
 - **`elo95` and `los` in JSON** are the large-sample figures that other programs print. They are too sure of themselves
   in small samples: LOS by them is above 97.5 % for up to 7 % of matches of 20 games between equals.
 - **After a sequential test** the plain estimate is too far from 0; the median-unbiased one, with its interval, allows
@@ -68,7 +84,8 @@ the same limits, and a short version of them is part of every test run.
 
 
 def report() -> str:
-    return "\n".join([INTRODUCTION, *_coverage(), *_superiority(), *_pools(), *_errors(), *_stopped()]) + "\n"
+    sections = (_coverage, _superiority, _pools, _placed, _schedules, _errors, _stopped)
+    return "\n".join([INTRODUCTION, *(line for section in sections for line in section())]) + "\n"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -129,6 +146,52 @@ def _pools() -> Iterator[str]:
         shares = (found.ratings, found.busy, found.differences, found.advantage, found.false_alarms)
         rows.append([str(pool), *map(_percent, shares)])
     header = ["Tournament", "Ratings", "Of many games", "Differences", "Advantage", "False alarms"]
+    yield from _table(header, rows)
+
+
+def _placed() -> Iterator[str]:
+    yield "## Players whom a prior places\n"
+    yield (
+        f"{PLACED:,} tournaments a row, of players whose strengths are drawn anew each time, normal with the\n"
+        f"standard deviation in the first column; {NEWCOMERS} players of a row with newcomers meet one opponent only.\n"
+        "*Needed*: how many in a hundred tournaments could not be rated by likelihood alone; the rest is of these.\n"
+        "How many in a hundred intervals hold the truth: of placed players, of others beside them, of differences\n"
+        "with a placed player.\n"
+        "*Half width* is the median of placed players' intervals, *order* how many in a hundred pairs of players are\n"
+        "printed in their true order.\n"
+    )
+    rows = []
+    for number, scenario in enumerate(SCENARIOS):
+        found = placed_coverage(scenario, PLACED, np.random.default_rng([6, number]))
+        shares = (found.needed, found.placed, found.kept, found.differences)
+        rows.append(
+            [str(scenario), *map(_percent, shares), f"±{found.half_width:.0f}", _percent(found.order)]
+        )
+    header = ["Tournament", "Needed", "Placed", "Others", "Differences", "Half width", "Order"]
+    yield from _table(header, rows)
+
+
+def _schedules() -> Iterator[str]:
+    yield "## What a pool's next pair of games should tell\n"
+    apart = f"{schedules.STEP:g} Elo apart (±{schedules.JITTER:g})"
+    yield (
+        f"{SCHEDULED} pools a row, each of {schedules.NETWORKS} networks {apart}, the weakest of which came first,\n"
+        f"with openings worth ±{schedules.OPENINGS:g} Elo to a colour. Each pair of games is the one that lowers most\n"
+        f"the variances of what is named. After {schedules.GAMES} games: how many the weakest network had; of the\n"
+        "differences between neighbours the mean half width of their 95 % intervals, the error (root of the mean\n"
+        "square) and how many in a hundred have the right sign. *Games*: the median until that half width is\n"
+        f"±{schedules.WANTED:g}.\n"
+        "`lzeval pool play` narrows neighbours' differences; distances from the first network are what a pool narrows\n"
+        "that takes its zero for the question.\n"
+    )
+    rows = []
+    for way in schedules.WAYS:
+        found = schedules.gain(way, SCHEDULED, seed=2)
+        whole = [f"{found.of_weakest:.0f}", f"±{found.half_width:.0f}", f"{found.error:.0f}"]
+        last = schedules.LOOKS[-1]
+        needed = f"over {last}" if found.needed > last else f"{found.needed:.0f}"
+        rows.append([way, *whole, _percent(found.right), needed])
+    header = ["What is narrowed", "Of the weakest", "Half width", "Error", "Right order", "Games"]
     yield from _table(header, rows)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.statistics.placed import SCENARIOS, PlacedScenario, placed_coverage
 from tests.statistics.pools import POOLS, PoolScenario, Schedule, pool_coverage
 from tests.statistics.simulation import (
     Endings,
@@ -185,3 +186,24 @@ def test_intervals_of_a_table_hold_what_they_say(schedule: Schedule) -> None:
 @pytest.mark.parametrize("pool", POOLS, ids=str)
 def test_intervals_of_every_table_hold_what_they_say(pool: PoolScenario) -> None:
     check_pool(pool, 4000)
+
+
+# Players whom a prior places
+
+
+def check_placed(scenario: PlacedScenario, tournaments: int) -> None:
+    """Intervals may be too wide, and never too narrow."""
+    found = placed_coverage(scenario, tournaments, np.random.default_rng(15))
+    for covered in (found.placed, found.kept, found.differences):
+        assert np.isnan(covered) or covered >= FEWEST_COVERED
+
+
+@pytest.mark.parametrize("spread", [300.0, 500.0])
+def test_intervals_of_placed_players_hold_what_they_say(spread: float) -> None:
+    check_placed(PlacedScenario("newcomers", 7, 2, spread), 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_intervals_of_placed_players_hold_what_they_say_everywhere(scenario: PlacedScenario) -> None:
+    check_placed(scenario, 1000)

@@ -1,12 +1,13 @@
 """A pool's games as ratings, on a scale that stays where it is.
 
 Elo 0 is a network, not a mean, which would move with every weak or strong network that comes: the network that came
-first, unless the pool names another one. While that one has no finite rating, 0 is the mean of all and the table says
-so.
+first, unless the pool names another one. While that one cannot be compared with the others, 0 is the mean of all and
+the table says so. Intervals are those of distances from the pool's centre, the mean of all, whichever network is 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lzeval.core.errors import UserError
@@ -30,28 +31,47 @@ class Rated:
     """Whose Elo is fixed; None: 0 is the mean of all."""
     waiting: list[Network]
     """Members without a decided game."""
+    prior: bool = True
+    """True where a prior may place members whom games alone do not rate."""
 
     def rating(self, name: str) -> Rating | None:
         return next((row.rating for row in self.table.rows if row.rating.player == name), None)
 
 
-def rate_pool(pool: RatingPool) -> Rated:
-    """Everybody's rating. Raises UserError if no game was decided."""
+def rate_pool(pool: RatingPool, *, origin: str | None = None, prior: bool = True) -> Rated:
+    """Everybody's rating; intervals from the centre, or from `origin`.
+
+    Raises UserError if no game was decided, or `origin` has no rating.
+    """
     games = pool.games()
-    anchors = pool.anchors()
-    try:
-        table, zero = build_table(games, anchors), next(iter(anchors), None)
-    except UserError:
-        if not any(game.result.is_decided for game in games):
-            play = command_line("lzeval", "pool", "play", pool.path)
-            raise UserError(f"{pool.path}: no decided games yet; {play} plays some") from None
-        table, zero = build_table(games), None  # the zero is not connected with the others
+    if not any(game.result.is_decided for game in games):
+        play = command_line("lzeval", "pool", "play", pool.path)
+        raise UserError(f"{pool.path}: no decided games yet; {play} plays some")
+    if origin is not None and pool.network(origin) is None:
+        raise UserError(f"--from {origin}: no such network in {pool.path}; lzeval pool list shows them")
+    table = build_table(games, origin=origin, prior=prior)
+    anchors = anchors_in(pool, {row.rating.player: row.rating for row in table.rows})
+    if anchors:
+        table = build_table(games, anchors, origin=origin, prior=prior)
     rated = {row.rating.player for row in table.rows}
-    return Rated(table, games, zero, [n for n in pool.networks() if n.name not in rated])
+    waiting = [network for network in pool.networks() if network.name not in rated]
+    return Rated(table, games, next(iter(anchors), None), waiting, prior)
+
+
+def anchors_in(pool: RatingPool, ratings: Mapping[str, Rating]) -> dict[str, float]:
+    """The pool's anchor, if it has a rating that others can be measured from; otherwise nothing."""
+    return {
+        name: elo
+        for name, elo in pool.anchors().items()
+        if (rating := ratings.get(name)) is not None and rating.elo is not None and rating.group == 1
+    }
 
 
 def quick_pool(pool: RatingPool) -> Pool | None:
-    """All ratings, from results alone: games that repeat others are not looked for. None without decided games."""
+    """All ratings about the pool's centre, from results alone: games that repeat others are not looked for.
+
+    None without decided games.
+    """
     columns: list[tuple[str, str, float, int]] = []
     for black, white, text, pair in pool.results():
         result = parse_result(text)
@@ -60,11 +80,7 @@ def quick_pool(pool: RatingPool) -> Pool | None:
     if not columns:
         return None
     blacks, whites, points, pairs = zip(*columns, strict=True)
-    ledger, anchors = ledger_of_columns(blacks, whites, points, pairs), pool.anchors()
-    try:
-        return rate_ledger(ledger, anchors)
-    except UserError:  # the anchor has no rating yet
-        return rate_ledger(ledger)
+    return rate_ledger(ledger_of_columns(blacks, whites, points, pairs))
 
 
 def quick_rating(pool: RatingPool, name: str) -> Rating | None:

@@ -9,6 +9,9 @@ about their difference, in natural log odds, where p is i's chance and the mean 
 difference by now: an opponent of unknown strength is expected to be a poor match. With C the covariance of all ratings,
 and c = C (e_i - e_j), the pair makes C smaller by w c c' / (1 + w c'(e_i - e_j)) (Sherman and Morrison), which can be
 told before it is played. Games that are under way count as played, with an unknown result.
+
+What a pool's games are to narrow is what neighbours in its table differ by; a newcomer's, its distance from the pool's
+centre. Which network is called 0 has no say.
 """
 
 from __future__ import annotations
@@ -87,22 +90,27 @@ class Standing:
         moved = np.diag(product)[:, None] + np.diag(product) - 2 * product
         return np.asarray(weight * moved / (1 + weight * spread))
 
-    def about_zero(self, zero: str | None) -> Floats:
-        """`[n, n]`, for `gains`: everybody's distance from `zero`, or from the mean."""
+    def about_centre(self) -> Floats:
+        """`[n, n]`, for `gains`: everybody's distance from the mean."""
         n = len(self.players)
-        if zero in self._place:
-            measure = np.eye(n)
-            measure[:, self._place[zero]] -= 1
-            return measure
         return np.asarray(np.eye(n) - 1 / n)
 
-    def best_pairing(self, zero: str | None, allowed: Iterable[str]) -> tuple[str, str] | None:
-        """The two of `allowed` whose games would tell most about everybody; None where there are no two."""
-        return self._best(self.gains(self.about_zero(zero)), allowed, allowed)
+    def between_neighbours(self, among: Iterable[str]) -> Floats:
+        """`[len(among) - 1, n]`, for `gains`: from each of `among` to the next one by what is known so far."""
+        theta, _ = self.believed()
+        places = [self._place[name] for name in among if name in self._place]
+        order = sorted(places, key=lambda place: (-theta[place], place))
+        unit = np.eye(len(self.players))
+        return np.asarray(unit[order[:-1]] - unit[order[1:]])
 
-    def best_opponent(self, player: str, zero: str | None, allowed: Iterable[str]) -> str | None:
+    def best_pairing(self, allowed: Iterable[str]) -> tuple[str, str] | None:
+        """The two of `allowed` whose games would tell most of how neighbours differ; None where there are no two."""
+        names = list(allowed)
+        return self._best(self.gains(self.between_neighbours(names)), names, names)
+
+    def best_opponent(self, player: str, allowed: Iterable[str]) -> str | None:
         """The one of `allowed` whose games with `player` would tell most about `player`."""
-        measure = self.about_zero(zero)[[self._place[player]]]
+        measure = self.about_centre()[[self._place[player]]]
         found = self._best(self.gains(measure), [player], allowed)
         return None if found is None else found[1]
 

@@ -64,8 +64,12 @@ def running_scores(facts: Facts, players: Iterable[str]) -> dict[str, list[float
 
 
 def pool_courses(facts: Facts) -> dict[str, list[Step]]:
-    """Of the players of group 1 with the most games, from when all of that group can be rated."""
-    members = set(facts.table.pool.members)
+    """Of the players of group 1 with the most games, from when the games alone can rate all of that group.
+
+    Without those whom only a prior can place.
+    """
+    pool = facts.table.pool
+    members = set() if pool.core is None else set(pool.names_of(pool.core))
     games = facts.evidence.decided
     ends = sorted({math.ceil(len(games) * n / POOL_STEPS) for n in range(1, POOL_STEPS + 1)})
     courses: dict[str, list[Step]] = {name: [] for name in _busiest(facts, members)}
@@ -84,7 +88,7 @@ def _pool_by(facts: Facts, pairs: Iterable[tuple[GameRecord, GameRecord]], end: 
     played = set(map(id, facts.evidence.decided[:end]))
     whole = [pair for pair in pairs if played.issuperset(map(id, pair))]
     counting = [game for game in facts.evidence.distinct if id(game) in played]
-    return rate_ledger(ledger_of_games(counting, whole))
+    return rate_ledger(ledger_of_games(counting, whole), prior=False)
 
 
 def _step(games: int, rating: Rating) -> Step:

@@ -59,13 +59,19 @@ class Facts:
         return list(_apart(self))
 
 
-def gather(everything: Iterable[GameRecord | Skipped], anchors: Anchors = NO_ANCHORS) -> Facts:
-    """Raises UserError if no game between two players was decided, or for an anchor."""
+def gather(
+    everything: Iterable[GameRecord | Skipped],
+    anchors: Anchors = NO_ANCHORS,
+    *,
+    origin: str | None = None,
+    prior: bool = True,
+) -> Facts:
+    """Raises UserError if no game between two players was decided, or for an anchor or the origin."""
     everything = list(everything)
     games = [game for game in everything if isinstance(game, GameRecord)]
     skipped = [game for game in everything if isinstance(game, Skipped)]
     evidence = weigh(games)
-    return Facts(games, skipped, table_of(evidence, skipped, anchors), evidence)
+    return Facts(games, skipped, table_of(evidence, skipped, anchors, origin=origin, prior=prior), evidence)
 
 
 def tally(games: Iterable[GameRecord], player: str) -> Tally:

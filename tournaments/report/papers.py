@@ -9,6 +9,7 @@ from lzeval.core.files import write_text_atomically
 from tournaments.report.facts import Facts, cross_table
 from tournaments.report.verdict import judge
 from tournaments.report.wording import NONE, elo, interval_of, percent, record_of
+from tournaments.scale import notes_of, prior_of
 from tournaments.tables import RatingRow
 
 HEADINGS = ("Player", "Elo", "95 % interval", "Games", "Score", "W–L–J")
@@ -18,7 +19,8 @@ Rows = Sequence[Sequence[str]]
 def write_markdown(facts: Facts, path: Path) -> None:
     """Write the finding and both tables. Raises UserError where `path` cannot be written."""
     rating, cross = (_markdown_table(_heads(facts, kind), _rows(facts, kind)) for kind in ("rating", "cross"))
-    write_text_atomically(path, "\n\n".join([_markdown(judge(facts).sentence), rating, cross]) + "\n")
+    notes = [_markdown(f"* {note}") for note in _notes(facts)]
+    write_text_atomically(path, "\n\n".join([_markdown(judge(facts).sentence), rating, *notes, cross]) + "\n")
 
 
 def write_latex(facts: Facts, path: Path) -> None:
@@ -27,6 +29,7 @@ def write_latex(facts: Facts, path: Path) -> None:
         "% Needs \\usepackage{booktabs} and UTF-8.",
         f"% {_one_line(judge(facts).sentence)}",
         _latex_table(_heads(facts, "rating"), _rows(facts, "rating")),
+        *(f"\n{_latex(f'* {note}')}\n" for note in _notes(facts)),
         _latex_table(_heads(facts, "cross"), _rows(facts, "cross")),
     ]
     write_text_atomically(path, "\n".join(parts) + "\n")
@@ -49,10 +52,15 @@ def _rows(facts: Facts, kind: str) -> Rows:
     ]
 
 
+def _notes(facts: Facts) -> list[str]:
+    """Remarks on players with an asterisk."""
+    return [*notes_of(facts.table), *prior_of(facts.table)]
+
+
 def _rating_row(row: RatingRow) -> Sequence[str]:
     rating = row.rating
     return (
-        rating.player,
+        rating.player + (" *" if rating.note else ""),
         elo(rating.elo),
         interval_of(rating),
         str(row.distinct_games),

@@ -8,9 +8,8 @@ from typing import Any
 
 from lzeval.core.wording import counted
 from tournaments.bradley_terry import Rating
-from tournaments.comparisons import Comparisons
+from tournaments.comparisons import Comparisons, reach_of
 from tournaments.ratings import percent_sure
-from tournaments.rendering import zero_of
 from tournaments.report.charts import course_chart, course_scale, length_chart, rating_chart, share_bar
 from tournaments.report.course import duel_course, pool_courses
 from tournaments.report.facts import Apart, Facts, Opening, black_tally, cross_table, endings, lengths
@@ -19,6 +18,7 @@ from tournaments.report.settings import describe_settings
 from tournaments.report.verdict import judge
 from tournaments.report.wording import NONE, elo, interval_of, percent, record_of
 from tournaments.residuals import Residuals
+from tournaments.scale import notes_of, prior_of, zero_of
 from tournaments.tables import RatingRow, Tally
 
 SHOWN_PLAYERS = 30
@@ -93,7 +93,7 @@ def ratings(facts: Facts) -> Html:
         "Ratings",
         tag("div", *parts, class_="beside"),
         _more(counted(len(rest), "more player"), _rating_table(rest)) if rest else Html(""),
-        _notes([f"{row.rating.player}: {row.rating.note}." for row in rows if row.rating.note]),
+        _notes([*notes_of(facts.table), *prior_of(facts.table)]),
         tag("p", _zero(facts), class_="note"),
     )
 
@@ -174,8 +174,8 @@ def differences(facts: Facts) -> Html:
     ]
     words = (
         "Right of the diagonal: Elo of the player in the row over the player in the column, and half the width of "
-        "its 95 % interval; coloured where the interval leaves no doubt. Left of it: how likely the player in the "
-        "column is stronger than the one in the row."
+        "its 95 % interval (how far down and up it reaches, where that differs); coloured where the interval leaves no "
+        "doubt. Left of it: how likely the player in the column is stronger than the one in the row."
     )
     if len(shown.players) < len(found.players):
         words += f" The {len(shown.players)} strongest of {len(found.players)} players; --json has all."
@@ -191,15 +191,15 @@ def differences(facts: Facts) -> Html:
 def _difference_cell(found: Comparisons, row: int, column: int) -> object:
     if row == column:
         return tag("span", NONE, class_="none")
-    low, high = float(found.low[row, column]), float(found.high[row, column])
+    difference, low, high = (float(x[row, column]) for x in (found.elo, found.low, found.high))
     if column < row:
         sure = float(found.superiority[column, row])
         return tag("span", percent_sure(sure), class_="likely")
     side = "above" if low > 0 else "below" if high < 0 else "level"
     return tag(
         "span",
-        elo(float(found.elo[row, column])),
-        tag("small", f"±\u00a0{(high - low) / 2:.0f}"),
+        elo(difference),
+        tag("small", reach_of(difference, low, high).replace("±", "±\u00a0").replace("-", "−")),
         class_=side,
     )
 

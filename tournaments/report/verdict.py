@@ -71,7 +71,8 @@ def _of_many(facts: Facts) -> Verdict:
     first, *others = rated
     found = facts.table.comparisons
     assert found is not None
-    above = dict(zip(found.players, found.low[0].tolist(), strict=True))
+    leader = found.players.index(first.rating.player)
+    above = dict(zip(found.players, found.low[leader].tolist(), strict=True))
     rivals = [row for row in others if above[row.rating.player] <= 0]
     rivals += [row for row in rows if row.rating.elo is None and row.rating.high is None]
     name = first.rating.player
@@ -80,9 +81,10 @@ def _of_many(facts: Facts) -> Verdict:
         sentence = f"Undecided who is strongest: {name} leads, but the games do not put it above {names}."
         return Verdict(sentence, basis, is_decided=False)
     second = others[0].rating.player
-    bounds = interval(float(found.low[0, 1]), float(found.high[0, 1]))
+    pair = leader, found.players.index(second)
+    bounds = interval(float(found.low[pair]), float(found.high[pair]))
     sentence = (
-        f"{name} is the strongest of {_compared(rows)}: {elo(float(found.elo[0, 1]))} Elo above {second}, "
+        f"{name} is the strongest of {_compared(rows)}: {elo(float(found.elo[pair]))} Elo above {second}, "
         f"95 % interval {bounds}."
     )
     return Verdict(sentence, basis, is_decided=True)

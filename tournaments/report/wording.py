@@ -31,9 +31,9 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def interval_of(rating: Rating) -> str:
-    """As above; an anchor has none."""
+    """As above; who intervals are measured from has none."""
     if rating.low is not None and rating.low == rating.high:
-        return "anchor"
+        return "reference"
     return interval(rating.low, rating.high)
 
 

@@ -11,6 +11,7 @@ from lzeval.cli.pool.joining import add_all, candidate
 from lzeval.cli.pool.opening import create_pool, open_and_join, open_pool
 from lzeval.cli.pool.playing import playable, run_session
 from lzeval.cli.pool.printing import print_networks, rules, show_table
+from lzeval.cli.rating_options import Origin, Prior
 from lzeval.core.errors import UserError
 from lzeval.core.terminal import say, say_json
 from lzeval.core.wording import command_line, counted
@@ -115,6 +116,7 @@ def play(
     visits: Visits = None,
     threads: Threads = None,
     device: Device = "auto",
+    prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Play games between the members, each next pair where it tells most, and print the table.
@@ -134,7 +136,6 @@ def play(
                 f"{command_line('lzeval', 'pool', 'add', pool)} NET adds another"
             )
         names = [network.name for network in members]
-        zero = next(iter(opened.anchors()), None)
 
         def is_enough(progress: Progress) -> bool:
             if until is None or progress.played % 4:
@@ -148,14 +149,14 @@ def play(
         run_session(
             opened,
             members,
-            lambda standing: standing.best_pairing(zero, names),
+            lambda standing: standing.best_pairing(names),
             games=games,
             threads=threads,
             device=device,
             is_enough=is_enough,
             again=lambda left: f"to go on: {command_line('lzeval', 'pool', 'play', pool, '--games', left)}",
         )
-        show_table(opened, as_json=as_json)
+        show_table(opened, as_json=as_json, prior=prior)
 
 
 @app.command(epilog="Example: [bold]lzeval pool table nets.pool --over-time --plot strength.png[/]")
@@ -172,12 +173,17 @@ def table(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Of --over-time: draw it (.png, .svg, .pdf).")
     ] = None,
+    origin: Origin = None,
+    prior: Prior = True,
 ) -> None:
     """Rate the members: Elo with 95 % intervals, on the pool's scale."""
     if plot is not None and not over_time:
         raise UserError("--plot draws what --over-time shows; give both")
     with open_pool(pool) as opened:
-        show_table(opened, as_json=as_json, csv=csv, report=report, over_time=over_time, plot=plot)
+        show_table(
+            opened, as_json=as_json, csv=csv, report=report, over_time=over_time, plot=plot, origin=origin,
+            prior=prior,
+        )  # fmt: skip
 
 
 @app.command("list", epilog="Example: [bold]lzeval pool list nets.pool[/]")
@@ -205,7 +211,10 @@ def anchor(
         str, typer.Argument(metavar="NAME=ELO", help="The network whose rating is fixed, and at what.")
     ],
 ) -> None:
-    """Fix the scale: one network's Elo, from which all others are measured. At first the first network has 0."""
+    """Fix the scale by one network's Elo: numbers move, intervals and games do not.
+
+    At first the first network has 0.
+    """
     from tournaments.tables import parse_anchors
 
     ((name, elo),) = parse_anchors([anchored]).items()

@@ -22,6 +22,8 @@ def show_table(
     report: Path | None = None,
     over_time: bool = False,
     plot: Path | None = None,
+    origin: str | None = None,
+    prior: bool = True,
 ) -> None:
     """Rate the pool, write what is wanted, and print."""
     from tournaments.ratingpool.over_time import over_time as points_of
@@ -29,11 +31,11 @@ def show_table(
     from tournaments.ratingpool.rating import rate_pool
     from tournaments.tables import write_ratings
 
-    rated, networks = rate_pool(pool), pool.networks()
+    rated, networks = rate_pool(pool, origin=origin, prior=prior), pool.networks()
     if csv is not None:
         write_ratings(rated.table, csv)
     if report is not None:
-        _report(pool, rated, report)
+        _report(rated, report)
     if plot is not None:
         plot_over_time(rated, networks, plot)
     points = points_of(rated, networks) if over_time else []
@@ -69,7 +71,7 @@ def print_rated(rated: Rated) -> None:
 
     render(rated.table, screen())
     if rated.zero is None:
-        say("The network that the scale is fixed by has no rating yet: 0 is the mean of all.")
+        say("The network that the scale is fixed by cannot be rated yet: 0 is the mean of all.")
     if rated.waiting:
         say(f"Without games: {', '.join(network.name for network in rated.waiting)}.")
 
@@ -128,11 +130,12 @@ def rules(pool: RatingPool) -> str:
     )
 
 
-def _report(pool: RatingPool, rated: Rated, path: Path) -> None:
+def _report(rated: Rated, path: Path) -> None:
     from tournaments.ratingpool.exchange import with_gomill_ids
     from tournaments.report.facts import gather
     from tournaments.report.page import check_report, write_report
 
     check_report(path)
-    anchors = {rated.zero: pool.anchors()[rated.zero]} if rated.zero is not None else {}
-    write_report(gather(with_gomill_ids(rated.games), anchors), [], path)
+    table = rated.table
+    facts = gather(with_gomill_ids(rated.games), table.anchors, origin=table.origin, prior=rated.prior)
+    write_report(facts, [], path)

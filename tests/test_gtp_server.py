@@ -1111,3 +1111,56 @@ def test_gnugo_and_our_engine_keep_the_same_board(gnugo: str) -> None:
     theirs = {parse_vertex(name, 7): Colour.BLACK for name in black}
     theirs |= {parse_vertex(name, 7): Colour.WHITE for name in white}
     assert {i: stone for i, stone in enumerate(engine.stones()) if stone} == theirs
+
+
+# Whose turn it is, and what a handicap is
+
+
+@pytest.mark.parametrize(
+    ("record", "to_move", "kept", "without"),
+    [
+        ("(;SZ[9]AB[cc][gg]AW[cg][gc]PL[W])", "white", "PL[W]", "HA["),
+        ("(;SZ[9]AB[cc][gg]PL[B])", "black", "PL[B]", "HA["),
+        ("(;SZ[9]AB[cc][gg]PL[B];B[ee];W[cg])", "black", "PL[B]", "HA["),
+        ("(;SZ[9]AB[cc];B[ee];W[cg])", "black", "AB[cc]", "HA["),
+        ("(;SZ[9]AB[cc][gg])", "white", "AB[cc][gg]", "HA["),
+        ("(;SZ[9]HA[2];AB[cc][gg];W[cg])", "black", "HA[2]", "PL["),
+        ("(;SZ[9];B[ee];W[cg]PL[W])", "black", "SZ[9]", "PL["),
+        ("(;SZ[9];B[ee];W[cg];PL[W])", "white", "PL[W]", "HA["),
+        ("(;SZ[9]PL[white];W[ee])", "black", "PL[W]", "HA["),
+        ("(;SZ[9]PL[neither];B[ee])", "white", "SZ[9]", "PL["),
+    ],
+)
+def test_the_player_to_move_and_the_handicap_of_a_record(
+    tmp_path: Path, record: str, to_move: str, kept: str, without: str
+) -> None:
+    """What is printed is loaded again as the same position."""
+    path, again = tmp_path / "game.sgf", tmp_path / "again.sgf"
+    path.write_text(record)
+    asked = ("gogui-rules_side_to_move", "gogui-rules_board", "move_history", "printsgf")
+    found = answers(f"loadsgf {path}", f"printsgf {again}", *asked)
+    assert found[2] == to_move
+    assert kept in found[-1]
+    assert without not in found[-1]
+    assert answers(f"loadsgf {again}", *asked)[1:] == found[2:]
+
+
+def test_gogui_says_whose_turn_it_is(tmp_path: Path) -> None:
+    found = answers(
+        *("boardsize 9", "gogui-setup b C7 b G3", "gogui-setup_player b", "gogui-rules_side_to_move"),
+        *("printsgf", "play b E5", "gogui-rules_side_to_move", "gogui-setup_player b", "gogui-rules_side_to_move"),
+        *("play b A1", "gogui-rules_side_to_move", "undo", "gogui-rules_side_to_move", "printsgf"),
+    )  # fmt: skip
+    assert [found[number] for number in (3, 6, 8, 10, 12)] == ["black", "white", "black", "white", "white"]
+    assert "PL[B]" in found[4]
+    assert "HA[" not in found[4] + found[-1]
+
+
+def test_a_recorded_game_may_repeat_a_position(tmp_path: Path) -> None:
+    """Under rules without superko: a ko is taken back after two passes."""
+    path = tmp_path / "game.sgf"
+    path.write_text("(;SZ[5];W[ca];B[da];W[bb];B[eb];W[cc];B[dc];W[db];B[cb];W[];B[];W[db])")
+    talk = Talk(f"loadsgf {path}\nlast_move\nkata-get-rules")
+    assert talk.answers[1] == "= white D4"
+    assert '"ko": "SIMPLE"' in talk.answers[2]
+    assert "move 11, White D4, is illegal (superko); superko is off" in talk.stderr

@@ -156,9 +156,7 @@ def _join(pool: RatingPool, new: str, training: tuple[str | None, bool, int | No
     if known is None:
         return add_to(pool, network, board_size)
     if known.name != network.name:
-        typer.echo(
-            f"{new} and {known.name} in {pool.path} are the same network: it plays as {known.name}", err=True
-        )
+        say(f"{new} and {known.name} in {pool.path} are the same network: it plays as {known.name}", err=True)
     if not any(member.can_play and member.name != known.name for member in pool.networks()):
         raise UserError(
             f"{new} is the same network as {known.name}, the only one in {pool.path}: give another one to play against"

@@ -57,7 +57,7 @@ def review(
         check_plot(plot)
     record = read_record(game)
     for remark in record.remarks:
-        typer.echo(f"lzeval: {game}: {remark}", err=True)
+        say(f"lzeval: {game}: {remark}", err=True)
     plan = plan_evaluator(net, precision=precision, device=device, board_size=record.game.size)
     plan = replace(plan, batch_size=min(plan.batch_size, positions))
     with _progress(len(record.game.moves) + 1) as progress:

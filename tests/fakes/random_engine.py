@@ -95,7 +95,7 @@ class RandomEngine:
             self.suicide and _placement(board) != _placement(self._boards[-1])
         ):
             raise IllegalMoveError("suicide")
-        if _placement(board) in map(_placement, self._boards):
+        if self.superko and _placement(board) in map(_placement, self._boards):
             raise IllegalMoveError("superko")
         return board
 

@@ -380,7 +380,6 @@ def test_a_record_is_loaded_up_to_a_move(tmp_path: Path, move: str, history: str
         "(;SZ[9];B[ee];W[ee])",
         "(;SZ[9];B[zz])",
         "(;SZ[9];B[ee];AB[aa])",
-        "(;KM[x]SZ[9])",
     ],
 )
 def test_a_failed_load_leaves_the_game_as_it_was(tmp_path: Path, record: str) -> None:

@@ -338,7 +338,10 @@ SMALL = ["--size", 9, "--openings", "none", "--precision", "fp32", "--device", "
         (["one.txt", "two.txt", *SMALL, "--visits", -1], "--visits -1: must be at least 1"),
         (["one.txt", "two.txt", *SMALL, "--threads", 0], "--threads 0: must be at least 1"),
         (["one.txt", "two.txt", *SMALL, "--resign", 50], "--resign 50: must be a percentage"),
-        (["one.txt", "two.txt", *SMALL, "--komi", "nan"], "--komi nan: must be whole or half"),
+        (
+            ["one.txt", "two.txt", *SMALL, "--komi", "nan"],
+            "Invalid value for '--komi': 'nan' is not a decimal number; see lzeval match --help",
+        ),
         (["one.txt", "two.txt", *SMALL, "--komi", 0.3], "--komi 0.3: must be whole or half"),
         (["one.txt", "two.txt", *SMALL, "--seed", -1], "--seed -1: must be 0 or more"),
         (["one.txt", "two.txt", *SMALL, "--sprt", "35"], "--sprt 35: must be two numbers with a comma"),

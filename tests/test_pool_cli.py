@@ -178,7 +178,9 @@ def test_a_changed_file_is_refused_before_anything_is_played(place: Path) -> Non
     assert "changing.txt has changed since it was added" in refused(
         place, "pool", "play", "few.pool", "--games", 2, *HERE
     )
-    assert "1 network in it" in refused(place, "pool", "play", "few.pool", "--without", "changing", *HERE)
+    assert "1 network to play with" in refused(
+        place, "pool", "play", "few.pool", "--without", "changing", *HERE
+    )
     assert "no decided games yet" in refused(place, "pool", "table", "few.pool")
 
 
@@ -246,7 +248,7 @@ def test_records_are_imported_if_they_can_be_compared(place: Path, played: Path)
     outcome = in_process(place, ["pool", "play", "sgf.pool"])
     assert outcome.returncode == 2
     assert "not playing: gnugo" in outcome.stderr
-    assert "1 network in it" in outcome.stderr
+    assert "1 network to play with" in outcome.stderr
 
 
 def test_checkpoints_bring_their_positions_and_are_drawn_over_time(

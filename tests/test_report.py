@@ -146,7 +146,7 @@ def test_games_that_do_not_count_are_told_with_their_reasons() -> None:
     ]
     broken = [
         Skipped(Path("bad.sgf"), "no game record in it"),
-        Skipped(Path("x.sgf"), "no SGF game in it", 3),
+        Skipped(Path("x.sgf"), "no game record in it", 3),
     ]
     facts = gather([*games, *broken])
     assert {(a.kind, a.reason): a.games for a in facts.apart} == {

@@ -53,7 +53,7 @@ def test_no_text_is_too_strange_to_be_read(text: str) -> None:
         ("W+0", Outcome.JIGO, ""),
         ("?", Outcome.UNKNOWN, ""),
         ("", Outcome.UNKNOWN, ""),
-        ("B", Outcome.UNKNOWN, ""),
+        ("B", Outcome.BLACK, ""),
         ("Left unfinished", Outcome.UNKNOWN, ""),
         ("Void", Outcome.VOID, ""),
     ],

@@ -354,7 +354,7 @@ def test_the_lint_names_what_is_wrong_and_counts_what_is_right(tmp_path: Path) -
     findings = check_records([written(tmp_path, *texts), other], 9)
     assert (findings.report.games, findings.report.positions) == (4, 60 + 60 + 20 + 30)
     assert dict(findings.report.skipped) == {"an illegal move": 1, "another board size than 9": 1}
-    assert findings.report.examples["an illegal move"].endswith("games.sgf, game 4, move 2")
+    assert findings.report.examples["an illegal move"].endswith("games.sgf, game 4, move 2, White A9")
     assert findings.duplicates == 1
     assert findings.lengths == {"50-99": 2, "1-49": 2}
     assert findings.results == {"Black won": 2, "White won": 1, "nobody, or unknown": 1}

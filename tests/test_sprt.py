@@ -197,8 +197,9 @@ def test_bounds_and_verdicts() -> None:
     [
         (("35,0", 0.05, 0.05, "logistic"), "--elo 35,0: the first must be less"),
         (("0,0", 0.05, 0.05, "logistic"), "the first must be less"),
-        (("nan,3", 0.05, 0.05, "logistic"), "the first must be less"),
-        (("0,inf", 0.05, 0.05, "logistic"), "must be from -1000 to 1000"),
+        (("nan,3", 0.05, 0.05, "logistic"), "must be two numbers"),
+        (("0,inf", 0.05, 0.05, "logistic"), "must be two numbers"),
+        (("0,2000", 0.05, 0.05, "logistic"), "must be from -1000 to 1000"),
         (("0", 0.05, 0.05, "logistic"), "--elo 0: must be two numbers with a comma"),
         (("0,a", 0.05, 0.05, "logistic"), "must be two numbers"),
         (("0,1,2", 0.05, 0.05, "logistic"), "must be two numbers"),

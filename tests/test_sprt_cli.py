@@ -81,7 +81,7 @@ def test_a_plan_with_a_cap_tells_what_stays_open(
         (["--beta", "0"], "--beta 0: must be above 0 and below 0.5"),
         (["--model", "elo"], "--model elo: must be logistic or normalized"),
         (["--draws", "100"], "--draws 100: must be a percentage from 0 to 90"),
-        (["--draws", "nan"], "--draws nan: must be a percentage"),
+        (["--draws", "nan"], "Invalid value for '--draws': 'nan' is not a decimal number; see "),
         (["--games", "0"], "--games 0: must be 2 or more"),
         (["--counts", "1,2"], "--counts 1,2: must be three counts of games or five of pairs"),
         (["--counts", "1,2,x"], "--counts 1,2,x: must be three counts"),

@@ -105,7 +105,7 @@ def test_a_sweep_goes_on_after_a_run_that_fails(
         outcome = CliRunner().invoke(application("train"), ["train", "--multirun", *typed])
     assert outcome.exit_code == 1, outcome.output
     rows = [line.split() for line in outcome.stdout.splitlines()]
-    states = {row[0][0]: row[-1] for row in rows if row and row[0][:2] in ("0-", "1-", "2-", "3-")}
+    states = {row[0][0]: row[1] for row in rows if row and row[0][:2] in ("0-", "1-", "2-", "3-")}
     assert states == {"0": "finished", "1": "failed", "2": "failed", "3": "finished"}
     assert "1-optimizer.lr=1e30 failed: " in outcome.stderr
     assert "2-optimizer.lr=0.02 failed: RuntimeError: no memory" in outcome.stderr

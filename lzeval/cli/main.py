@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -102,11 +102,30 @@ def application(*names: str) -> typer.Typer:
     return app
 
 
+_WrongUseError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""Wrong options and arguments. The class is click's, which typer brings along in a place that depends on its version."""
+
+
+def _say_wrong_use(error: Any) -> None:
+    """One line for a wrong option or argument, with where to read on; the help where nothing was asked for."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "lzeval"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    say(f"lzeval: {message}; see {path} --help", err=True)
+
+
 def main() -> None:
     """Run the command line; a user's mistake, or a full disk, is one line and status 2, Ctrl-C status 130."""
     replace_missing_letters()
     try:
-        application(*(name for name in sys.argv[1:2] if name in COMMANDS))()
+        status = application(*(name for name in sys.argv[1:2] if name in COMMANDS))(standalone_mode=False)
+        raise SystemExit(status if isinstance(status, int) else 0)
+    except _WrongUseError as exc:
+        _say_wrong_use(exc)
+        raise SystemExit(USER_ERROR) from exc
     except LzevalError as exc:
         say(f"lzeval: {exc}", err=True)
         raise SystemExit(USER_ERROR) from exc

@@ -340,7 +340,7 @@ SMALL = ["--size", 9, "--openings", "none", "--precision", "fp32", "--device", "
         (["one.txt", "two.txt", *SMALL, "--resign", 50], "--resign 50: must be a percentage"),
         (
             ["one.txt", "two.txt", *SMALL, "--komi", "nan"],
-            "Invalid value for '--komi': 'nan' is not a decimal number; see lzeval match --help",
+            "Invalid value for '--komi': 'nan' is not a decimal",
         ),
         (["one.txt", "two.txt", *SMALL, "--komi", 0.3], "--komi 0.3: must be whole or half"),
         (["one.txt", "two.txt", *SMALL, "--seed", -1], "--seed -1: must be 0 or more"),

@@ -102,8 +102,10 @@ def application(*names: str) -> typer.Typer:
     return app
 
 
-_WrongUseError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-"""Wrong options and arguments. The class is click's, which typer brings along in a place that depends on its version."""
+_WrongUseError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+"""Wrong options and arguments: click's class, which typer brings along in a place that depends on its version."""
 
 
 def _say_wrong_use(error: Any) -> None:

@@ -53,9 +53,9 @@ class Session:
         self.handicap = 0
         """Stones that Black was given, by a command or as the record loaded says."""
         self.first_player: Colour | None = None
-        """Whoever is said to move first."""
+        """The player said to move first."""
         self.player: Colour | None = None
-        """Whoever is said to move now, until a move is played or taken back."""
+        """The player said to move now, until a move is played or taken back."""
         self.interrupted: Stop = never
         """Whether the controller wants the command at work to come to its end."""
         self.input_waiting: Stop = never
@@ -111,7 +111,7 @@ class Session:
 
     @property
     def to_move(self) -> Colour:
-        """Whoever is said to move, or did not move last; at the start Black, after a handicap White."""
+        """The player said to move, or who did not move last; at the start Black, after a handicap White."""
         if self.player is not None:
             return self.player
         return self.moves[-1][0].opponent if self.moves else self.position.first_to_move

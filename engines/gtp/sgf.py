@@ -15,7 +15,7 @@ from lzeval.records.reader import read_game
 
 Play = tuple[Colour, int]
 FEWEST_STONES = 2
-"""Of a handicap; SGF knows none of one."""
+"""Stones of the smallest handicap; SGF knows none of one."""
 _COLOURS = {"b": Colour.BLACK, "w": Colour.WHITE, None: None}
 
 
@@ -33,9 +33,9 @@ class Position:
     handicap: int = 0
     """Stones that Black was given; 0 where the position is none of a handicap game."""
     first_player: Colour | None = None
-    """Whoever is said to move first (SGF's PL); None: as `first_to_move` has it."""
+    """The player said to move first (SGF's PL); None: as `first_to_move` has it."""
     player: Colour | None = None
-    """Whoever is said to move now; None: whoever did not move last."""
+    """The player said to move now; None: the one who did not move last."""
     remarks: Sequence[str] = ()
     """Departures from what a record says, each in words."""
 

@@ -19,7 +19,7 @@ CHINESE, TRADITIONAL, JAPANESE, UNIX_JAPANESE, KOREAN, WESTERN = (
 )
 CANDIDATES = (CHINESE, TRADITIONAL, JAPANESE, UNIX_JAPANESE, KOREAN)
 JUDGED_BYTES = 1 << 16
-"""As much of a text is looked at."""
+"""Bytes of a text that are looked at."""
 COMMON, LISTED, RARE, EXTENDED, WRONG = 3.0, 1.0, -0.5, -1.0, -3.0
 """Weight of one letter for its encoding; EXTENDED: in the traditional letters that GBK adds to GB 2312."""
 UNREADABLE = -15.0
@@ -106,7 +106,7 @@ def is_in(data: bytes, name: str) -> bool:
 
 
 def _support(data: bytes, name: str) -> float:
-    """How much speaks for the many-byte encoding `name`."""
+    """Support for the many-byte encoding `name`: the sum of what its letters are worth."""
     text = data.decode(name, "replace")
     total = sum(count * _worth(letter, name) for letter, count in Counter(_HIGH.findall(text)).items())
     return total + (0.0 if is_well_formed(text) else ILL_FORMED)

@@ -24,10 +24,10 @@ _MARKS = (
 )
 _DECLARED = re.compile(rb"\bCA\s*\[([^\]\\]*)\]")
 _ROOT = re.compile(rb"\(\s*;\s*[A-Za-z]{2,30}\s*\[")
-"""What may begin a game. No letter of any encoding ends in a round bracket."""
+"""A bracket that may begin a game. No letter of any encoding ends in a round bracket."""
 _THREE_BYTES = re.compile(rb"[\xe0-\xef][\x80-\xbf][\x80-\xbf]")
 _SHIFTED = re.compile(rb"\x1b(?:\$[)@AB(]?|\([BJI])")
-"""How text in seven bits (ISO 2022) goes over to letters of two bytes."""
+"""Escapes by which text in seven bits (ISO 2022) goes over to letters of two bytes."""
 _SEVEN_BITS = ("iso2022_jp_ext", "iso2022_kr", "iso2022_jp_2")
 _NO_RECORDS = ("utf_16", "utf_32", "utf_7")
 """No record is written in one of these without its own mark or shape."""
@@ -137,7 +137,7 @@ def _games(data: bytes) -> Iterator[bytes]:
 
 
 def _declared_codec(game: bytes) -> str:
-    """What CA says, if the bytes agree with it; else empty."""
+    """The encoding that CA names, if the bytes agree with it; else empty."""
     match = _DECLARED.search(game)
     name = codec(match[1].decode("latin-1")) if match else ""
     if not name or not is_in(game, name):

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 DEFAULT_SIZE = 19
 PROFESSIONAL = 9
-"""How far 1p is above 0d."""
+"""Distance of 1p from 0d."""
 MOST_SHOWN = 40
 """Characters of a value that a remark repeats."""
 INFO = ("KM", "HA", "RE", "RU", "BR", "WR")
@@ -62,9 +62,9 @@ class GameInfo:
     handicap: int = 0
     """Handicap stones; 0 where the record names none."""
     result: GameResult = UNKNOWN
-    """Of the first RE; others may contradict it."""
+    """The result of RE; UNKNOWN where it is given twice and differs."""
     black_rank: float = math.nan
-    """As `rank_number` has it, NaN where it is not known."""
+    """Black's rank as `rank_number` has it, NaN where it is not known."""
     white_rank: float = math.nan
     suicide: bool | None = None
     """Whether the record's rules allow suicide; None where they are not known."""
@@ -180,7 +180,7 @@ def parse_komi(text: str, rules: str = "") -> float | None:
     """
     if not _DECIMAL.fullmatch(text):
         return amount_alone(_KOMI_WORDS.sub("", text))
-    komi = float(text.replace(",", "."))
+    komi = float(text.replace(",", ".")) + 0.0  # never -0.0
     if not math.isfinite(komi):
         return None
     if abs(komi) in HUNDREDFOLD:

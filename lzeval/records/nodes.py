@@ -22,7 +22,7 @@ _INSIDE = rb"[^\\\]]*(?:\\.[^\\\]]*)*"
 _VALUE = rb"\[" + _INSIDE + rb"\]"
 _NAME = rb"[A-Za-z]{1,64}"
 _SPACE = rb"[\x00-\x20]*"
-"""What may stand between signs: control characters, too."""
+"""Blanks between signs, control characters among them."""
 _PROPERTIES = rb"(?:" + _SPACE + _NAME + rb"(?:" + _SPACE + _VALUE + rb")+)*"
 _TOKEN = re.compile(
     _SPACE
@@ -87,7 +87,7 @@ def main_line(text: bytes) -> list[PropertyMap]:
 
 
 def _unexpected(text: bytes, at: int, moves: int) -> str:
-    """What is wrong with the text from `at` on."""
+    """The fault of the text from `at` on, in words."""
     if text.find(b"]", at) < 0 <= text.find(b"[", at):
         return ENDS_EARLY
     seen = shown(text[at : at + _SEEN].decode("utf-8", "replace"))

@@ -130,7 +130,7 @@ def _move(name: str, values: Sequence[bytes], size: int, before: int) -> Move:
 
 
 def _no_point(text: str, size: int) -> str:
-    """What is wrong with a point that is none."""
+    """The fault of a point that is none, in words."""
     try:
         vertex = format_vertex(parse_vertex(text, size), size)
     except ValueError:

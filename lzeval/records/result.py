@@ -1,4 +1,4 @@
-"""How a game ended: SGF's RE, and what people and servers write there in Chinese, Japanese, Korean and English."""
+"""The end of a game: SGF's RE, and what people and servers write there in Chinese, Japanese, Korean and English."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def opponent_of(colour: Colour) -> Colour:
 
 
 class Outcome(Enum):
-    """Who won, where somebody did. `VOID`: the game does not count. `UNKNOWN`: nobody could say who won."""
+    """The winner, where there is one. `VOID`: the game does not count. `UNKNOWN`: nobody could say who won."""
 
     BLACK = "b"
     WHITE = "w"
@@ -34,7 +34,7 @@ class GameResult:
 
     outcome: Outcome
     detail: str = ""
-    """Of a win: `R` by resignation, `T` on time, `F` by forfeit, the margin in points; empty if unknown."""
+    """The kind of a win: `R` by resignation, `T` on time, `F` by forfeit, the margin in points; empty if unknown."""
     note: str = ""
     """A remark for people, such as `hit move limit`; no part of SGF's RE."""
 
@@ -131,14 +131,14 @@ _COLOUR = re.compile(rf"(?P<b>{_BLACK})|(?P<w>{_WHITE})")
 _WINS = r"wins?|won|beats?|victory|胜|勝|胜出|赢|贏|勝ち|かち|승"
 _LOSES = r"los[et]s?|lost|loss|resign(?:s|ed)|forfeit(?:s|ed)|负|負|败|敗|投了|认输|認輸|輸|输|まけ|패"
 _FAILS = r"弃权|棄權|棄権|기권|超时|超時|逾时|逾時|時間切れ|시간초과"
-"""What costs a game where nothing says who won; beside such a word it tells how."""
+"""Failures that cost a game where nothing says who won; beside such a word it tells how."""
 _VERDICT = re.compile(rf"(?P<loses>負け|{_LOSES})|(?P<wins>{_WINS})")
 _FAILURE = re.compile(rf"(?P<loses>{_FAILS})")
 _KOMI = re.compile(
     r"(?:黑|黒|白|흑|백|black|white)?\s*(?:贴|貼|コミ|こみ|덤|komi|공제)\S*?\s*[\d.又零一二三四五六七八九十]+\s*(?:[/又]?\d*/?\d*)\s*"
     r"(?:目半?|子半?|集|집반?|points?)?"
 )
-"""What the loser was given beforehand, which is no margin."""
+"""Komi, which is no margin."""
 _NO_RESULT = re.compile(r"void|no result|无胜负|無勝負|無效|无效|무효|무승부 ?처리")
 _DRAWN = re.compile(
     r"draw|jigo|(?<![a-z])tied?(?![a-z])|和棋|和局|平局|平手|持碁|持棋|ジゴ|じご|무승부|비김|빅"
@@ -150,7 +150,7 @@ _DETAILS = (
         r"(?<![a-z])resign(?![a-z])|resignation|resigns|resigned|中盘|中盤|中押|不计|不計|投了|投子|认输|認輸|불계|중반|(?<![a-z])r(?:es)?(?![a-z])"
     )),
 )  # fmt: skip
-"""How a game may end without a count; time and forfeit first, as a loss on time may be called a resignation too."""
+"""Ends without a count; time and forfeit first, as a loss on time may be called a resignation too."""
 _NOTHING_MORE = re.compile(r"[\s:,.+番方]*(?:by)?[\s.!]*")
 
 
@@ -166,7 +166,7 @@ def _in_words(text: str) -> GameResult:
 
 
 def _winner(text: str) -> Colour | None:
-    """Who is said to have won; None if nobody is, or if it cannot be told."""
+    """The colour said to have won; None if none is, or if it cannot be told."""
     colours = list(_COLOUR.finditer(text))
     if not colours:
         return None
@@ -180,7 +180,7 @@ def _winner(text: str) -> Colour | None:
 
 
 def _claim(verdict: re.Match[str], colours: list[re.Match[str]]) -> Colour | None:
-    """What one verdict says: it speaks of the colour before it, or else of the one behind."""
+    """The winner by one verdict, which speaks of the colour before it, or else of the one behind."""
     before = [colour for colour in colours if colour.end() <= verdict.start()]
     behind = [colour for colour in colours if colour.start() >= verdict.end()]
     if not before and not behind:

@@ -15,12 +15,11 @@ import numpy.typing as npt
 
 from lzeval.core.board import BLACK, WHITE, empty_board, geometry, new_scratch
 from lzeval.core.points import format_vertex, symmetry_tables
-from lzeval.records.collection import next_root
+from lzeval.records.collection import break_in
 from lzeval.records.info import GameInfo, NotGoError
 from lzeval.records.result import Colour
 from lzeval.records.scanner import (
     LONGEST,
-    NEXT_GAME,
     NO_GAME,
     OK,
     Record,
@@ -120,9 +119,12 @@ def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
         if problem == NO_GAME:
             return made
         made.seen += 1
-        if problem != OK or begins_twice(record):
-            following = next_root(text, start, at)
-            problem, at = (problem, at) if following is None else (problem or NEXT_GAME, following)
+        if b"(" in text[start + 1 : at].lstrip():
+            broken = break_in(text, start, at, sound=problem == OK and not begins_twice(record))
+            if broken is not None:
+                made.skipped.append((broken[0], made.seen, ""))
+                at = broken[1]
+                continue
         try:
             info = _facts(text, record, problem, size)
         except _RefusedError as refused:

@@ -131,7 +131,7 @@ class Session:
         """Raises ValueError unless it is a number that can be added to a score."""
         if not math.isfinite(komi):
             raise ValueError(f"komi {komi}")
-        self.engine.komi = komi
+        self.engine.komi = komi + 0.0  # never -0.0
 
     def play(self, colour: Colour, move: int) -> None:
         self.engine.play(colour, move)

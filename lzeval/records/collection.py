@@ -46,6 +46,19 @@ def next_root(data: bytes, start: int, end: int) -> int | None:
     return None if following is None else following.start()
 
 
+def break_in(data: bytes, start: int, end: int, *, sound: bool) -> tuple[str, int] | None:
+    """The fault of the tree `data[start:end]` as `split_games` finds it, and where the next game begins; None if none.
+
+    `sound`: whether the tree was read without a fault and begins but once.
+    """
+    following = next_root(data, start, end)
+    if following is None:
+        return None
+    if _tree_end(data, start) is None:
+        return ENDS_EARLY, following
+    return None if sound else (ANOTHER_GAME, following)
+
+
 def _is_one_plain_game(data: bytes) -> bool:
     """Whether all brackets are where they are in a record without variations and comments on brackets."""
     return (

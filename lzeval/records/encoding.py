@@ -105,8 +105,12 @@ def _wide_without_mark(data: bytes) -> str:
     """UTF-16's name if of the beginning's letters a quarter, or more, are ASCII in it: one of their bytes is zero."""
     beginning = data[:LOOKED_AT]
     upper, lower = beginning[::2].count(0), beginning[1::2].count(0)
-    if len(beginning) < 4 or 8 * max(upper, lower) < len(beginning):
-        return ""
+    if (
+        len(beginning) < 4
+        or 8 * max(upper, lower) < len(beginning)
+        or 4 * min(upper, lower) > max(upper, lower)
+    ):
+        return ""  # zeros everywhere are padding
     return "utf-16-be" if upper > lower else "utf-16-le"
 
 
@@ -139,12 +143,20 @@ def _games(data: bytes) -> Iterator[bytes]:
 def _declared_codec(game: bytes) -> str:
     """The encoding that CA names, if the bytes agree with it; else empty."""
     match = _DECLARED.search(game)
+    if _is_nearly_utf8(game):
+        return "utf-8"  # with letters that were cut
     name = codec(match[1].decode("latin-1")) if match else ""
     if not name or not is_in(game, name):
         # A letter that was cut in two agrees with nothing
         return name if name and is_in(without_broken_letters(game), name) else ""
     one_byte = len(bytes(range(0xC0, 0x100)).decode(name, "ignore")) == 0x40
     return "" if one_byte and is_in(game, "utf-8") else name
+
+
+def _is_nearly_utf8(game: bytes) -> bool:
+    """Whether all but a few bytes are UTF-8 with letters of three bytes, twice as many at least as broken ones."""
+    whole = len(_THREE_BYTES.findall(game))
+    return whole > 0 and game.decode("utf-8", "replace").count("\ufffd") * 2 <= whole
 
 
 def _game_as_utf8(game: bytes, common: str) -> bytes:
@@ -156,7 +168,8 @@ def _game_as_utf8(game: bytes, common: str) -> bytes:
         text = game.decode(name, "replace")
         if is_well_formed(text):
             break
-        text = without_broken_letters(game).decode(name, "replace")
+        if name != "utf-8":
+            text = without_broken_letters(game).decode(name, "replace")
         if is_well_formed(text):
             break
     return text.encode("utf-8")

@@ -29,7 +29,7 @@ INFO = ("KM", "HA", "RE", "RU", "BR", "WR")
 
 _DECIMAL = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)", re.ASCII)
 _KOMI_WORDS = re.compile(
-    r"^(?:(?:黑|黒|白|흑|백|black|white)\s*)?(?:贴目|貼目|贴|貼|让|讓|コミ|こみ|덤|공제|komi)?(?:出|し|き)?[\s:：]*"
+    r"^(?:(?:黑|黒|흑|black|(?P<white>白|백|white))\s*)?(?:贴目|貼目|贴|貼|让|讓|コミ|こみ|덤|공제|komi)?(?:出|し|き)?[\s:：]*"
 )
 _TERRITORY = re.compile(r"jap|日本|일본|kor|韩|韓|한국|territory", re.IGNORECASE)
 HUNDREDFOLD = range(200, 1501, 25)
@@ -37,7 +37,12 @@ HUNDREDFOLD = range(200, 1501, 25)
 MOST_STONES_GIVEN = 4
 """A hundredfold komi up to here is one of stones, each of two points: 375 is 3.75 stones, 7.5 points."""
 _SIZE = re.compile(r"(\d{1,3})(?:\.0*)?(?:\s*[:x*]\s*(\d{1,3})(?:\.0*)?)?", re.ASCII)
+_LEADING_SIZE = re.compile(r"(\d{1,3})(?!\d)", re.ASCII)
+"""A size with words behind it, such as `9路`."""
+BLANK = "".join(map(chr, range(33)))
+"""White space and control characters."""
 _GO = frozenset({"go", "igo", "weiqi", "wei qi", "baduk", "围棋", "圍棋", "囲碁", "바둑"})
+_NO_HANDICAP = re.compile(r"贴|貼|先|目|コミ|komi|점 ?공제|덤")
 _PLAYERS: Mapping[str, Colour] = {
     **dict.fromkeys(("b", "black", "1", "黑", "黒", "흑"), "b"),
     **dict.fromkeys(("w", "white", "2", "白", "백"), "w"),
@@ -87,13 +92,13 @@ def read_size(sizes: Sequence[str], games: Sequence[str]) -> int:
     Raises NotGoError.
     """
     for text in map(normalised, games):
-        if text and text != "1" and text not in _GO and _DECIMAL.fullmatch(text):
+        if _DECIMAL.fullmatch(text) and float(text.replace(",", ".")) != 1:
             raise NotGoError("a record of another game than Go", f"GM[{shown(text)}]")
     for text in sizes:
         match = _size(text)
         if match is None:
             continue
-        if match[2] and int(match[2]) != int(match[1]):
+        if match.re is _SIZE and match[2] and int(match[2]) != int(match[1]):
             raise NotGoError("the board is not square", f"SZ[{shown(text)}]")
         if not SMALLEST <= int(match[1]) <= LARGEST:
             raise NotGoError(f"the board has not {SMALLEST} to {LARGEST} lines", f"SZ[{shown(text)}]")
@@ -102,7 +107,8 @@ def read_size(sizes: Sequence[str], games: Sequence[str]) -> int:
 
 
 def _size(text: str) -> re.Match[str] | None:
-    return _SIZE.fullmatch(text.strip().lower())
+    plain = text.strip(BLANK).lower()
+    return _SIZE.fullmatch(plain) or _LEADING_SIZE.match(plain)
 
 
 def read_info(values: Mapping[str, Sequence[str]], size: int) -> GameInfo:
@@ -121,7 +127,7 @@ def _read_info(values: tuple[tuple[str, tuple[str, ...]], ...], size: int) -> Ga
         return found
 
     read("SZ", _size, "is no board size; it is taken for 19")
-    read("GM", lambda text: text in _GO or text == "1" or None, "is no number of a game")
+    read("GM", lambda text: text in _GO or bool(_DECIMAL.fullmatch(text)) or None, "is no number of a game")
     rules = " ".join(given.get("RU", ()))
     komi = read("KM", lambda text: parse_komi(text, rules), "is no komi")
     if komi is not None and abs(komi) > size * size:
@@ -179,7 +185,10 @@ def parse_komi(text: str, rules: str = "") -> float | None:
     is two points, and a server's hundredfold.
     """
     if not _DECIMAL.fullmatch(text):
-        return amount_alone(_KOMI_WORDS.sub("", text))
+        words = _KOMI_WORDS.match(text)
+        assert words is not None, "it matches nothing at least"
+        points = amount_alone(text[words.end() :])
+        return -points if points is not None and words["white"] else points
     komi = float(text.replace(",", ".")) + 0.0  # never -0.0
     if not math.isfinite(komi):
         return None
@@ -191,7 +200,7 @@ def parse_komi(text: str, rules: str = "") -> float | None:
 
 
 def _handicap(text: str) -> int | None:
-    number = whole_number(text)
+    number = None if _NO_HANDICAP.search(text) else whole_number(text)
     return number if number is not None and 0 <= number <= LARGEST**2 else None
 
 

@@ -16,6 +16,8 @@ Move = tuple[Colour, int]
 
 NO_GAME = "no game begins in it"
 ENDS_EARLY = "the record ends in the middle of the game"
+LOWER_CASE = "a property in lower case letters"
+UNCLOSED = "a value without an end has swallowed a move"
 ANOTHER_GAME = "another game begins in the middle of the game"
 
 _INSIDE = rb"[^\\\]]*(?:\\.[^\\\]]*)*"
@@ -57,6 +59,7 @@ _NODE = re.compile(
 _ENDS = frozenset(b"];")
 """What stands before a space that is not inside a property."""
 _LOWER = bytes(range(ord("a"), ord("z") + 1))
+_SWALLOWED_MOVE = re.compile(rb";[\x00-\x20]*[BW]\[[a-z]{0,2}\Z")
 _SEEN = 20
 """Characters of something unexpected that a reason repeats."""
 
@@ -99,9 +102,15 @@ def place_after(moves: int) -> str:
 
 
 def _add(node: PropertyMap, name: bytes, value: bytes, more: bytes) -> str:
-    """Note a property; returns its short name."""
+    """Note a property; returns its short name. Raises ValueError for one that may hide a move."""
     short = _short(name)
     values = [value, *_VALUES.findall(more)] if more else [value]
+    if not short:
+        raise ValueError(f"{LOWER_CASE}: {name.decode('ascii')}[{shown(value.decode('utf-8', 'replace'))}]")
+    if b"[" in value or b"[" in more:
+        for each in values:
+            if _SWALLOWED_MOVE.search(each):
+                raise ValueError(f"{UNCLOSED}: {short}[{shown(each.decode('utf-8', 'replace'))}]")
     if short in node:
         node[short] += values
     else:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lzeval.core.points import format_sgf, format_vertex, parse_sgf, parse_vertex
-from lzeval.records.info import parse_player, shown
+from lzeval.records.info import BLANK, parse_player, shown
 from lzeval.records.nodes import (
     ANOTHER_GAME,
     Move,
@@ -32,8 +32,6 @@ _TO_COLOUR: Mapping[str, Colour] = {"B": "b", "W": "w"}
 _WORDS: Mapping[str, str] = {"b": "Black", "w": "White"}
 MOST_CHANCES = 20_000
 """Winrates are written with two digits behind the point."""
-BLANK = "".join(map(chr, range(33)))
-"""White space and control characters, which may stand around a point."""
 UNREAD: Move = ("b", -1)
 _ONLY_CHANCE = re.compile(rb"\s*SBKV\s*\[([0-9.]+)\]\s*")
 
@@ -142,6 +140,8 @@ def _points(name: str, values: Iterable[bytes], size: int) -> Iterator[int]:
     """Points and rectangles of points (`aa:cc`)."""
     for value in values:
         written = value.decode("utf-8", "replace").strip(BLANK)
+        if not written:
+            continue  # an empty list
         first, colon, last = written.partition(":")
         try:
             corners = [divmod(_stone(corner, size), size) for corner in (first, last if colon else first)]

@@ -80,6 +80,7 @@ def win(colour: Colour, detail: str | float = "", note: str = "") -> GameResult:
 
 
 _WIN = re.compile(r"(b|w|black|white)\s*\+\s*(.*)", re.IGNORECASE | re.DOTALL)
+_ANOTHER_WIN = re.compile(r"(?:\b[bw]|black|white)\s*\+", re.IGNORECASE)
 _WORDS = {"r": "R", "resign": "R", "t": "T", "time": "T", "f": "F", "forfeit": "F"}
 _JIGO_WORDS = ("0", "draw", "jigo")
 
@@ -97,6 +98,8 @@ def parse_result(text: str) -> GameResult:
         return _in_words(normalised(plain))
     colour: Colour = "b" if match[1][0] in "bB" else "w"
     word = match[2].strip()
+    if _ANOTHER_WIN.search(word):
+        return UNKNOWN
     if word.lower() in _WORDS:
         return win(colour, _WORDS[word.lower()])
     return _win_by_points(colour, word.replace(",", "."))
@@ -125,20 +128,22 @@ def _format_margin(points: float) -> str:
 
 # Results in words
 
-_BLACK = r"black|(?<![a-z])b(?![a-z])|黑|黒|흑"
+_BLACK = r"先番|black|(?<![a-z])b(?![a-z])|黑|黒|흑"
 _WHITE = r"white|(?<![a-z])w(?![a-z])|白|백"
 _COLOUR = re.compile(rf"(?P<b>{_BLACK})|(?P<w>{_WHITE})")
-_WINS = r"wins?|won|beats?|victory|胜|勝|胜出|赢|贏|勝ち|かち|승"
-_LOSES = r"los[et]s?|lost|loss|resign(?:s|ed)|forfeit(?:s|ed)|负|負|败|敗|投了|认输|認輸|輸|输|まけ|패"
-_FAILS = r"弃权|棄權|棄権|기권|超时|超時|逾时|逾時|時間切れ|시간초과"
+_WINS = r"wins?|won|beats?|defeat(?:s|ed)(?! by)|victory|胜|勝|胜出|赢|贏|勝ち|かち|승"
+_LOSES = r"beaten|defeated by|los[et]s?|lost|loss|resign(?:s|ed)|forfeit(?:s|ed)|负|負|败|敗|投了|认输|認輸|輸|输|まけ|패"
+_FAILS = r"弃权|棄權|棄権|기권|超时|超時|逾时|逾時|時間切れ|시간초과|投子|time ?out|timed out|out of time"
 """Failures that cost a game where nothing says who won; beside such a word it tells how."""
 _VERDICT = re.compile(rf"(?P<loses>負け|{_LOSES})|(?P<wins>{_WINS})")
 _FAILURE = re.compile(rf"(?P<loses>{_FAILS})")
 _KOMI = re.compile(
-    r"(?:黑|黒|白|흑|백|black|white)?\s*(?:贴|貼|コミ|こみ|덤|komi|공제)\S*?\s*[\d.又零一二三四五六七八九十]+\s*(?:[/又]?\d*/?\d*)\s*"
+    r"(?:贴|貼|コミ|こみ|덤|komi|공제)\S*?\s*[\d.又零一二三四五六七八九十]+\s*(?:[/又]?\d*/?\d*)\s*"
     r"(?:目半?|子半?|集|집반?|points?)?"
 )
 """Komi, which is no margin."""
+_MOVES = re.compile(r"\d+\s*(?:手|수(?![가-힣])|moves?)(?:完|まで|で)?")
+"""The length of the game, which is no margin."""
 _NO_RESULT = re.compile(r"void|no result|无胜负|無勝負|無效|无效|무효|무승부 ?처리")
 _DRAWN = re.compile(
     r"draw|jigo|(?<![a-z])tied?(?![a-z])|和棋|和局|平局|平手|持碁|持棋|ジゴ|じご|무승부|비김|빅"
@@ -151,12 +156,12 @@ _DETAILS = (
     )),
 )  # fmt: skip
 """Ends without a count; time and forfeit first, as a loss on time may be called a resignation too."""
-_NOTHING_MORE = re.compile(r"[\s:,.+番方]*(?:by)?[\s.!]*")
+_NOTHING_MORE = re.compile(r"[\s:,.+番方し]*(?:by)?[\s.!]*")
 
 
 def _in_words(text: str) -> GameResult:
     """A result in words, `text` as `words.normalised` writes it; UNKNOWN where it names no winner, or both."""
-    text = _KOMI.sub(" ", text)
+    text = _MOVES.sub(" ", _KOMI.sub(" ", text))
     if _NO_RESULT.search(text):
         return VOID
     winner = _winner(text)

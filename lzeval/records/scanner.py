@@ -18,7 +18,7 @@ from lzeval.core.board import BLACK, EMPTY, WHITE
 from lzeval.core.jit import int64, jit
 from lzeval.core.points import LARGEST, SMALLEST
 from lzeval.records.info import GameInfo, NotGoError, read_info, read_size, shown
-from lzeval.records.nodes import ANOTHER_GAME, ENDS_EARLY, place_after
+from lzeval.records.nodes import ANOTHER_GAME, ENDS_EARLY, LOWER_CASE, UNCLOSED, place_after
 from lzeval.records.reader import BLANKS, simple_text
 
 LONGEST = 2048
@@ -27,7 +27,7 @@ MOST_VALUES = 64
 """Values of game-info properties that are kept; further ones are not looked at."""
 
 OK, NO_GAME, TRUNCATED, BAD_POINT, TOO_LONG, BAD_SIZE, LATE_SETUP = 0, 1, 2, 3, 4, 5, 6
-MIXED_UP, TWO_MOVES, BAD_STONE, NEXT_GAME = 7, 8, 9, 10
+MIXED_UP, TWO_MOVES, BAD_STONE, NEXT_GAME, SMALL_NAME, SWALLOWED = 7, 8, 9, 10, 11, 12
 PROBLEMS = {
     TRUNCATED: ENDS_EARLY,
     BAD_POINT: "a move is not on the board",
@@ -38,6 +38,8 @@ PROBLEMS = {
     TWO_MOVES: "two moves of one colour at once",
     BAD_STONE: "a stone set up is not on the board",
     NEXT_GAME: ANOTHER_GAME,
+    SMALL_NAME: LOWER_CASE,
+    SWALLOWED: UNCLOSED,
 }
 
 Bytes = npt.NDArray[np.uint8]
@@ -131,6 +133,8 @@ def refusal(problem: int, text: bytes, record: Record) -> tuple[str, str]:
         LATE_SETUP: place,
         TWO_MOVES: place,
         MIXED_UP: f"{place}, {seen}",
+        SMALL_NAME: f"{place}, [{seen}]",
+        SWALLOWED: f"{place}, [{seen}]",
         BAD_STONE: f"[{seen}]",
     }
     return PROBLEMS[problem], details.get(problem, "")
@@ -236,8 +240,10 @@ def _square_size(text: Bytes, start: int, end: int) -> int:
         while at < end and text[at] <= 32:
             at += 1
         other, at = _side(text, at, end)
-    if side < 0 or other < 0 or at < end:
+    if side < 0:
         return -1
+    if other < 0 or at < end:
+        other = side  # words behind the number
     return side if side == other and SMALLEST <= side <= LARGEST else 0
 
 
@@ -294,6 +300,8 @@ def _take_setup(text: Bytes, start: int, end: int, size: int, colour: int, recor
     """Add a point or a rectangle (`aa:cc`) of set-up stones. Returns whether it was on the board and fits."""
     record.counts[3] += _has_blanks(text, start, end)
     start, end = _trimmed(text, start, end)
+    if start == end:
+        return True  # an empty list
     if end - start == 5 and text[start + 2] == 58:
         first, last = _point(text, start, start + 2, size), _point(text, start + 3, end, size)
     else:
@@ -436,6 +444,10 @@ def _take_value(
 ) -> int:
     """Note one value of the node number `nodes`, which begins after `moves_before` moves. Returns OK or a problem."""
     size = int(record.facts[0])
+    if name == 0:
+        return _found(record, SMALL_NAME, start, end)
+    if _swallows_move(text, start, end):
+        return _found(record, SWALLOWED, max(start, end - SEEN), end)
     if name in (_B, _W):
         return _take_move(text, start, end, int64(BLACK if name == _B else WHITE), moves_before, record)
     if name in (_AB, _AW, _AE):
@@ -452,6 +464,20 @@ def _take_value(
         record.values[record.counts[2], 2] = end
         record.counts[2] += 1
     return OK
+
+
+@jit
+def _swallows_move(text: Bytes, start: int, end: int) -> bool:
+    """Whether a value ends like `;B[pd`: it had no end of its own."""
+    at = end - 1
+    while at > start and end - at <= 2 and 97 <= text[at] <= 122:
+        at -= 1
+    if at <= start + 1 or text[at] != 91 or (text[at - 1] != 66 and text[at - 1] != 87):
+        return False
+    at -= 2
+    while at > start and text[at] <= 32:
+        at -= 1
+    return bool(text[at] == 59)
 
 
 @jit

@@ -16,6 +16,8 @@ from lzeval.records.result import UNKNOWN, Colour, format_result, opponent_of, p
 _GIB = re.compile(rb"\s*\\HS\b|(?!\s*\(\s*;).{0,4000}?^\s*(?:INI|STO) 0 \d+ \d+", re.DOTALL | re.MULTILINE)
 _NGF_MOVE = rb"^PM[A-Z]{2}[BW][A-Z]{2}"
 _NGF = re.compile(rb"(?!\s*\(\s*;).{0,2000}?" + _NGF_MOVE, re.DOTALL | re.MULTILINE)
+_NGF_LINE = re.compile(r"PM(?=.{0,9}$)", re.IGNORECASE)
+_GIB_BEGINS = re.compile(r"^\s*\\HS\b", re.MULTILINE)
 _LOOKED_AT = 5000
 
 _GIB_FIELD = re.compile(r"\\\[(\w+)=(.*?)\\\]", re.DOTALL)
@@ -52,7 +54,13 @@ def is_ngf(text: bytes) -> bool:
 
 
 def sgf_from_gib(text: str) -> str:
-    """A GIB record as SGF. The board is 19x19."""
+    """GIB records, one after the other, as SGF. The board is 19x19."""
+    starts = [match.start() for match in _GIB_BEGINS.finditer(text)] or [0]
+    ends = [*starts[1:], len(text)]
+    return "".join(_sgf_of_gib(text[start:end]) for start, end in zip(starts, ends, strict=True))
+
+
+def _sgf_of_gib(text: str) -> str:
     fields = dict(_GIB_FIELD.findall(text))
     root: dict[str, str] = {"SZ": str(DEFAULT_SIZE)}
     for colour, name in (("B", "GAMEBLACKNAME"), ("W", "GAMEWHITENAME")):
@@ -60,14 +68,15 @@ def sgf_from_gib(text: str) -> str:
         root[f"P{colour}"] = match[1] if match else fields.get(name, "").strip()
         root[f"{colour}R"] = match[2] if match else ""
     main, tags = fields.get("GAMEINFOMAIN", ""), fields.get("GAMETAG", "")
-    tenths = _number(main, "GONGJE:") or _number(tags, ",G")
+    tenths = next((n for n in (_number(main, "GONGJE:"), _number(tags, ",G")) if n is not None), None)
     root["KM"] = "" if tenths is None else f"{tenths / 10:g}"
     date = _GIB_DATE.search(tags)
     root["DT"] = "-".join(f"{int(part):02}" for part in date.groups()) if date else ""
     root["RE"] = _gib_result(main, tags) or fields.get("GAMERESULT", "").strip()
     root["EV"], root["PC"] = fields.get("GAMENAME", "").strip(), fields.get("GAMEPLACE", "").strip()
     stones, moves = _gib_board(text)
-    return _sgf(root, stones, moves)
+    is_cut = "\\GS" in text and "\\GE" not in text
+    return _sgf(root, stones, moves, is_cut=is_cut)
 
 
 def _number(text: str, before: str) -> int | None:
@@ -87,16 +96,28 @@ def _gib_result(main: str, tags: str) -> str:
 
 
 def _gib_board(text: str) -> tuple[int, list[tuple[Colour, str]]]:
-    """Handicap stones and moves. `INI 0 1 N` names how many stones, `STO 0 N COLOUR X Y` a move, `SKI` a pass."""
-    handicap, moves = 0, list[tuple[Colour, str]]()
+    """Handicap stones and moves. `INI 0 1 N` names how many stones, `STO 0 N COLOUR X Y` a move, `SKI 0 N` a pass.
+
+    N counts up from line to line; a line that does not fit is kept as a move that is none.
+    """
+    handicap, before = 0, None
+    moves: list[tuple[Colour, str]] = []
     for line in text.splitlines():
         words = line.split()
-        if len(words) >= 4 and words[0] == "INI" and words[3].isdecimal():
+        kind = words[0].upper() if words else ""
+        if kind == "INI" and len(words) >= 4 and words[3].isdecimal():
             handicap = int(words[3])
-        elif len(words) >= 6 and words[0] == "STO":
-            moves.append(("b" if words[3] == "1" else "w", _sgf_point(words[4], words[5])))
-        elif words and words[0] == "SKI":
+        if kind not in ("STO", "SKI"):
+            continue
+        number = int(words[2]) if len(words) > 2 and words[2].isdecimal() else None
+        fits = before is None or number is None or number == before + 1
+        before = number
+        if kind == "SKI" and fits:
             moves.append((opponent_of(moves[-1][0]) if moves else "w" if handicap > 1 else "b", ""))
+        elif fits and len(words) >= 6 and words[3] in ("1", "2"):
+            moves.append(("b" if words[3] == "1" else "w", _sgf_point(words[4], words[5])))
+        else:
+            moves.append(("b", line.strip()))
     return handicap, moves
 
 
@@ -120,7 +141,7 @@ def sgf_from_ngf(text: str) -> str:
     stones = int(handicap) if handicap.isdecimal() else 0
     if re.fullmatch(r"-?\d{1,3}(?:\.\d+)?", komi):
         is_even_and_whole = stones == 0 and "." not in komi
-        root["KM"] = f"{komi}.5" if is_even_and_whole else komi
+        root["KM"] = f"{float(komi) + 0.5 * is_even_and_whole:g}"
     digits = re.match(r"(\d{4})(\d\d)(\d\d)\b", date)
     root["DT"] = "-".join(digits.groups()) if digits else ""
     return _sgf(root, stones, list(_ngf_moves(lines)))
@@ -142,24 +163,39 @@ def _ngf_result(written: str) -> str:
 
 
 def _ngf_moves(lines: Sequence[str]) -> Iterator[tuple[Colour, str]]:
-    """Moves `PM`, two letters for the number, the colour, column and row from the top, of which `B` is the first."""
+    """Moves `PM`, two letters for the number, the colour, column and row from the top, of which `B` is the first.
+
+    Numbers count up from line to line (`AZ`, `BA`); a line that does not fit is kept as a move that is none.
+    """
+    before = None
     for line in lines:
-        if re.match(_NGF_MOVE.decode(), line):
-            column, row = (ord(letter) - _FIRST_LETTER for letter in line[5:7])
-            is_pass = column < 0 or row < 0
-            yield ("b" if line[4] == "B" else "w"), "" if is_pass else _sgf_point(str(column), str(row))
+        if not _NGF_LINE.match(line):
+            continue
+        if not re.match(_NGF_MOVE.decode(), line):
+            yield "b", line
+            continue
+        number = 26 * ord(line[2]) + ord(line[3])
+        column, row = (ord(letter) - _FIRST_LETTER for letter in line[5:7])
+        fits = before is None or number == before + 1
+        before = number
+        point = "" if column < 0 or row < 0 else _sgf_point(str(column), str(row))
+        yield ("b" if line[4] == "B" else "w"), point if fits else line
 
 
-def _sgf(root: dict[str, str], handicap: int, moves: Sequence[tuple[Colour, str]]) -> str:
-    """The record as text; what is empty is left out."""
+def _sgf(
+    root: dict[str, str], handicap: int, moves: Sequence[tuple[Colour, str]], *, is_cut: bool = False
+) -> str:
+    """The record as text; what is empty is left out. The text of a record that was cut has no end either."""
     text = "(;GM[1]FF[4]CA[UTF-8]" + "".join(
         f"{name}[{_escaped(value)}]" for name, value in root.items() if value
     )
-    if 2 <= handicap <= 9:
+    if handicap > 9:
+        text += f"HA[{handicap}]AB[more than nine]"  # nobody knows where they are
+    elif handicap >= 2:
         points = (SGF_LETTERS[column] + SGF_LETTERS[row] for column, row in _handicap_points(handicap))
         text += f"HA[{handicap}]AB" + "".join(f"[{point}]" for point in points)
     nodes = "".join(f";{colour.upper()}[{_escaped(point)}]" for colour, point in moves)
-    return f"{text}{nodes})\n"
+    return f"{text}{nodes}\n" if is_cut else f"{text}{nodes})\n"
 
 
 def _handicap_points(stones: int) -> list[tuple[int, int]]:

@@ -28,7 +28,7 @@ _KOREAN_NUMBER = re.compile(rf"({'|'.join(_KOREAN)})(?=\s*집)")
 _NUMBER = r"\d+(?:[.,]\d+)?|[.,]\d+"
 _UNIT = rf"{_UNITS_OF_STONES}|{_UNITS_OF_POINTS}"
 _AMOUNT = re.compile(
-    rf"(?:(?P<whole>{_NUMBER})\s*(?:(?P<early>{_UNIT})\s*(?:又|and|과|と)?|又|and|과|と|(?<=\s))\s*)?"
+    rf"(?:(?P<whole>{_NUMBER})\s*(?:(?P<early>{_UNIT})\s*(?:又|and|과|と)?|又|and|과|と|\+|(?<=\s))\s*)?"
     rf"(?P<over>\d+)\s*/\s*(?P<under>\d+)\s*(?P<unit>{_UNIT})?"
     rf"|(?P<plain>{_NUMBER})\s*(?P<its>{_UNIT})?\s*(?P<more>半|반)?"
     rf"|(?:半|반)\s*(?P<halfs>{_UNIT})?"
@@ -77,7 +77,8 @@ def _points(match: re.Match[str] | None) -> float | None:
     else:
         value = 0.5
     unit = match["unit"] or match["early"] or match["its"] or match["halfs"] or ""
-    if not re.fullmatch(_UNITS_OF_STONES, unit):
+    is_stones = re.fullmatch(_UNITS_OF_STONES, unit) or (4 * value) % 2 == 1  # no points have quarters
+    if not is_stones:
         return value
     return 2 * value if value < MOST_STONES else None
 

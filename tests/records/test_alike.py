@@ -119,6 +119,9 @@ CASES = [
     komi("6.5][6.5", 6.5),
     komi("7.5][6.5", 7.5, remark="a second KM"),
     komi("6.5目", 6.5),
+    komi("白コミ5目半", -5.5),
+    komi("3又3/4", 7.5),
+    komi("-0", 0.0),
     komi("6目半", 6.5),
     komi("3又3/4子", 7.5),
     komi("7_5", None, remark="KM[7_5] is no komi"),
@@ -139,6 +142,13 @@ CASES = [
     Case("SZ[ 19 ]", sgf().replace(b"SZ[19]", b"SZ[ 19 ]")),
     Case("SZ[19x19]", sgf().replace(b"SZ[19]", b"SZ[19x19]")),
     Case("SZ in words", sgf().replace(b"SZ[19]", b"SZ[big]"), remark="SZ[big] is no board size"),
+    Case("SZ[19路]", sgf().replace(b"SZ[19]", "SZ[19路]".encode())),
+    Case("GM[01]", sgf().replace(b"GM[1]", b"GM[01]")),
+    Case("AB empty", sgf("AB[]AE[]")),
+    Case("zeros behind the record", sgf() + b"\0" * 4096),
+    Case("a name cut in UTF-8", sgf("CA[UTF-8]PB[AAA]PW[申真谞]RE[黑中盘胜]").replace(b"AAA", "柯洁柯".encode()[:8]),
+         winner="b"),
+    Case("HA in words of komi", sgf("HA[让先倒贴3目]"), remark="is no number of handicap stones"),
     Case("SZ empty", sgf().replace(b"SZ[19]", b"SZ[]")),
     Case("SZ twice", sgf("SZ[19]")),
     Case("SZ in the second node", b"(;GM[1]KM[6.5];SZ[19]" + MOVES.encode() + b")"),
@@ -178,7 +188,9 @@ CASES = [
             ("흑 불계승", "b", ""), ("백 반집승", "w", ""),
             ("白胜1/4子", "w", ""), ("B", "b", ""), ("White", "w", ""), ("黑", "b", ""), ("Black resigns", "w", ""),
             ("B+", "b", ""), ("?", None, ""), ("", None, ""), ("黑胜 白胜", None, "names no winner"),
-            ("B+R][W+R", None, "RE says both"), ("打掛", None, "names no winner"),
+            ("B+R][W+R", None, "RE says both"), ("黑投子", "w", ""), ("White was beaten by Black", "b", ""),
+            ("B+5.5,W+R", None, "names no winner"), ("黑贴3又3/4子胜1/4子", "b", ""), ("先番4目半勝ち", "b", ""),
+            ("White timeout", "b", ""), ("打掛", None, "names no winner"),
         ]
     ),
 ]  # fmt: skip
@@ -194,6 +206,14 @@ REFUSED = {
     "stones set up later": (sgf("", ";B[dd];AW[pp];W[dp]"), "after move 1"),
     "text between properties": (sgf("", ";B[dd] oops! ;W[pp]"), "after move 1"),
     "a record that ends early": (sgf("", ";B[dd];W[pp")[:-3], "ends in the middle"),
+    "a value without an end": (sgf("GN[abc", ";B[dd];W[pp]"), "a value without an end has swallowed a move"),
+    "a value whose end is escaped": (sgf("", ";B[dd]C[good\\];W[pp];B[dp]"), "a value without an end"),
+    "lower case": (sgf("", ";B[dd];w[pp]"), "a property in lower case letters"),
+    "a game without its end before another": (sgf()[:-2] + b"\n(;PB[x];B[aa])", "ends in the middle"),
+    "GIB that was cut": ((GIB % (3, 0, 0)).split("STO 0 5")[0].encode("cp949"), "ends in the middle"),
+    "GIB with a move missing": ((GIB % (3, 0, 0)).replace("STO 0 3 2 3 16\n", "").encode("cp949"), "move 2"),
+    "NGF with a move missing": ((NGF % (0, "6", "")).replace("PMACWERRE\n", "").encode("cp949"), "move 2"),
+    "NGF with half a move": ((NGF % (0, "6", "")).replace("PMACWERRE", "PMACWE").encode("cp949"), "move 2"),
     "nothing": (b"", "no game"),
     "words": (b"no game here (really)", "no game"),
 }
@@ -256,7 +276,7 @@ def reasons(path: Path) -> dict[str, str]:
         found[name] = refused.value.problem
     report = check_records([path]).report
     found["data check"] = " ".join([*report.skipped, *report.examples.values()])
-    (game,) = read_games([path])
+    game, *_ = read_games([path])
     found["rate"] = "" if isinstance(game, GameRecord) else game.why
     return found
 

@@ -32,7 +32,7 @@ LONGEST_HEADER = 65536
 NO_RESULT = GameResult(Outcome.UNKNOWN, note="result is empty")
 NO_NOTES: Mapping[int, str] = {}
 _SEPARATOR = re.compile(r'"?sep=([,;\t|])?"?', re.IGNORECASE)
-_WHOLE = re.compile(r"([+-]?\d{1,18})(?:[.,](0*))?")
+_WHOLE = re.compile(r"([+-]?\d{1,18})(?:[.,](0*))?", re.ASCII)
 T = TypeVar("T")
 Reader = Callable[[list[str], int], Sequence[GameRecord]]
 """From a line's cells and its number to games."""

@@ -75,7 +75,7 @@ def _printsgf(session: Session, args: Arguments) -> str:
     try:
         Path(" ".join(args)).write_text(text, encoding="utf-8", newline="\n")
     except (OSError, ValueError) as error:
-        session.log.say(str(error))
+        session.log.say(f"{' '.join(args)}: {getattr(error, 'strerror', None) or 'cannot be written'}")
         raise Failure("cannot write file") from error
     return ""
 

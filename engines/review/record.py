@@ -68,11 +68,11 @@ def read_record(path: Path) -> Record:
     """The game at `path`. Raises RecordError where there is none, or one that cannot be reviewed."""
     games = game_texts(path)
     try:
-        if len(games) > 1:
-            raise ValueError(f"{len(games)} games in one file; a review is of one, so split it")
         text, problem = games[0]
         if problem:
             raise ValueError(problem)
+        if len(games) > 1:
+            raise ValueError(f"{len(games)} games in one file; a review is of one, so split it")
         read = read_game(text)
         game = _played(read)
         if not game.moves:

@@ -7,11 +7,12 @@ the table says so. Intervals are those of distances from the pool's centre, the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lzeval.core.errors import UserError
-from lzeval.core.wording import command_line
+from lzeval.core.wording import command_line, counted
 from lzeval.records.result import parse_result
 from tournaments.bradley_terry import Pool, Rating, rate_ledger
 from tournaments.ledger import ledger_of_columns
@@ -38,6 +39,13 @@ class Rated:
         return next((row.rating for row in self.table.rows if row.rating.player == name), None)
 
 
+def _undecided(games: Sequence[GameRecord]) -> str:
+    """Words on games none of which was decided: how many, and why most of them were not."""
+    notes = Counter(game.result.note for game in games if game.result.note).most_common(1)
+    why = f" ({notes[0][0]})" if notes else ""
+    return f"none of its {counted(len(games), 'game')} was decided{why}" if games else "no decided games yet"
+
+
 def rate_pool(pool: RatingPool, *, origin: str | None = None, prior: bool = True) -> Rated:
     """Everybody's rating; intervals from the centre, or from `origin`.
 
@@ -46,7 +54,7 @@ def rate_pool(pool: RatingPool, *, origin: str | None = None, prior: bool = True
     games = pool.games()
     if not any(game.result.is_decided for game in games):
         play = command_line("lzeval", "pool", "play", pool.path)
-        raise UserError(f"{pool.path}: no decided games yet; {play} plays some")
+        raise UserError(f"{pool.path}: {_undecided(games)}; {play} plays some")
     if origin is not None and pool.network(origin) is None:
         raise UserError(f"--from {origin}: no such network in {pool.path}; lzeval pool list shows them")
     table = build_table(games, origin=origin, prior=prior)

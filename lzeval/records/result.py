@@ -132,7 +132,8 @@ _BLACK = r"先番|black|(?<![a-z])b(?![a-z])|黑|黒|흑"
 _WHITE = r"white|(?<![a-z])w(?![a-z])|白|백"
 _COLOUR = re.compile(rf"(?P<b>{_BLACK})|(?P<w>{_WHITE})")
 _WINS = r"wins?|won|beats?|defeat(?:s|ed)(?! by)|victory|胜|勝|胜出|赢|贏|勝ち|かち|승"
-_LOSES = r"beaten|defeated by|los[et]s?|lost|loss|resign(?:s|ed)|forfeit(?:s|ed)|负|負|败|敗|投了|认输|認輸|輸|输|まけ|패"
+_LOST = r"beaten|defeated by|los[et]s?|lost|loss|resign(?:s|ed)|forfeit(?:s|ed)"
+_LOSES = rf"{_LOST}|负|負|败|敗|投了|认输|認輸|輸|输|まけ|패"
 _FAILS = r"弃权|棄權|棄権|기권|超时|超時|逾时|逾時|時間切れ|시간초과|投子|time ?out|timed out|out of time"
 """Failures that cost a game where nothing says who won; beside such a word it tells how."""
 _VERDICT = re.compile(rf"(?P<loses>負け|{_LOSES})|(?P<wins>{_WINS})")

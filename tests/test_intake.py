@@ -344,6 +344,16 @@ def read_csv(folder: Path, content: str | bytes, name: str = "games.csv") -> Int
     return take_in([path])
 
 
+def test_a_quotation_mark_that_is_never_closed(tmp_path: Path) -> None:
+    """The lines that it swallows are named; one around a name with a line break is no fault."""
+    lines = ["black,white,result", "a,b,B+R", '"a\nz",b,B+R', '"a,b,B+R', "a,b,W+R", "a,b,B+R"]
+    found = read_csv(tmp_path, "\n".join(lines) + "\n")
+    assert len(found.games) == 2
+    assert [one.why for one in found.skipped] == [
+        "a quotation mark in line 5 is never closed; lines 5 to 7 are not read"
+    ]
+
+
 def test_a_table_of_games(tmp_path: Path) -> None:
     found = read_csv(
         tmp_path,

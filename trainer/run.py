@@ -71,6 +71,8 @@ def ties_policy(config: TrainConfig, network: LeelaNetwork) -> bool:
 def run_folder(config: TrainConfig) -> Path:
     """Where the run is kept. Raises UserError where several processes would each think of a folder of their own."""
     if config.run is not None:
+        if Path(config.run).is_file():
+            raise UserError(f"run={config.run}: is a file, and a run is a folder; choose another name")
         return Path(config.run)
     if FOLDER_VARIABLE in os.environ:  # this process was started by the one that chose
         return Path(os.environ[FOLDER_VARIABLE])

@@ -18,6 +18,9 @@ def parse_range(
         return None
     low, _, high = text.partition(between)
     try:
-        return parse(low), parse(high or low)
+        first, last = parse(low), parse(high or low)
     except ValueError:
         raise UserError(f"{option} {text}: write {example}") from None
+    if last < first:
+        raise UserError(f"{option} {text}: the range is backwards; write {high}{between}{low}")
+    return first, last

@@ -91,8 +91,8 @@ class WeightsText:
                         part = zlib.decompressobj(_GZIP_BITS)
                     yield part.decompress(packed)
                     packed = part.unused_data
-        except zlib.error as exc:
-            raise WeightsError(self.path, f"the gzip file is damaged ({exc}); {_AGAIN}") from None
+        except zlib.error:
+            raise WeightsError(self.path, f"the gzip file is damaged; {_AGAIN}") from None
         if not part.eof:
             raise WeightsError(self.path, f"the gzip file is cut short; {_AGAIN}")
 

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from lzeval.core.decimals import parse_number
 from lzeval.core.sources import read_sources
 from lzeval.records.encoding import text_of
+from lzeval.records.info import parse_komi
 from lzeval.records.result import JIGO, GameResult, Outcome, win
+from lzeval.records.words import normalised
 from tournaments.claims import settled
 from tournaments.intake.state import UNKNOWN_SIZE
 from tournaments.records import Skipped
@@ -62,10 +64,14 @@ def _games(content: bytes, path: Path) -> Iterator[GameRecord | Skipped]:
             yield Skipped(path, problem, max(1, lines.line_num))
             return
         read, left = _reader(columns, path), MOST_GAMES
+        first = lines.line_num + 1
         for cells in lines:
+            begun, first = first, lines.line_num + 1
             if not any(map(str.strip, cells)):
                 continue
             try:
+                if lines.line_num > begun:
+                    _check_quotes(text, begun, lines.line_num)
                 if len(cells) > len(columns):
                     _check_surplus(cells, columns)
                 games = read(cells, lines.line_num)
@@ -78,6 +84,15 @@ def _games(content: bytes, path: Path) -> Iterator[GameRecord | Skipped]:
                 yield from games
     except csv.Error as exc:
         yield Skipped(path, f"no CSV: {exc}", lines.line_num)
+
+
+def _check_quotes(text: str, first: int, last: int) -> None:
+    """Raise ValueError if the cells of the lines `first` to `last`, from 1, hang together by an open quotation mark."""
+    spanned = "".join(list(io.StringIO(text, newline=""))[first - 1 : last])
+    if spanned.count('"') % 2:
+        raise ValueError(
+            f"a quotation mark in line {first} is never closed; lines {first} to {last} are not read"
+        )
 
 
 def _delimiter(text: str) -> str:
@@ -157,7 +172,7 @@ class _GameReader:
         self._names = _Meanings(lambda text: text if text.strip() else "")
         self._results = _Meanings(lambda text: settled([text.strip()]) if text.strip() else NO_RESULT)
         self._sizes = _Meanings(lambda text: _whole("size", text) or UNKNOWN_SIZE)
-        self._komis = _Meanings(lambda text: _number("komi", text))
+        self._komis = _Meanings(_komi)
         self._handicaps = _Meanings(lambda text: _whole("handicap", text) or 0)
         self._pairs = _Meanings(lambda text: _whole("pair", text))
         self._seeds = _Meanings(lambda text: _whole("seed", text))
@@ -222,6 +237,12 @@ def _number(name: str, text: str) -> float | None:
         return parse_number(text.replace(",", "."))
     except ValueError:
         raise ValueError(f"{name} is {text[:MOST_QUOTED]!r}, which is no number") from None
+
+
+def _komi(text: str) -> float | None:
+    """Komi as records write it, too. Raises ValueError if it is none."""
+    found = parse_komi(normalised(text)) if text.strip() else None
+    return _number("komi", text) if found is None else found
 
 
 def _whole(name: str, text: str) -> int | None:

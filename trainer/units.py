@@ -119,7 +119,7 @@ def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
         if problem == NO_GAME:
             return made
         made.seen += 1
-        if b"(" in text[start + 1 : at].lstrip():
+        if text.count(b"(", start, at) > 1:
             broken = break_in(text, start, at, sound=problem == OK and not begins_twice(record))
             if broken is not None:
                 made.skipped.append((broken[0], made.seen, ""))

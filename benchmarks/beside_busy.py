@@ -26,7 +26,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.report import available_cores, present, run
-from lzeval.core.errors import UserError
+from lzeval.errors import UserError
 
 OURS, BEFORE = "lzeval", "OpenMP"
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -48,7 +48,7 @@ def train_step(network: str, batch_size: int, threads: int) -> Step:
     import torch
 
     from benchmarks.training_step import made_up_batch, our_step
-    from trainer.memory import keep_freed_memory
+    from trainer.training.memory import keep_freed_memory
 
     torch.set_num_threads(threads)
     keep_freed_memory()
@@ -64,7 +64,7 @@ def train_step(network: str, batch_size: int, threads: int) -> Step:
 def taught_step(teacher: str, batch_size: int, threads: int) -> Step:
     """A teacher's answers about a batch, and a step of training `small` on it."""
     from benchmarks.training_step import made_up_batch
-    from trainer.teacher import Teacher
+    from trainer.training.teacher import Teacher
 
     train = train_step("small", batch_size, threads)
     planes, asked = made_up_batch(batch_size).planes, Teacher(teacher, batch_size, SIZE, threads)
@@ -79,7 +79,7 @@ def taught_step(teacher: str, batch_size: int, threads: int) -> Step:
 def eval_step(network: str, threads: int) -> Step:
     """A batch of `lzeval eval`."""
     from engines.evaluator.load import plan_evaluator, sample_planes
-    from trainer.evaluate import BATCH
+    from trainer.runs.evaluate import BATCH
 
     evaluator, planes = plan_evaluator(network, batch_size=BATCH).build(threads), sample_planes(SIZE, BATCH)
 
@@ -107,7 +107,7 @@ def repeated(step: Step) -> Turn:
 def match_turn(threads: int) -> Turn:
     """A short `lzeval match big small`; its start is not part of the time."""
     from benchmarks.match_vs_leelaz import play_ours
-    from tournaments.match import MatchOptions, plan_match
+    from tournaments.match.match import MatchOptions, plan_match
 
     def turn(_seconds: float) -> float:
         with tempfile.TemporaryDirectory() as folder:

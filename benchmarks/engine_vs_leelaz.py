@@ -20,10 +20,10 @@ import typer
 
 from benchmarks.match_vs_leelaz import find_leelaz
 from benchmarks.report import available_cores, present, run
-from engines.gtp.client import Deadlines, GtpClient
+from engines.gtp.client.client import Deadlines, GtpClient
 from engines.gtp.engine import Colour
-from lzeval.core.bundled import resolve_network
-from tournaments.openings import Opening, load_book
+from lzeval.go.openings import Opening, load_book
+from lzeval.system.bundled import resolve_network
 
 SIZE = 19
 PATIENT = Deadlines(start_s=600, new_game_s=600, move_s=600, command_s=600, quit_s=10)

@@ -23,15 +23,15 @@ import typer
 from benchmarks.match_vs_leelaz import find_leelaz
 from benchmarks.packing import made_up_records
 from benchmarks.report import present, restrict_to, run
-from lzeval.core.bundled import resolve_network
-from lzeval.records.collection import split_games
-from trainer.batches import ShuffledBatches
-from trainer.chunks.text import read_v1, write_v1
-from trainer.memory import keep_freed_memory
-from trainer.pack import pack
-from trainer.packed import PackedData, open_packed
-from trainer.sources import read_bytes
-from trainer.unpack import all_positions
+from lzeval.records.input.split_games import split_games
+from lzeval.system.bundled import resolve_network
+from trainer.data.batches import ShuffledBatches
+from trainer.data.chunks.text import read_v1, write_v1
+from trainer.data.pack import pack
+from trainer.data.packed import PackedData, open_packed
+from trainer.data.sources import read_bytes
+from trainer.data.unpack import all_positions
+from trainer.training.memory import keep_freed_memory
 
 SIZE = 19
 BATCH = 256

@@ -24,12 +24,12 @@ from typing import Annotated
 import typer
 
 from benchmarks.report import available_cores, present, restrict_to, run
-from engines.gtp.client import GtpClient
+from engines.gtp.client.client import GtpClient
 from engines.gtp.engine import RESIGN, Colour
-from lzeval.core.bundled import resolve_network
-from lzeval.core.errors import UserError
-from tournaments.match import Match, MatchOptions, Progress, plan_match, play_match
-from tournaments.playing import GameJob
+from lzeval.errors import UserError
+from lzeval.system.bundled import resolve_network
+from tournaments.games.network_games import GameJob
+from tournaments.match.match import Match, MatchOptions, Progress, plan_match, play_match
 
 LEELAZ_FOLDER = "/usr/games"
 """Where Debian puts it, and not on PATH."""

@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.report import available_cores, present, run
-from lzeval.core.errors import UserError
+from lzeval.errors import UserError
 
 PROC = Path("/proc")
 WATCH_EVERY_S = 0.5

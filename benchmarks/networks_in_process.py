@@ -20,15 +20,15 @@ from typing import Annotated
 import typer
 
 from benchmarks.report import available_cores, present, restrict_to, run
-from tournaments.control_file import read_control_file
-from tournaments.new_control_file import new_control_file
-from tournaments.tournament_files import counted_games, history
+from tournaments.gomill.control_file import read_control_file
+from tournaments.gomill.new_control_file import new_control_file
+from tournaments.store.folder import counted_games, history
 
 PLAY = """
 import resource, sys
 from pathlib import Path
-from tournaments.control_file import read_control_file
-from tournaments.tournament import RunOptions, run
+from tournaments.gomill.control_file import read_control_file
+from tournaments.runner.tournament import RunOptions, run
 progress = run(read_control_file(sys.argv[1]), RunOptions(parallel=int(sys.argv[3]) or None))
 used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 cpu_s = sum(u.ru_utime + u.ru_stime for u in used)

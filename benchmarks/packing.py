@@ -2,7 +2,7 @@
 
     python -m benchmarks.packing RECORDS.sgf
 
-`trainer.pack` packs all of the records; sgfmill reads and replays a sample of the same games, which is what
+`trainer.data.pack` packs all of the records; sgfmill reads and replays a sample of the same games, which is what
 one would do without it. Without records, games of random moves are made up. Decompression is no part of the time.
 """
 
@@ -18,14 +18,14 @@ import numpy as np
 import typer
 
 from benchmarks.report import present, run
-from lzeval.core.board import Game
-from lzeval.core.errors import UserError
-from lzeval.records.collection import split_games
+from lzeval.errors import UserError
+from lzeval.go.board import Game
+from lzeval.records.input.split_games import split_games
+from lzeval.records.record import GameRecord
+from lzeval.records.record_folder import serialise_game
 from lzeval.records.result import Colour, win
-from tournaments.records import serialise_game
-from tournaments.results import GameRecord
-from trainer.pack import PackReport, pack
-from trainer.sources import read_bytes, record_files
+from trainer.data.pack import PackReport, pack
+from trainer.data.sources import read_bytes, record_files
 
 SIZE = 19
 MADE_UP_MOVES = 200
@@ -95,7 +95,7 @@ def main(
         report, seconds = time_packing(text, Path(folder), "packed")
     peer_positions, peer_seconds = time_sgfmill(sampled)
     rows = [
-        _row("trainer.pack", report.games, report.positions, seconds),
+        _row("trainer.data.pack", report.games, report.positions, seconds),
         _row("sgfmill, sample", len(sampled), peer_positions, peer_seconds),
     ]
     facts = {

@@ -22,14 +22,14 @@ import numpy as np
 import typer
 
 from benchmarks.report import Row, present, restrict_to, run
-from lzeval.core.errors import UserError
+from lzeval.errors import UserError
+from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, win
-from tournaments.bradley_terry import rate_ledger
-from tournaments.ledger import Floats, Ledger, ledger_of_columns
-from tournaments.likelihood import PER_ELO, encounters_of_ledger
-from tournaments.pairs import weigh
-from tournaments.results import GameRecord
-from tournaments.tables import table_of, table_of_ledger
+from tournaments.rating.bradley_terry import rate_ledger
+from tournaments.rating.likelihood import PER_ELO, encounters_of_ledger
+from tournaments.rating.pairs import weigh
+from tournaments.rating.results_array import Floats, Ledger, ledger_of_columns
+from tournaments.report.rating_table import table_of, table_of_ledger
 
 BLACK_WORTH = 20.0
 JIGOS = 0.02

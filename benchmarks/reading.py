@@ -23,13 +23,13 @@ import typer
 
 from benchmarks.packing import made_up_records
 from benchmarks.report import present, restrict_to, run
-from lzeval.core.errors import UserError
-from lzeval.records.collection import split_games
-from tournaments.intake.finding import Kind, find
-from tournaments.intake.reading import read_records
-from tournaments.records import Skipped, record_sources, serialise_game
-from tournaments.results import GameRecord
-from tournaments.sgf_reader import parse_game
+from lzeval.errors import UserError
+from lzeval.records.find_files import Kind, find
+from lzeval.records.input.split_games import split_games
+from lzeval.records.record import GameRecord
+from lzeval.records.record_folder import Skipped, record_sources, serialise_game
+from lzeval.records.record_reader import parse_game
+from tournaments.collect.read_records import read_records
 
 
 def made_up_match(games: int, players: int = 2) -> list[GameRecord]:

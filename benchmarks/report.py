@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lzeval.core.errors import LzevalError
+from lzeval.errors import LzevalError
 
 Row = Mapping[str, object]
 

@@ -25,9 +25,9 @@ import typer
 
 from benchmarks.reading import made_up_match
 from benchmarks.report import Row, present, run
-from lzeval.core.errors import UserError
-from tournaments.report.facts import gather
+from lzeval.errors import UserError
 from tournaments.report.page import page
+from tournaments.report.summary import gather
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 EMPTY = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Empty</title><p>Nothing.</p></html>'

@@ -23,9 +23,9 @@ from engines.evaluator.base import Answer, Evaluator, EvaluatorInfo, Planes
 from engines.evaluator.load import plan_evaluator, sample_planes
 from engines.search.choice import Habits, choose
 from engines.search.searcher import Limits, Searcher, Waiting
-from lzeval.core.board import Game
-from tournaments.openings import Book, load_book
-from tournaments.playing import GameJob, GameSettings, PlayerSettings, Room
+from lzeval.go.board import Game
+from lzeval.go.openings import Book, load_book
+from tournaments.games.network_games import GameJob, GameSettings, PlayerSettings, Room
 
 SIZE = 19
 SLICE_S = 1.0

@@ -25,13 +25,13 @@ from typing import Annotated
 import typer
 
 from benchmarks.report import available_cores, present, restrict_to, run
-from lzeval.core.errors import UserError
-from tournaments.control_file import read_control_file
-from tournaments.gomill_install import find_gomill
-from tournaments.gomill_takeover import games_of_gomill
-from tournaments.records import read_games
-from tournaments.results import GameRecord
-from tournaments.tournament_files import counted_games, history
+from lzeval.errors import UserError
+from lzeval.records.record import GameRecord
+from lzeval.records.record_folder import read_games
+from tournaments.gomill.control_file import read_control_file
+from tournaments.gomill.install import find_gomill
+from tournaments.gomill.takeover import games_of_gomill
+from tournaments.store.folder import counted_games, history
 
 SIZE = 9
 TOY = """
@@ -140,8 +140,8 @@ def _gnugo() -> str:
 OURS = """
 import sys, time
 from pathlib import Path
-from tournaments.control_file import read_control_file
-from tournaments.tournament import RunOptions, run
+from tournaments.gomill.control_file import read_control_file
+from tournaments.runner.tournament import RunOptions, run
 run(read_control_file(sys.argv[1]), RunOptions(parallel=int(sys.argv[2]), fresh=sys.argv[4] == "fresh"))
 Path(sys.argv[3]).write_text(str(time.process_time()))
 """

@@ -25,16 +25,16 @@ import torch
 import torch.nn.functional as F
 import typer
 
-import lzeval.net.fused
-import lzeval.net.winograd
+import lzeval.network.cpu_layers.fused
+import lzeval.network.cpu_layers.winograd
 from benchmarks.report import available_cores, present, run
-from lzeval.net.network import SHAPES, LeelaNetwork
-from trainer.batches import ShuffledBatches, TensorBatch
-from trainer.config import OptimizerConfig
-from trainer.memory import keep_freed_memory
-from trainer.optimizers import build_optimizer
-from trainer.packed import open_packed
-from trainer.run import multiplies_bf16
+from lzeval.network.network import SHAPES, LeelaNetwork
+from trainer.data.batches import ShuffledBatches, TensorBatch
+from trainer.data.packed import open_packed
+from trainer.settings.config import OptimizerConfig
+from trainer.training.memory import keep_freed_memory
+from trainer.training.optimizers import build_optimizer
+from trainer.training.run import multiplies_bf16
 
 SIZE = 19
 WARM_UP_STEPS = 3
@@ -76,8 +76,8 @@ def plain_step(name: str) -> Step:
 def our_step(name: str, *, own_layers: bool = True) -> Step:
     """What `lzeval train` does, with its own layers or with torch's."""
     if not own_layers:
-        lzeval.net.fused.can_fuse = lambda *_: False
-        lzeval.net.winograd.can_convolve = lambda *_: False
+        lzeval.network.cpu_layers.fused.can_fuse = lambda *_: False
+        lzeval.network.cpu_layers.winograd.can_convolve = lambda *_: False
     network = LeelaNetwork(SHAPES[name]).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     bf16 = multiplies_bf16()
     optimizer = build_optimizer(network, OptimizerConfig(), torch.bfloat16 if bf16 else torch.float32)

@@ -23,7 +23,7 @@ import numpy as np
 import typer
 
 from benchmarks.report import present, restrict_to, run
-from lzeval.core.weights import Floats, NetworkShape, read_hashed, tensor_layout
+from lzeval.network.weights_file.weights import Floats, NetworkShape, read_hashed, tensor_layout
 
 MOST_SAMPLED = 100_000
 """Different numbers of a made-up network; beyond, they come again."""

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.golden_files"]
+from tests.support.paths import SHARED
+
+pytest_plugins = ["tests.support.golden_files"]
 
 # Tests that run side by side have a core each, and threads of theirs would fight over cores.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 GAMES_DIRECTORY = Path("/usr/games")
 """Debian puts engines here, and not on PATH."""
 

@@ -11,32 +11,107 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.weights_files import as_lines, tiny_weights, write_lines
+from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("lzeval", "trainer", "engines", "tournaments")
 
+FOUNDATION = ("lzeval.errors", "lzeval.version", "lzeval.system", "lzeval.compiled", "lzeval.text")
+GO = (*FOUNDATION, "lzeval.go", "lzeval.records")
+ENGINES = ("engines.evaluator", "engines.gtp", "engines.search", "engines.player")
+
 LAYERS = {
-    "lzeval.core": (),
-    "lzeval.records": ("lzeval.core",),
-    "lzeval.net": ("lzeval.core",),
-    "trainer": ("lzeval.core", "lzeval.records", "lzeval.net"),
-    "engines.gtp": ("lzeval.core", "lzeval.records"),
-    "engines.search": ("lzeval.core",),
-    "engines.evaluator": ("lzeval.core", "lzeval.net"),
-    "engines": ("lzeval.core", "lzeval.records"),
-    "tournaments": ("lzeval.core", "lzeval.records", "engines"),
-    "lzeval.cli": ("lzeval.core", "lzeval.records", "lzeval.net", "trainer", "engines", "tournaments"),
-    "lzeval.__main__": ("lzeval.cli",),
     "lzeval.version": (),
+    "lzeval.errors": (),
+    "lzeval.system": ("lzeval.errors", "lzeval.version"),
+    "lzeval.compiled": ("lzeval.errors", "lzeval.system"),
+    "lzeval.text": ("lzeval.errors", "lzeval.system"),
+    "lzeval.go": FOUNDATION,
+    "lzeval.records": (*FOUNDATION, "lzeval.go"),
+    "lzeval.network.weights_file": (*FOUNDATION, "lzeval.go"),
+    "lzeval.network": (*FOUNDATION, "lzeval.go", "lzeval.network.weights_file"),
+    "engines": (),
+    "engines.evaluator": (*FOUNDATION, "lzeval.go", "lzeval.network"),
+    "engines.gtp": GO,
+    "engines.gtp_check": (*GO, "engines.gtp"),
+    "engines.search": (*GO, "engines.evaluator", "engines.gtp"),
+    "engines.player": (*GO, "engines.evaluator", "engines.gtp", "engines.search"),
+    "engines.analysis": (*GO, "engines.evaluator", "engines.gtp", "engines.search"),
+    "engines.review": (*GO, "engines.evaluator", "engines.search"),
+    "trainer": FOUNDATION,
+    "trainer.settings": (*FOUNDATION, "lzeval.go"),
+    "trainer.data": (*GO, "trainer.settings"),
+    "trainer.runs": (*GO, "lzeval.network", "trainer.settings", "trainer.data"),
+    "trainer.training": (*GO, "lzeval.network", "trainer.settings", "trainer.data"),
+    "tournaments": (),
+    "tournaments.rating": GO,
+    "tournaments.report": (*GO, "tournaments.rating"),
+    "tournaments.plan": (*GO, *ENGINES, "tournaments.rating"),
+    "tournaments.games": (*GO, *ENGINES, "tournaments.plan"),
+    "tournaments.gomill": (
+        *GO,
+        *ENGINES,
+        "lzeval.network.weights_file",
+        "tournaments.plan",
+        "tournaments.games",
+    ),
+    "tournaments.store": (*GO, *ENGINES, "tournaments.plan", "tournaments.games", "tournaments.gomill"),
+    "tournaments.collect": (
+        *GO,
+        "tournaments.rating",
+        "tournaments.report",
+        "tournaments.gomill",
+        "tournaments.store",
+    ),
+    "tournaments.runner": (
+        *(*GO, *ENGINES, "tournaments.plan", "tournaments.games"),
+        *("tournaments.gomill", "tournaments.store"),
+    ),
+    "tournaments.match": (
+        *(
+            *GO,
+            *ENGINES,
+            "lzeval.network.weights_file",
+            "tournaments.rating",
+            "tournaments.report",
+            "tournaments.plan",
+        ),
+        *("tournaments.games", "tournaments.gomill", "tournaments.store", "tournaments.runner"),
+    ),
+    "tournaments.pool": (
+        *(
+            *GO,
+            *ENGINES,
+            "lzeval.network.weights_file",
+            "tournaments.rating",
+            "tournaments.report",
+            "tournaments.plan",
+        ),
+        *("tournaments.games", "tournaments.runner", "tournaments.match"),
+    ),
+    "lzeval.cli": ("lzeval", "trainer", "engines", "tournaments"),
+    "lzeval.__main__": ("lzeval.cli",),
     "lzeval": (),
 }
 """A module of the part on the left (the longest name that fits) may import itself and what is on the right."""
 
-ALLOWED_ONCE = {("trainer.evaluate", "engines.evaluator"), ("trainer.teacher", "engines.evaluator")}
+ALLOWED_ONCE = {
+    ("trainer.runs.evaluate", "engines.evaluator"),
+    ("trainer.training.teacher", "engines.evaluator"),
+}
 """Exceptions: (module, part)."""
 
-WITHOUT_TORCH = ("lzeval.core", "lzeval.records", "engines.gtp", "engines.search", "tournaments")
+WITHOUT_TORCH = (
+    *(
+        *GO,
+        "lzeval.network.weights_file",
+        "engines.gtp",
+        "engines.gtp_check",
+        "engines.search",
+        "engines.player",
+    ),
+    *("engines.analysis", "engines.review", "tournaments", "trainer.settings"),
+)
 TORCH = ("torch", "pytorch_lightning", "lightning")
 
 
@@ -130,7 +205,9 @@ def test_importing_what_plays_games_does_not_import_torch(module: str) -> None:
     assert not imported_at_once(module) & set(TORCH)
 
 
-@pytest.mark.parametrize("module", ["trainer.prepare", "trainer.evaluate", "trainer.lint", "trainer.unpack"])
+@pytest.mark.parametrize(
+    "module", ["trainer.data.prepare", "trainer.runs.evaluate", "trainer.data.lint", "trainer.data.unpack"]
+)
 def test_packing_and_measuring_start_without_torch(module: str) -> None:
     assert not imported_at_once(module) & set(TORCH)
 
@@ -138,8 +215,8 @@ def test_packing_and_measuring_start_without_torch(module: str) -> None:
 def test_the_check_sees_the_whole_project() -> None:
     parts = {part_of(module) for module in FILES}
     assert parts == set(LAYERS)
-    assert "torch" in set(imports("lzeval.net.network"))
-    assert "trainer.run" in set(imports("lzeval.cli.train"))  # inside of a function
+    assert "torch" in set(imports("lzeval.network.network"))
+    assert "trainer.training.run" in set(imports("lzeval.cli.train"))  # inside of a function
 
 
 REPORT = """

@@ -1,5 +1,5 @@
 """From game records to checkpoints."""
 
-from lzeval.core.openmp import let_threads_sleep
+from lzeval.compiled.openmp import let_threads_sleep
 
 let_threads_sleep()

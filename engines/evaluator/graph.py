@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lzeval.net.network import LeelaNetwork
+from lzeval.network.network import LeelaNetwork
 
 
 class InferenceGraph(nn.Module):
@@ -26,7 +26,7 @@ class InferenceGraph(nn.Module):
 
 def folded(network: LeelaNetwork) -> LeelaNetwork:
     """A copy that computes the same with normalisations that do nothing; convolutions have biases instead."""
-    from lzeval.net.network import ConvBlock
+    from lzeval.network.network import ConvBlock
 
     copy = LeelaNetwork(network.shape, value_is_blacks=network.value_is_blacks)
     copy.load_state_dict(network.state_dict())

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.evaluator.base import Evaluator, EvaluatorInfo, Planes
-from engines.evaluator.memo import Memo, file_subject, processor
-from lzeval.core.board import BLACK, WHITE, Game
-from lzeval.core.bundled import network_name, resolve_network
-from lzeval.core.errors import UserError
+from engines.evaluator.cache import Memo, file_subject, processor
+from lzeval.errors import UserError
+from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.system.bundled import network_name, resolve_network
 
 PRECISIONS = ("auto", "fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
@@ -71,7 +71,7 @@ class EvaluatorPlan:
                 return WinogradEvaluator(Path(self.graph), self.info, self.batch_size, threads)
             return OpenVinoEvaluator(Path(self.graph), self.info, self.batch_size, self.precision, threads)
         from engines.evaluator.torch_backend import TorchEvaluator
-        from lzeval.net.checkpoint import load_network
+        from lzeval.network.checkpoint import load_network
 
         assert self.weights is not None
         network = load_network(self.weights).network
@@ -140,7 +140,7 @@ def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
         graph = openvino.graph_file(info.sha256)
         if not convert or openvino.is_whole(graph):
             return info, str(graph) if convert else None
-    from lzeval.net.checkpoint import load_network
+    from lzeval.network.checkpoint import load_network
 
     loaded = load_network(file)
     shape = loaded.network.shape

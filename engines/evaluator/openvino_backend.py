@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import openvino as ov
 
 from engines.evaluator.base import Answer, EvaluatorInfo, Planes
-from lzeval.core.cache import cache_folder
-from lzeval.core.errors import UserError
+from lzeval.errors import UserError
+from lzeval.system.cache import cache_folder
 
 if TYPE_CHECKING:
-    from lzeval.net.checkpoint import LoadedNetwork
+    from lzeval.network.checkpoint import LoadedNetwork
 
 GRAPH_VERSION = 1
 """Counts changes of what a kept graph computes or how it is stored."""

@@ -11,7 +11,7 @@ from engines.evaluator.base import Answer, EvaluatorInfo, Planes
 from engines.evaluator.graph import InferenceGraph
 
 if TYPE_CHECKING:
-    from lzeval.net.network import LeelaNetwork
+    from lzeval.network.network import LeelaNetwork
 
 WARM_UP_RUNS = 3
 """Before a graph is captured, so that cuDNN has chosen its kernels."""

@@ -1,7 +1,7 @@
 """A network's tower on processors with AVX2 alone: each 3x3 convolution as 36 matrix products, after Winograd.
 
 OpenVINO's own convolutions do four times the multiplications on x86; here it multiplies the matrices and computes the
-heads. `lzeval.core.winograd` has the basis.
+heads. `lzeval.compiled.winograd_basis` has the basis.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from openvino import opset13 as ops
 
 from engines.evaluator.base import Answer, EvaluatorInfo, Planes
 from engines.evaluator.openvino_backend import core, settings, version
-from lzeval.core.jit import jit
-from lzeval.core.winograd import (
+from lzeval.compiled.jit import jit
+from lzeval.compiled.winograd_basis import (
     FILTER_BASIS,
     PATCH,
     PRODUCTS,

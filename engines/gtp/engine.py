@@ -1,6 +1,6 @@
 """What the GTP server asks of an engine: Go, and no text protocol.
 
-A move is an index of `lzeval.core.points`: `row * size + column`, the pass `size * size`.
+A move is an index of `lzeval.go.points`: `row * size + column`, the pass `size * size`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 
 
 class Colour(IntEnum):
-    """A player, with the number that `lzeval.core.board` gives its stones."""
+    """A player, with the number that `lzeval.go.board` gives its stones."""
 
     BLACK = 1
     WHITE = 2

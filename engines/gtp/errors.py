@@ -14,7 +14,7 @@ After one of the first three the program has been killed: what it might still sa
 
 from __future__ import annotations
 
-from lzeval.core.errors import EngineError
+from lzeval.errors import EngineError
 
 
 class EngineGone(EngineError):  # noqa: N818  (the state of the engine, not of this program, is what it names)

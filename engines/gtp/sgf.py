@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engines.gtp.engine import Colour
-from engines.gtp.rules import DEFAULT_RULES, Rules, as_recorded
-from lzeval.core.errors import RecordError
-from lzeval.core.points import pass_index
-from lzeval.records.files import game_texts
+from lzeval.errors import RecordError
+from lzeval.go.points import pass_index
+from lzeval.go.rules import DEFAULT_RULES, Rules, as_recorded
+from lzeval.records.input.one_game import game_texts
 from lzeval.records.reader import read_game
 
 Play = tuple[Colour, int]

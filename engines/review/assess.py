@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engines.evaluator.base import Evaluator
-from engines.positions import Analysis, Position, at_turn, position_seed, search_all
-from lzeval.core.board import BLACK, WHITE, Game
+from engines.search.position_search import Analysis, Position, at_turn, position_seed, search_all
+from lzeval.go.board import BLACK, WHITE, Game
 
 SURPRISE = 0.05
 """An answer that lowers a move's winrate by so much has shown what the search overlooked, and counts."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.review.assess import MoveReview, worst_moves
-from lzeval.core.board import BLACK
-from lzeval.core.errors import UserError
+from lzeval.errors import UserError
+from lzeval.go.board import BLACK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

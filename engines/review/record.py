@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.positions import Analysis, play_recorded
 from engines.review.assess import MoveReview
 from engines.search.choice import LCB_SHARE_OF_MOST
-from lzeval.core.board import BLACK, WHITE, Game
-from lzeval.core.errors import IllegalMoveError, RecordError
-from lzeval.core.points import format_vertex
-from lzeval.records.files import game_texts
+from engines.search.position_search import Analysis, play_recorded
+from lzeval.errors import IllegalMoveError, RecordError
+from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.points import format_vertex
+from lzeval.records.input.one_game import game_texts
 from lzeval.records.play import MOVES
 from lzeval.records.reader import ReadGame, read_game
 

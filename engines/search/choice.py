@@ -9,7 +9,7 @@ from functools import cache, cmp_to_key
 
 import numpy as np
 
-from lzeval.core.board import BLACK, WHITE, Game, fills_own_eye, geometry
+from lzeval.go.board import BLACK, WHITE, Game, fills_own_eye, geometry
 
 RESIGN = -1
 """Stands where a move would."""

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lzeval.core.board import (
+from lzeval.compiled.jit import int64, jit
+from lzeval.go.board import (
     BLACK,
     EMPTY,
     ILLEGAL,
@@ -30,7 +31,6 @@ from lzeval.core.board import (
     play_stone,
     play_suicide,
 )
-from lzeval.core.jit import int64, jit
 
 WAITING, EXPANDED, OVER = 0, 1, 2
 """A node's state: waiting for its evaluation; with priors; the game has ended by two passes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lzeval.core.board import BLACK
+from lzeval.go.board import BLACK
 
 DEEPEST = 2**30
 """Whatever goes beyond holds everywhere."""

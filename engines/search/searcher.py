@@ -27,8 +27,8 @@ from engines.search.forest import (
     write_planes,
 )
 from engines.search.restrictions import Restriction, as_depths
-from lzeval.core.board import BLACK, WHITE, Game, geometry, new_scratch
-from lzeval.core.points import symmetry_tables
+from lzeval.go.board import BLACK, WHITE, Game, geometry, new_scratch
+from lzeval.go.points import symmetry_tables
 
 SPARE_NODES = 8
 UNLIMITED = 2**31 - 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from engines.analysis_engine import AnalysisEngine, Writer
+    from engines.analysis.engine import AnalysisEngine, Writer
 
 
 def analysis_engine(
@@ -28,17 +28,17 @@ def analysis_engine(
 
     Queries are lines on standard input, answers lines on standard output; see docs/analysis-engine.md.
     """
-    from engines.analysis_server import serve_stdio
-    from lzeval.core.bundled import resolve_network
+    from engines.analysis.server import serve_stdio
+    from lzeval.system.bundled import resolve_network
 
     resolve_network(network)
 
     def make_engine(write: Writer) -> AnalysisEngine:
         from dataclasses import replace
 
-        from engines.analysis_engine import AnalysisEngine
+        from engines.analysis.engine import AnalysisEngine
         from engines.evaluator.load import plan_evaluator
-        from engines.positions import PositionSearch
+        from engines.search.position_search import PositionSearch
 
         plan = plan_evaluator(network, precision=precision, device=device)
         plan = replace(plan, batch_size=min(plan.batch_size, positions))

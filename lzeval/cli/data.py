@@ -9,16 +9,16 @@ import typer
 
 from lzeval.cli.ranges import parse_range
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
-from lzeval.core.decimals import parse_integer, parse_number
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import Column, name_column, print_table, say, say_json, screen, text_column
-from lzeval.core.wording import counted
+from lzeval.errors import UserError
+from lzeval.text.decimals import parse_integer, parse_number
+from lzeval.text.terminal import Column, name_column, print_table, say, say_json, screen, text_column
+from lzeval.text.wording import counted
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from trainer.lint import Findings
-    from trainer.selection import Selection
+    from trainer.data.lint import Findings
+    from trainer.data.selection import Selection
 
 app = typer.Typer(no_args_is_help=True, help="Game records, training chunks and packed positions.")
 
@@ -60,7 +60,7 @@ def pack(
     Interrupted, the same command goes on. Which games are held out depends on the games alone, so that the share stays
     the same one when records are added.
     """
-    from trainer.prepare import pack_with_progress
+    from trainer.data.prepare import pack_with_progress
 
     chosen = _selection(min_moves, min_rank, handicap, komi, sample, from_move, to_move, holdout)
     try:
@@ -84,7 +84,7 @@ def check(
 
     The exit status is 2 where nothing could be used or a packed data set is damaged.
     """
-    from trainer.lint import check_records
+    from trainer.data.lint import check_records
 
     chosen = _selection(min_moves, min_rank, handicap, komi)
     with screen(err=True).status("reading"):
@@ -106,7 +106,7 @@ def chunks(
     positions: Annotated[int, typer.Option(min=1, help="Positions a file.")] = 32768,
 ) -> None:
     """Write records, or packed data, as Leela Zero's training chunks; games without a winner are left out."""
-    from trainer.unpack import write_chunks
+    from trainer.data.unpack import write_chunks
 
     written, files, left_out = write_chunks(
         [str(source) for source in sources], out, size, version, positions
@@ -127,7 +127,7 @@ def _selection(
 ) -> Selection:
     """The filters as given. Raises UserError for one that cannot be read."""
     from lzeval.records.info import rank_number
-    from trainer.selection import Selection
+    from trainer.data.selection import Selection
 
     rank = None if min_rank is None else rank_number(min_rank)
     if rank is not None and rank != rank:  # NaN

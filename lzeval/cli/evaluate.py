@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lzeval.core.terminal import say_json
+from lzeval.text.terminal import say_json
 
 
 def evaluate(
@@ -26,10 +26,10 @@ def evaluate(
 ) -> None:
     """Measure how well a network predicts game records: move accuracy, losses, the value by game phase."""
     if plot is not None:
-        from trainer.plots import check_plot
+        from trainer.runs.plots import check_plot
 
         check_plot(plot)
-    from trainer.evaluate import measure_network, print_measurements
+    from trainer.runs.evaluate import measure_network, print_measurements
 
     measurements = measure_network(network, data, sample=sample, precision=precision)
     if as_json:
@@ -37,6 +37,6 @@ def evaluate(
     else:
         print_measurements(measurements)
     if plot is not None:
-        from trainer.plots import plot_measurements
+        from trainer.runs.plots import plot_measurements
 
         plot_measurements(measurements, plot)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from lzeval.cli.rating_options import Prior
-from lzeval.core.errors import UserError
-from lzeval.core.files import folder_made
-from lzeval.core.terminal import say, say_json
-from lzeval.core.wording import command_line
+from lzeval.errors import UserError
+from lzeval.system.files import folder_made
+from lzeval.text.terminal import say, say_json
+from lzeval.text.wording import command_line
 
 if TYPE_CHECKING:
-    from tournaments.ratingpool.members import Network
-    from tournaments.ratingpool.store import RatingPool
+    from tournaments.pool.networks import Network
+    from tournaments.pool.store import RatingPool
 
 T = TypeVar("T")
 
@@ -64,8 +64,8 @@ def gauntlet(
     """
     from lzeval.cli.pool.playing import playable, run_session
     from lzeval.cli.pool.printing import as_dict, print_rated
-    from tournaments.gauntlet import Gauntlet, half_width, sentence
-    from tournaments.ratingpool.rating import rate_pool
+    from tournaments.pool.gauntlet import Gauntlet, half_width, sentence
+    from tournaments.pool.rating import rate_pool
 
     given = {"visits": visits, "komi": komi, "size": size, "precision": precision, "openings": openings}
 
@@ -117,8 +117,8 @@ def _open(
     """The pool to play in, an old one, or one of the networks `against`; and what `join` makes of it."""
     from lzeval.cli.pool.joining import add_all, candidate
     from lzeval.cli.pool.opening import open_and_join
-    from lzeval.core.bundled import network_name
-    from tournaments.ratingpool.database import is_pool
+    from lzeval.system.bundled import network_name
+    from tournaments.pool.database import is_pool
 
     pools = [Path(item) for item in against if is_pool(Path(item)) or Path(item).suffix == ".pool"]
     if pools and len(against) > 1:

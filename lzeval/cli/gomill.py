@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lzeval.core.terminal import say
+from lzeval.text.terminal import say
 
 app = typer.Typer(
     no_args_is_help=True, help="Install gomill 0.8.3, which runs under Python 2.7, and find it."
@@ -27,16 +27,16 @@ def install(
 
     It needs a Python 2.7, and nothing is changed outside of that folder.
     """
-    from tournaments import gomill_install
+    from tournaments.gomill import install
 
-    gomill = gomill_install.install(python, archive)
-    say(f"gomill {gomill_install.VERSION}: {gomill.folder}")
+    gomill = install.install(python, archive)
+    say(f"gomill {install.VERSION}: {gomill.folder}")
     say(f"its ringmaster: {gomill.ringmaster}")
 
 
 @app.command()
 def path() -> None:
     """Print where gomill's ringmaster is; start it as $(lzeval gomill path) X.ctl."""
-    from tournaments.gomill_install import find_gomill
+    from tournaments.gomill.install import find_gomill
 
     say(str(find_gomill().ringmaster))

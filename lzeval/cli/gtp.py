@@ -100,8 +100,8 @@ def gtp(
     """
     import os
 
-    from engines.gtp.server import serve_stdio
-    from tournaments.own_engine import EngineArguments
+    from engines.gtp.server.server import serve_stdio
+    from engines.player.arguments import EngineArguments
 
     asked = EngineArguments(
         network, visits, playouts, analysis_visits, precision, device, threads, batch, resign, dumb_pass, random_moves,
@@ -111,9 +111,9 @@ def gtp(
     called = asked.title
 
     def make_engine() -> Engine:
-        from engines.growth import Lane
-        from engines.player import NetworkPlayer
-        from engines.warm_up import warm_up
+        from engines.player.player import NetworkPlayer
+        from engines.player.warm_up import warm_up
+        from engines.search.single_tree import Lane
 
         plan = asked.plan()
         options = asked.player_options(plan.info.board_size, os.environ.get("GOMILL_GAME_ID", ""))

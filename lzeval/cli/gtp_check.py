@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lzeval.core.terminal import say, say_json
+from lzeval.text.terminal import say, say_json
 
 if TYPE_CHECKING:
-    from engines.gtp.check import ClientReport
+    from engines.gtp_check import ClientReport
 
 BREAKS_STATUS = 1
 
@@ -29,8 +29,8 @@ def gtp_check(
     Holds the sessions that sabaki, lizzie, lizzieyzy, q5go, gogui, gtp2ogs, kgs (kgsGtp) and gomill hold, each with
     a fresh engine. Exit status 1 if something breaks. Options for this command go before COMMAND.
     """
-    from engines.gtp.check import CLIENTS, check_engine
-    from lzeval.core.errors import UserError
+    from engines.gtp_check import CLIENTS, check_engine
+    from lzeval.errors import UserError
 
     names = client or list(CLIENTS)
     for name in names:

@@ -15,9 +15,9 @@ import typer
 
 from lzeval.cli.numbers import DecimalGroup
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
-from lzeval.core.errors import LzevalError
-from lzeval.core.files import DISK_FULL
-from lzeval.core.terminal import replace_missing_letters, say
+from lzeval.errors import LzevalError
+from lzeval.system.files import DISK_FULL
+from lzeval.text.terminal import replace_missing_letters, say
 from lzeval.version import __version__
 
 EVALUATE, TRAIN, PLAY, FILES = "Evaluate", "Train", "Play", "Files"

@@ -9,17 +9,17 @@ import typer
 
 from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
-from lzeval.core.terminal import progress_bar, say, say_json, say_prose, screen
-from lzeval.core.wording import counted, signed
+from lzeval.text.terminal import progress_bar, say, say_json, say_prose, screen
+from lzeval.text.wording import counted, signed
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from tournaments.match import Match, MatchOptions, MatchResult, Progress
-    from tournaments.program_match import ProgramMatch
-    from tournaments.progress import Event
-    from tournaments.results import GameRecord
-    from tournaments.sprt import Sprt
+    from lzeval.records.record import GameRecord
+    from tournaments.match.match import Match, MatchOptions, MatchResult, Progress
+    from tournaments.match.program_match import ProgramMatch
+    from tournaments.rating.sprt import Sprt
+    from tournaments.runner.progress import Event
 
 
 def match(
@@ -79,7 +79,7 @@ def match(
 
     Every finished game is kept at once. Interrupted or killed, the same command goes on where it stopped.
     """
-    from tournaments.match import MatchOptions
+    from tournaments.match.match import MatchOptions
 
     test = _test(sprt, alpha, beta, model)
     options = MatchOptions(
@@ -109,7 +109,7 @@ def match(
 
 def _plan(options: MatchOptions) -> tuple[Match | ProgramMatch, list[str]]:
     """The match, and reasons to doubt that it will tell anything."""
-    from tournaments import match, program_match
+    from tournaments.match import match, program_match
 
     if program_match.is_program_match(options):
         planned = program_match.plan_program_match(options)
@@ -119,8 +119,8 @@ def _plan(options: MatchOptions) -> tuple[Match | ProgramMatch, list[str]]:
 
 
 def _play(planned: Match | ProgramMatch, bar: Bar) -> MatchResult:
-    from tournaments.match import Match, play_match
-    from tournaments.program_match import play_program_match
+    from tournaments.match.match import Match, play_match
+    from tournaments.match.program_match import play_program_match
 
     def watch(progress: Progress) -> None:
         _show(bar, progress, planned)
@@ -139,8 +139,8 @@ def _tell(bar: Bar, event: Event) -> None:
 
 
 def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str | None) -> Sprt | None:
-    from lzeval.core.errors import UserError
-    from tournaments.sprt import parse_sprt
+    from lzeval.errors import UserError
+    from tournaments.rating.sprt import parse_sprt
 
     if sprt is not None:
         return parse_sprt(
@@ -157,7 +157,7 @@ def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str 
 
 
 def _announce(planned: Match | ProgramMatch) -> None:
-    from tournaments.stopping import expected_length
+    from tournaments.plan.stopping import expected_length
 
     options = planned.options
     if options.sprt is not None:
@@ -168,7 +168,7 @@ def _announce(planned: Match | ProgramMatch) -> None:
 def _as_dict(planned: Match | ProgramMatch, result: MatchResult, warnings: list[str]) -> dict[str, object]:
     from dataclasses import asdict
 
-    from tournaments.sequential import plan, usual_differences
+    from tournaments.rating.sequential import plan, usual_differences
 
     content: dict[str, object] = {"match": str(planned.folder), "settings": planned.settings()}
     if result.problems:
@@ -186,7 +186,7 @@ def _as_dict(planned: Match | ProgramMatch, result: MatchResult, warnings: list[
 
 
 def _print(planned: Match | ProgramMatch, result: MatchResult) -> None:
-    from tournaments.tables import render
+    from tournaments.report.rating_table import render
 
     rule = result.rule
     for line in [] if rule is None else rule.verdict_lines():
@@ -224,7 +224,7 @@ def _show(bar: Bar, progress: Progress, planned: Match | ProgramMatch) -> None:
 
 def _standing(progress: Progress, planned: Match | ProgramMatch) -> str:
     """Score, Elo, speed and time left, in one line."""
-    from tournaments.ratings import head_to_head
+    from tournaments.rating.elo import head_to_head
 
     games: list[GameRecord] = progress.games
     parts = []

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lzeval.core.bundled import resolve_network
-from lzeval.core.decimals import parse_number
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import say
+from lzeval.errors import UserError
+from lzeval.system.bundled import resolve_network
+from lzeval.text.decimals import parse_number
+from lzeval.text.terminal import say
 
 if TYPE_CHECKING:
-    from lzeval.core.weights import LeelaWeights
+    from lzeval.network.weights_file.weights import LeelaWeights
 
 
 def check_target(target: Path, force: bool, sources: Sequence[Path] = ()) -> None:
@@ -27,7 +27,7 @@ def check_target(target: Path, force: bool, sources: Sequence[Path] = ()) -> Non
 
 def write(weights: LeelaWeights, target: Path, digits: int | None) -> None:
     """Write and say so."""
-    from lzeval.core.weights import write_weights
+    from lzeval.network.weights_file.weights import write_weights
 
     write_weights(weights, target, digits)
     say(f"{target}: {weights.shape}, version {weights.version}")
@@ -36,17 +36,17 @@ def write(weights: LeelaWeights, target: Path, digits: int | None) -> None:
 def read_any(source: Path, kind: str | None = None) -> LeelaWeights:
     """The weights in a file of either kind, or of a bundled name; torch is imported for a checkpoint only.
 
-    `kind` demands one of a checkpoint's networks (`lzeval.net.checkpoint.KINDS`).
+    `kind` demands one of a checkpoint's networks (`lzeval.network.checkpoint.KINDS`).
     """
-    from lzeval.core.weights import is_checkpoint, read_weights
+    from lzeval.network.weights_file.weights import is_checkpoint, read_weights
 
     path = resolve_network(source)
     if not is_checkpoint(path):
         if kind is not None:
             raise UserError(f"{source}: a weights file holds one network; {kind!r} is one of a checkpoint's")
         return read_weights(path)
-    from lzeval.net.checkpoint import read_checkpoint
-    from lzeval.net.leela import weights_from_network
+    from lzeval.network.checkpoint import read_checkpoint
+    from lzeval.network.leela import weights_from_network
 
     return weights_from_network(read_checkpoint(path, kind))
 
@@ -58,7 +58,7 @@ def mean_of(
     networks = [(str(source), read_any(source, kind)) for source in sources]
     if len(networks) == 1:
         return networks[0][1]
-    from lzeval.net.combine import average as mean
+    from lzeval.network.combine import average as mean
 
     return mean(networks, shares)
 

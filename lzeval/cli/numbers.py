@@ -1,4 +1,4 @@
-"""Numbers on the command line: every option of every command reads them with `lzeval.core.decimals`."""
+"""Numbers on the command line: every option of every command reads them with `lzeval.text.decimals`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from lzeval.core.decimals import parse_integer, parse_number
+from lzeval.text.decimals import parse_integer, parse_number
 
 _PARSERS = {
     "IntParamType": parse_integer,

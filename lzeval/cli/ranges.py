@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from lzeval.core.errors import UserError
+from lzeval.errors import UserError
 
 Number = TypeVar("Number", int, float)
 

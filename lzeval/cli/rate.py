@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lzeval.cli import intake
+from lzeval.cli import collect_options
 from lzeval.cli.rating_options import Origin, Prior
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import say, say_json, say_prose, screen
-from tournaments.intake.collection import no_collection
+from lzeval.errors import UserError
+from lzeval.text.terminal import say, say_json, say_prose, screen
+from tournaments.collect.without_gc import no_collection
 
 if TYPE_CHECKING:
-    from tournaments.intake.taking import Intake
-    from tournaments.report.facts import Facts
+    from tournaments.collect.collect import Intake
+    from tournaments.report.summary import Facts
 
 MOST_INDENTED = 100
 """Players; JSON of more has their matrix in one long line."""
@@ -23,7 +23,7 @@ MOST_INDENTED = 100
 
 @no_collection()
 def rate(
-    paths: intake.Paths,
+    paths: collect_options.Paths,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="CSV", help="Write the table to this CSV file as well.")
@@ -60,31 +60,31 @@ def rate(
         bool,
         typer.Option("--matrix", help="Print everybody's difference to everybody (as many players as fit)."),
     ] = False,
-    alias: intake.Alias = None,
-    aliases: intake.Aliases = None,
-    size: intake.Size = None,
-    komi: intake.Komi = None,
-    handicap: intake.Handicap = None,
-    rules: intake.Rules = None,
-    since: intake.Since = None,
-    until: intake.Until = None,
-    player: intake.Player = None,
+    alias: collect_options.Alias = None,
+    aliases: collect_options.Aliases = None,
+    size: collect_options.Size = None,
+    komi: collect_options.Komi = None,
+    handicap: collect_options.Handicap = None,
+    rules: collect_options.Rules = None,
+    since: collect_options.Since = None,
+    until: collect_options.Until = None,
+    player: collect_options.Player = None,
 ) -> None:
     """Rate the players of game records: Elo with 95 % intervals, from this program's games or any other's.
 
     Pairs are recognised, identical games and games that were told of twice count once, what is left out is named.
     """
-    from tournaments.intake.telling import as_dict, lines_of
-    from tournaments.report.facts import gather
+    from tournaments.collect.summary import as_dict, lines_of
     from tournaments.report.page import check_report, write_report
-    from tournaments.report.papers import write_latex, write_markdown
-    from tournaments.tables import parse_anchors, write_ratings
+    from tournaments.report.rating_table import parse_anchors, write_ratings
+    from tournaments.report.summary import gather
+    from tournaments.report.text_tables import write_latex, write_markdown
 
     if report is not None:
         check_report(report)
     anchors = parse_anchors(anchor or ())
-    choice = intake.choose(size, komi, handicap, rules, since, until, player)
-    taken = intake.take(paths, choice, alias, aliases)
+    choice = collect_options.choose(size, komi, handicap, rules, since, until, player)
+    taken = collect_options.take(paths, choice, alias, aliases)
     try:
         facts = gather([*taken.games, *taken.skipped], anchors, origin=origin, prior=prior)
     except UserError:
@@ -92,7 +92,7 @@ def rate(
             say(f"lzeval: {line}", err=True)
         raise
     if plot is not None:
-        from tournaments.plots import plot_course
+        from tournaments.report.plots import plot_course
 
         plot_course(facts.games, plot)
     if out is not None:
@@ -116,10 +116,10 @@ def _print(facts: Facts, taken: Intake, matrix: bool) -> None:
 
     The latter where the terminal can show it, and the order of the games is known.
     """
-    from tournaments.comparisons import render_matrix
-    from tournaments.intake.telling import lines_of
+    from tournaments.collect.summary import lines_of
+    from tournaments.rating.comparisons import render_matrix
+    from tournaments.report.rating_table import render
     from tournaments.report.sparkline import score_table
-    from tournaments.tables import render
 
     console = screen()
     render(facts.table, console)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lzeval.core.terminal import Column, print_table, progress_bar, say, say_json
+from lzeval.text.terminal import Column, print_table, progress_bar, say, say_json
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -46,9 +46,9 @@ def review(
     from engines.review.assess import analyse_game, review_moves
     from engines.review.plot import check_plot, plot_winrate
     from engines.review.record import annotate, read_record, serialise
-    from lzeval.core.board import BLACK
-    from lzeval.core.errors import UserError
-    from lzeval.core.files import write_bytes_atomically
+    from lzeval.errors import UserError
+    from lzeval.go.board import BLACK
+    from lzeval.system.files import write_bytes_atomically
 
     out = out if out is not None else game.with_name(f"{game.stem}-reviewed.sgf")
     if not out.parent.is_dir():
@@ -91,7 +91,7 @@ def _progress(positions: int) -> Progress:
 
 def _summary(record: Record, out: Path, reviews: list[MoveReview], info: EvaluatorInfo) -> dict[str, Any]:
     """The review as JSON; winrates are 0 to 1, for the player who made the move."""
-    from lzeval.core.points import format_vertex
+    from lzeval.go.points import format_vertex
 
     size = record.game.size
     moves = [
@@ -113,7 +113,7 @@ def _summary(record: Record, out: Path, reviews: list[MoveReview], info: Evaluat
 
 def _print_worst(record: Record, reviews: list[MoveReview], source: str) -> None:
     from engines.review.assess import worst_moves
-    from lzeval.core.points import format_vertex
+    from lzeval.go.points import format_vertex
 
     size = record.game.size
     say(f"Moves that cost most ({source})")

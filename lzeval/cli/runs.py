@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lzeval.core.terminal import Column, name_column, print_table, say, say_json
+from lzeval.text.terminal import Column, name_column, print_table, say, say_json
 
 if TYPE_CHECKING:
-    from trainer.runs import Listing, Run
+    from trainer.runs.folders import Listing, Run
 
 
 class _ListByDefault(TyperGroup):
@@ -45,7 +45,7 @@ def list_runs(
 
     The loss in training is the policy's, over the last 10 batches logged; the rest is measured on the holdout.
     """
-    from trainer.runs import find_runs
+    from trainer.runs.folders import find_runs
 
     listing = find_runs(folder)
     if as_json:
@@ -65,7 +65,7 @@ def list_runs(
 
 def list_sweep(folder: Path, failures: Mapping[str, str]) -> None:
     """The runs of a sweep in `folder`; those that failed, and why, by name."""
-    from trainer.runs import Listing, find_runs
+    from trainer.runs.folders import Listing, find_runs
 
     listing = find_runs(folder) if folder.is_dir() else Listing((), ())
     _print_table(listing, failures)
@@ -81,7 +81,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show one run's key figures, and draw how it learned."""
-    from trainer.runs import open_run
+    from trainer.runs.folders import open_run
 
     found = open_run(run)
     if as_json:
@@ -96,9 +96,9 @@ def show(
 
 
 def _draw(run: Run, path: Path) -> None:
-    from trainer.curves import plot_run
-    from trainer.page import write_page
-    from trainer.plots import check_plot
+    from trainer.runs.curves import plot_run
+    from trainer.runs.page import write_page
+    from trainer.runs.plots import check_plot
 
     check_plot(path, (".png", ".svg", ".html"))
     if path.suffix.lower() == ".html":
@@ -108,7 +108,7 @@ def _draw(run: Run, path: Path) -> None:
 
 
 def _print_run(run: Run) -> None:
-    from trainer.page import describe, key_figures
+    from trainer.runs.page import describe, key_figures
 
     say(f"{run.name}: {describe(run)}")
     headings = ("Holdout, best", "At positions", "Holdout, last", "Train")
@@ -153,7 +153,7 @@ def _cells(run: Run, now: float, *, failed: bool) -> list[str]:
 
 def _best_and_last(run: Run, measure: str, factor: float, form: str) -> str:
     """On the holdout."""
-    from trainer.logs import LOWER_IS_BETTER, NOTHING
+    from trainer.runs.logs import LOWER_IS_BETTER, NOTHING
 
     series = run.holdout.get(measure, NOTHING)
     best = series.best(LOWER_IS_BETTER[measure])

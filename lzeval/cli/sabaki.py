@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lzeval.core.terminal import say, say_json
+from lzeval.text.terminal import say, say_json
 
 
 def sabaki(
@@ -36,9 +36,9 @@ def sabaki(
     Sabaki must not be running when its settings are written: it would write them again. Options for this command
     go before NET.
     """
-    from engines.sabaki import add_engine, engine_entry, settings_path
-    from lzeval.core.bundled import network_name, resolve_network
-    from lzeval.core.errors import UserError
+    from engines.gtp.sabaki import add_engine, engine_entry, settings_path
+    from lzeval.errors import UserError
+    from lzeval.system.bundled import network_name, resolve_network
 
     path = resolve_network(network).resolve()
     command = [sys.executable, "-m", "lzeval", "gtp", str(path), *(options or [])]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lzeval.core.terminal import Column, print_table, say, say_json
-from lzeval.core.wording import counted, signed
+from lzeval.text.terminal import Column, print_table, say, say_json
+from lzeval.text.wording import counted, signed
 
 if TYPE_CHECKING:
-    from tournaments.sequential import Expectation
-    from tournaments.sprt import Sprt
+    from tournaments.rating.sequential import Expectation
+    from tournaments.rating.sprt import Sprt
 
 
 def sprt(
@@ -37,7 +37,7 @@ def sprt(
 
     Without --counts: how many games the test will take, and how often it will be wrong, by the true difference.
     """
-    from tournaments.sprt import parse_sprt
+    from tournaments.rating.sprt import parse_sprt
 
     test = parse_sprt(elo, alpha, beta, model)
     if counts is None:
@@ -47,8 +47,8 @@ def sprt(
 
 
 def _plan(test: Sprt, draws: float, games: int | None, as_json: bool) -> None:
-    from lzeval.core.errors import UserError
-    from tournaments.sequential import plan, usual_differences
+    from lzeval.errors import UserError
+    from tournaments.rating.sequential import plan, usual_differences
 
     if not 0 <= draws <= 90:
         raise UserError(f"--draws {draws:g}: must be a percentage from 0 to 90")
@@ -65,7 +65,7 @@ def _plan(test: Sprt, draws: float, games: int | None, as_json: bool) -> None:
 
 
 def _print_plan(test: Sprt, draws: float, games: int | None, expected: list[Expectation]) -> None:
-    from tournaments.ratings import percent_sure
+    from tournaments.rating.elo import percent_sure
 
     cap = "" if games is None else f", at most {counted(games, 'game')}"
     say(f"SPRT {test.describe()}, {draws + 0.0:g} % jigos{cap}")
@@ -86,9 +86,9 @@ def _print_plan(test: Sprt, draws: float, games: int | None, expected: list[Expe
 
 
 def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
-    from tournaments.bayeselo import bayeselo_llr
-    from tournaments.ratings import estimate, percent_sure
-    from tournaments.sequential import after_stop
+    from tournaments.rating.bayeselo import bayeselo_llr
+    from tournaments.rating.elo import estimate, percent_sure
+    from tournaments.rating.sequential import after_stop
 
     counts = _parse_counts(text)
     found, stopped, llr = estimate(counts), after_stop(test, counts), test.llr(counts)
@@ -125,8 +125,8 @@ def _evaluate(test: Sprt, text: str, as_json: bool) -> None:
 
 
 def _parse_counts(text: str) -> list[int]:
-    from lzeval.core.decimals import parse_integer
-    from lzeval.core.errors import UserError
+    from lzeval.errors import UserError
+    from lzeval.text.decimals import parse_integer
 
     try:
         counts = [parse_integer(part) for part in text.split(",")]

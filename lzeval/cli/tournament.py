@@ -10,14 +10,14 @@ import typer
 
 from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import say, say_json, say_prose, screen
+from lzeval.errors import UserError
+from lzeval.text.terminal import say, say_json, say_prose, screen
 
 if TYPE_CHECKING:
-    from tournaments.competition import Competition
-    from tournaments.progress import Event, Progress
-    from tournaments.ringmaster import Action
-    from tournaments.tournament import RunOptions
+    from tournaments.gomill.ringmaster import Action
+    from tournaments.plan.competition import Competition
+    from tournaments.runner.progress import Event, Progress
+    from tournaments.runner.tournament import RunOptions
 
 WATCH_EVERY_S = 1.0
 LOOKING_SHARE = 5.0
@@ -36,7 +36,7 @@ Trust = Annotated[bool, typer.Option("--trust", help="Execute the control file a
 
 
 def _read(control_file: Path, trust: bool) -> Competition:
-    from tournaments.control_file import read_control_file
+    from tournaments.gomill.control_file import read_control_file
 
     if trust:
         say(f"lzeval: --trust runs {control_file} as a program, with all that you may do", err=True)
@@ -75,7 +75,7 @@ def run(
         return
     if runner != "own":
         raise UserError(f"--runner {runner}: must be own or ringmaster")
-    from tournaments.tournament import RunOptions
+    from tournaments.runner.tournament import RunOptions
 
     competition = _read(control_file, trust)
     options = RunOptions(parallel, max_games, fresh, log_gtp)
@@ -97,7 +97,7 @@ def _play(
     import sys
 
     from lzeval.cli.tournament_view import GRAVE, View, in_words, tell, tell_if_grave
-    from tournaments.tournament import prepare
+    from tournaments.runner.tournament import prepare
 
     planned = prepare(competition, options)
     if as_json:
@@ -142,9 +142,9 @@ def _summary(progress: Progress, prior: bool) -> dict[str, object]:
 def _print_tables(competition: Competition, progress: Progress, prior: bool) -> None:
     """Gomill's report, and what it does not tell: how sure one may be."""
     from lzeval.cli.tournament_view import standings
-    from tournaments.gomill_report import report_text
-    from tournaments.rendering import standings_grid
-    from tournaments.tables import render
+    from tournaments.gomill.report import report_text
+    from tournaments.report.rating_table import render
+    from tournaments.report.terminal import standings_grid
 
     say(report_text(competition, progress.records).rstrip())
     table = standings(progress.records, prior=prior)
@@ -167,7 +167,7 @@ def _ringmaster(
     quiet: bool,
     log_gtp: bool,
 ) -> None:
-    from tournaments.ringmaster import run_ringmaster
+    from tournaments.gomill.ringmaster import run_ringmaster
 
     ended = run_ringmaster(
         control_file,
@@ -183,9 +183,9 @@ def _ringmaster(
 @app.command(epilog="Example: [bold]lzeval tournament check x.ctl[/]", no_args_is_help=True)
 def check(control_file: ControlFile, trust: Trust = False) -> None:
     """Read the control file and start every engine once. Exit status 1 if one of them cannot play."""
-    from tournaments.guard import Guard
-    from tournaments.tournament import prepare
-    from tournaments.tryout import try_out
+    from tournaments.games.process_guard import Guard
+    from tournaments.runner.engine_check import try_out
+    from tournaments.runner.tournament import prepare
 
     competition = _read(control_file, trust)
     prepare(competition)
@@ -202,9 +202,9 @@ def check(control_file: ControlFile, trust: Trust = False) -> None:
 
 def _progress(competition: Competition) -> Progress:
     """As the log has it."""
-    from tournaments.progress import LiveGame, Progress
-    from tournaments.schedule import Schedule
-    from tournaments.tournament_files import counted_games, history
+    from tournaments.plan.schedule import Schedule
+    from tournaments.runner.progress import LiveGame, Progress
+    from tournaments.store.folder import counted_games, history
 
     past = history(competition)
     games = counted_games(competition, past)
@@ -236,7 +236,7 @@ def show(
 @app.command(epilog="Example: [bold]lzeval tournament report x.ctl[/]", no_args_is_help=True)
 def report(control_file: ControlFile, trust: Trust = False) -> None:
     """Write gomill's report to CODE.report."""
-    from tournaments.gomill_files import write_report
+    from tournaments.gomill.files import write_report
 
     competition = _read(control_file, trust)
     say(str(write_report(competition, _progress(competition).records)))
@@ -245,7 +245,7 @@ def report(control_file: ControlFile, trust: Trust = False) -> None:
 @app.command(epilog="Example: [bold]lzeval tournament reset x.ctl[/]", no_args_is_help=True)
 def reset(control_file: ControlFile, trust: Trust = False) -> None:
     """Remove every game and file of the tournament but the control file."""
-    from tournaments.tournament_files import reset as reset_tournament
+    from tournaments.store.folder import reset as reset_tournament
 
     for path in reset_tournament(_read(control_file, trust)):
         say(f"removed {path}")
@@ -254,7 +254,7 @@ def reset(control_file: ControlFile, trust: Trust = False) -> None:
 @app.command(epilog="Example: [bold]lzeval tournament stop x.ctl[/]", no_args_is_help=True)
 def stop(control_file: ControlFile, trust: Trust = False) -> None:
     """Have a run that goes on elsewhere end after the games in progress."""
-    from tournaments.tournament_files import ask_to_stop, is_running
+    from tournaments.store.folder import ask_to_stop, is_running
 
     competition = _read(control_file, trust)
     if not is_running(competition):
@@ -266,7 +266,7 @@ def stop(control_file: ControlFile, trust: Trust = False) -> None:
 def watch(control_file: ControlFile, prior: Prior = True, trust: Trust = False) -> None:
     """Look at a run that goes on elsewhere, until it ends or Ctrl-C."""
     from lzeval.cli.tournament_view import View
-    from tournaments.tournament_files import is_running
+    from tournaments.store.folder import is_running
 
     competition = _read(control_file, trust)
     view = View(competition.code, competition.lzeval.anchor, prior=prior)
@@ -301,7 +301,7 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the control file.")] = False,
 ) -> None:
     """Write a control file for networks that are to play each other."""
-    from tournaments.new_control_file import new_control_file
+    from tournaments.gomill.new_control_file import new_control_file
 
     path = new_control_file(
         out,

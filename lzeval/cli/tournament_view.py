@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import say, screen
-from lzeval.core.wording import counted
+from lzeval.errors import UserError
+from lzeval.text.terminal import say, screen
+from lzeval.text.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-    from tournaments.progress import Progress
-    from tournaments.results import GameRecord
-    from tournaments.tables import RatingTable
+    from lzeval.records.record import GameRecord
+    from tournaments.report.rating_table import RatingTable
+    from tournaments.runner.progress import Progress
 
 STANDINGS_EVERY_S = 2.0
 MOST_GAMES_SHOWN = 16
@@ -26,7 +26,7 @@ MOST_FAULTS_SHOWN = 6
 
 def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable | None:
     """The ratings so far; None before the first decided game."""
-    from tournaments.tables import build_table
+    from tournaments.report.rating_table import build_table
 
     try:
         return build_table(records, prior=prior)
@@ -86,7 +86,7 @@ class View:
         table = standings(progress.records, prior=self._prior)
         self._table_of, self._table_s = len(progress.games), now_s
         if table is not None:
-            from tournaments.rendering import standings_grid
+            from tournaments.report.terminal import standings_grid
 
             self._table = standings_grid(table, self._anchor)
 

@@ -10,13 +10,13 @@ import typer
 
 from lzeval.cli.runs import list_sweep
 from lzeval.cli.status import FAULTY, INTERRUPTED
-from lzeval.core.errors import LzevalError, UserError
-from lzeval.core.terminal import say
-from lzeval.core.wording import command_line
+from lzeval.errors import LzevalError, UserError
+from lzeval.text.terminal import say
+from lzeval.text.wording import command_line
 
 if TYPE_CHECKING:
-    from trainer.config import TrainConfig
-    from trainer.run import Trained
+    from trainer.settings.config import TrainConfig
+    from trainer.training.run import Trained
 
 
 def train(
@@ -57,7 +57,7 @@ def train(
     table of them; one that fails is named there, and the exit status is 1. The same command with run=FOLDER goes on
     after an interruption.
     """
-    from trainer.compose import compose, stored
+    from trainer.settings.compose import compose, stored
 
     if multirun:
         if resume is not None:
@@ -70,7 +70,7 @@ def train(
     if cfg:
         say(_as_yaml(config))
         return
-    from trainer.run import is_first_process, run_folder
+    from trainer.training.run import is_first_process, run_folder
 
     config.run = str(run_folder(config))
     trained = _train(
@@ -109,7 +109,7 @@ def _limits(config: TrainConfig) -> dict[str, object]:
 
 def _train(config: TrainConfig, again: str, *, resuming: bool = False) -> Trained:
     """Train; `again` is the command that goes on after an interruption."""
-    from trainer.run import train as run_training
+    from trainer.training.run import train as run_training
 
     try:
         return run_training(config, resuming=resuming)
@@ -120,7 +120,7 @@ def _train(config: TrainConfig, again: str, *, resuming: bool = False) -> Traine
 
 def _train_all(settings: list[str], *, cfg: bool) -> None:
     """Train every combination, or with `cfg` print them all; go on after one that fails, and exit with status 1."""
-    from trainer.sweep import check_sweep, plan_sweep
+    from trainer.training.sweep import check_sweep, plan_sweep
 
     runs = plan_sweep(settings)
     if cfg:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from lzeval.cli.networks import check_target, mean_of, parse_shares, read_any, write
-from lzeval.core.bundled import resolve_network
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import say, say_json
+from lzeval.errors import UserError
+from lzeval.system.bundled import resolve_network
+from lzeval.text.terminal import say, say_json
 
 if TYPE_CHECKING:  # numpy and torch are imported where a command works, not where it prints its help
-    from lzeval.core.weights import Problem, WeightsInfo
-    from lzeval.net.combine import Change
+    from lzeval.network.combine import Change
+    from lzeval.network.weights_file.weights import Problem, WeightsInfo
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,7 +44,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
     """Show a network's size, version and checksums."""
-    from lzeval.core.weights import weights_info
+    from lzeval.network.weights_file.weights import weights_info
 
     found = weights_info(resolve_network(file))
     if as_json:
@@ -60,7 +60,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
     """List everything that is wrong with a weights file; exit with status 2 if anything is."""
-    from lzeval.core.weights import check_weights
+    from lzeval.network.weights_file.weights import check_weights
 
     path = resolve_network(file)
     problems = check_weights(path, board_size)
@@ -126,8 +126,8 @@ def quantize(
         raise UserError(f"--loss {loss:g}: must be a change of a probability, above 0 and below 1")
     check_target(target, force, [source])
     from engines.evaluator.load import CHECKED_POSITIONS, sample_planes
-    from lzeval.core.weights import rounded
-    from lzeval.net.combine import Answers, fewest_digits
+    from lzeval.network.combine import Answers, fewest_digits
+    from lzeval.network.weights_file.weights import rounded
 
     weights = read_any(source)
     planes = sample_planes(weights.shape.board_size, CHECKED_POSITIONS)
@@ -152,9 +152,9 @@ def symmetrize(source: _Source, target: _Target, digits: _Digits = None, force: 
     """
     check_target(target, force, [source])
     from engines.evaluator.load import CHECKED_POSITIONS, sample_planes
-    from lzeval.core.weights import rounded
-    from lzeval.net.combine import Answers
-    from lzeval.net.symmetric import symmetrized
+    from lzeval.network.combine import Answers
+    from lzeval.network.symmetric_policy import symmetrized
+    from lzeval.network.weights_file.weights import rounded
 
     weights = read_any(source)
     made = symmetrized(weights)

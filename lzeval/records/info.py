@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from lzeval.core.points import LARGEST, SMALLEST
+from lzeval.go.points import LARGEST, SMALLEST
 from lzeval.records.result import UNKNOWN, Colour, GameResult, parse_result
 from lzeval.records.words import amount_alone, normalised, whole_number, with_digits
 

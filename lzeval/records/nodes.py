@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-from lzeval.core.points import format_sgf, pass_index
+from lzeval.go.points import format_sgf, pass_index
 from lzeval.records.info import shown
 from lzeval.records.result import Colour
 

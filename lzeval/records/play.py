@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from lzeval.core.points import format_sgf, format_vertex, parse_sgf, parse_vertex
+from lzeval.go.points import format_sgf, format_vertex, parse_sgf, parse_vertex
 from lzeval.records.info import BLANK, parse_player, shown
 from lzeval.records.nodes import (
     ANOTHER_GAME,

@@ -2,7 +2,7 @@
 
 `lzeval.records.reader` reads records where their remarks are wanted; this reads them where millions of positions wait,
 by the same rules. It finds the moves, the stones set up, and where the values of game-info properties stand, whose
-meaning is `lzeval.records.info`'s to tell. The text is UTF-8 (`lzeval.records.text`).
+meaning is `lzeval.records.info`'s to tell. The text is UTF-8 (`lzeval.records.input.text`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lzeval.core.board import BLACK, EMPTY, WHITE
-from lzeval.core.jit import int64, jit
-from lzeval.core.points import LARGEST, SMALLEST
+from lzeval.compiled.jit import int64, jit
+from lzeval.go.board import BLACK, EMPTY, WHITE
+from lzeval.go.points import LARGEST, SMALLEST
 from lzeval.records.info import GameInfo, NotGoError, read_info, read_size, shown
 from lzeval.records.nodes import ANOTHER_GAME, ENDS_EARLY, LOWER_CASE, UNCLOSED, place_after
 from lzeval.records.reader import BLANKS, simple_text

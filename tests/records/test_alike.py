@@ -13,14 +13,14 @@ import pytest
 
 from engines.gtp.sgf import read_sgf
 from engines.review.record import read_record
-from lzeval.core.errors import RecordError
-from lzeval.core.points import format_vertex
-from tournaments.records import read_games
-from tournaments.results import GameRecord
-from trainer.lint import check_records
-from trainer.selection import Selection
-from trainer.sources import read_sources
-from trainer.units import pack_unit, units_of
+from lzeval.errors import RecordError
+from lzeval.go.points import format_vertex
+from lzeval.records.record import GameRecord
+from lzeval.records.record_folder import read_games
+from trainer.data.lint import check_records
+from trainer.data.selection import Selection
+from trainer.data.sources import read_sources
+from trainer.data.units import pack_unit, units_of
 
 MOVES = ";B[pp];W[dq];B[pc];W[cd]"
 PLAYED = "B Q4, W D3, B Q17, W C16"

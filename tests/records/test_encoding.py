@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lzeval.records.detection import guess
-from lzeval.records.encoding import as_utf8, codec
-from tournaments.records import read_games
-from tournaments.results import GameRecord
+from lzeval.records.input.detection import guess
+from lzeval.records.input.encoding import as_utf8, codec
+from lzeval.records.record import GameRecord
+from lzeval.records.record_folder import read_games
 
 NAMES = {
     "utf-8": "李世石 é あ",

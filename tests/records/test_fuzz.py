@@ -8,13 +8,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sgfmill import sgf, sgf_moves
 
-from lzeval.core.board import BLACK, EMPTY, WHITE
-from lzeval.records.collection import split_games
-from lzeval.records.detection import is_in
-from lzeval.records.encoding import as_utf8
+from lzeval.go.board import BLACK, EMPTY, WHITE
+from lzeval.records.input.detection import is_in
+from lzeval.records.input.encoding import as_utf8
+from lzeval.records.input.split_games import split_games
+from lzeval.records.input.text import as_sgf
 from lzeval.records.reader import read_game
 from lzeval.records.scanner import NO_GAME, OK, new_record, read_record, refusal
-from lzeval.records.text import as_sgf
 
 Move = tuple[str, int]
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from sgfmill import sgf, sgf_grammar
 
 from lzeval.records import nodes, reader
-from lzeval.records.collection import split_games
+from lzeval.records.input.split_games import split_games
 from lzeval.records.nodes import main_line, plain_game
 from lzeval.records.play import plain_play
+from lzeval.records.record import GameRecord
+from lzeval.records.record_folder import read_games, serialise_game
+from lzeval.records.record_reader import parse_game
 from lzeval.records.result import Colour, win
-from tournaments.records import read_games, serialise_game
-from tournaments.results import GameRecord
-from tournaments.sgf_reader import parse_game
 
 SYNTAX = [b"(", b")", b"(;", b";", b";;", b"[", b"]", b"\\", b"\n", b"x", b"(;FF[4]", b"B[aa", b"W[a[]"]
 PROPERTIES = [

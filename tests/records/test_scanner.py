@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sgfmill.sgf import Sgf_game
 
-from lzeval.core.board import BLACK, WHITE
-from lzeval.core.points import format_sgf, format_vertex
+from lzeval.go.board import BLACK, WHITE
+from lzeval.go.points import format_sgf, format_vertex
 from lzeval.records.info import GameInfo
 from lzeval.records.scanner import (
     BAD_POINT,
@@ -33,7 +33,7 @@ from lzeval.records.scanner import (
     new_record,
     read_record,
 )
-from tests.make_games import COLOURS, Move, holdout_texts, random_game, sgf_text
+from tests.support.make_games import COLOURS, Move, holdout_texts, random_game, sgf_text
 
 
 @dataclass(frozen=True)

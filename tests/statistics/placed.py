@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tournaments.ledger import Floats, Ints, Ledger
-from tournaments.likelihood import PER_ELO
-from tournaments.tables import RatingTable, table_of_ledger
+from tournaments.rating.likelihood import PER_ELO
+from tournaments.rating.results_array import Floats, Ints, Ledger
+from tournaments.report.rating_table import RatingTable, table_of_ledger
 
 Plan = Literal["round robin", "knock-out", "newcomers"]
 NEWCOMERS = 3

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tournaments.bradley_terry import fit_pool
-from tournaments.ledger import Floats, Ledger
-from tournaments.likelihood import PER_ELO
-from tournaments.tables import RatingTable, table_of_ledger
+from tournaments.rating.bradley_terry import fit_pool
+from tournaments.rating.likelihood import PER_ELO
+from tournaments.rating.results_array import Floats, Ledger
+from tournaments.report.rating_table import RatingTable, table_of_ledger
 
 Schedule = Literal["all alike", "lopsided", "one against all"]
 EVEN: tuple[Schedule, ...] = ("all alike",)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -23,10 +22,11 @@ from tests.statistics.simulation import (
     run_tests,
     wrongly_sure,
 )
-from tournaments.sequential import plan
-from tournaments.sprt import Sprt
+from tests.support.paths import ROOT
+from tournaments.rating.sequential import plan
+from tournaments.rating.sprt import Sprt
 
-TARGET = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
+TARGET = ROOT / "docs" / "statistics.md"
 MATCHES = 20_000
 TESTS = 20_000
 STOPPED = 5000

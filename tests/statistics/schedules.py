@@ -8,10 +8,10 @@ from itertools import combinations, cycle
 
 import numpy as np
 
-from tournaments.bradley_terry import Pool, rate_ledger
-from tournaments.ledger import Floats, ledger_of_columns
-from tournaments.likelihood import PER_ELO
-from tournaments.ratingpool.standing import Standing
+from tournaments.pool.matchmaking import Standing
+from tournaments.rating.bradley_terry import Pool, rate_ledger
+from tournaments.rating.likelihood import PER_ELO
+from tournaments.rating.results_array import Floats, ledger_of_columns
 
 NETWORKS = 12
 STEP = 200.0

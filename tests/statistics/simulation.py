@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.statistics.walks import walk
-from tournaments.ratings import CONFIDENCE, SMALLEST_COUNT, score_from_elo, score_intervals
-from tournaments.sequential import _ending, outcome_chances
-from tournaments.sprt import Sprt
+from tournaments.rating.elo import CONFIDENCE, SMALLEST_COUNT, score_from_elo, score_intervals
+from tournaments.rating.sequential import _ending, outcome_chances
+from tournaments.rating.sprt import Sprt
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["independent", "paired", "repeated", "repeated pairs"]

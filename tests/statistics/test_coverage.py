@@ -22,10 +22,10 @@ from tests.statistics.simulation import (
     wrongly_sure,
 )
 from tests.statistics.walks import walk
-from tournaments.ratings import score_intervals
-from tournaments.residuals import SIGNIFICANT
-from tournaments.sequential import after_stop, plan
-from tournaments.sprt import Sprt
+from tournaments.rating.elo import score_intervals
+from tournaments.rating.residuals import SIGNIFICANT
+from tournaments.rating.sequential import after_stop, plan
+from tournaments.rating.sprt import Sprt
 
 FEWEST_COVERED, MOST_COVERED = 0.935, 0.965
 LARGE = 100

@@ -1,6 +1,6 @@
 """Sequential tests by the hundred thousand: the log likelihood ratio after every pair or game, compiled.
 
-A second way to the same numbers as `tournaments.sprt`, for logistic Elo only; a test compares the two.
+A second way to the same numbers as `tournaments.rating.sprt`, for logistic Elo only; a test compares the two.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from tournaments.ratings import SMALLEST_COUNT, score_from_elo
-from tournaments.sprt import Sprt
+from tournaments.rating.elo import SMALLEST_COUNT, score_from_elo
+from tournaments.rating.sprt import Sprt
 
 Floats = npt.NDArray[np.float64]
 

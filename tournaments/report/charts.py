@@ -10,12 +10,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lzeval.core.wording import counted
-from tournaments.bradley_terry import Rating
-from tournaments.report.course import Step
-from tournaments.report.facts import LengthBin
+from lzeval.text.wording import counted
+from tournaments.rating.bradley_terry import Rating
+from tournaments.report.formatting import elo, interval_of
 from tournaments.report.markup import Html, joined, tag
-from tournaments.report.wording import elo, interval_of
+from tournaments.report.over_time import Step
+from tournaments.report.summary import LengthBin
 
 SPAN = 1000
 TICK_STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from lzeval.core.points import format_sgf
+from lzeval.go.points import format_sgf
+from lzeval.records.record import GameRecord
 from lzeval.records.result import Colour, Outcome, format_result
-from tournaments.report.facts import Facts, dispute, ending_of, opening_of
-from tournaments.results import GameRecord
+from tournaments.report.summary import Facts, dispute, ending_of, opening_of
 
 FIELDS = (
     *("id", "black", "white", "result", "winner", "ending", "note", "counts", "opening", "size", "komi"),

@@ -10,14 +10,14 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from lzeval.core.errors import UserError
-from lzeval.core.files import utf8, write_bytes_atomically
+from lzeval.errors import UserError
+from lzeval.system.files import utf8, write_bytes_atomically
 from lzeval.version import __version__
 from tournaments.report import sections
 from tournaments.report.embedded import embed
-from tournaments.report.facts import Facts
 from tournaments.report.markup import Html, joined, show
 from tournaments.report.settings import find_description
+from tournaments.report.summary import Facts
 
 SUFFIXES = (".html", ".htm")
 SCRIPTS = ("rules.js", "listing.js", "viewer.js")

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from lzeval.core.wording import counted
-from tournaments.bradley_terry import Rating
-from tournaments.comparisons import Comparisons, reach_of
-from tournaments.ratings import percent_sure
+from lzeval.text.wording import counted
+from tournaments.rating.bradley_terry import Rating
+from tournaments.rating.comparisons import Comparisons, reach_of
+from tournaments.rating.elo import percent_sure
+from tournaments.rating.residuals import Residuals
 from tournaments.report.charts import course_chart, course_scale, length_chart, rating_chart, share_bar
-from tournaments.report.course import duel_course, pool_courses
-from tournaments.report.facts import Apart, Facts, Opening, black_tally, cross_table, endings, lengths
+from tournaments.report.formatting import NONE, elo, interval_of, percent, record_of
 from tournaments.report.markup import Html, joined, show, table, tag
+from tournaments.report.over_time import duel_course, pool_courses
+from tournaments.report.rating_table import RatingRow, Tally
+from tournaments.report.scale import notes_of, prior_of, zero_of
 from tournaments.report.settings import describe_settings
+from tournaments.report.summary import Apart, Facts, Opening, black_tally, cross_table, endings, lengths
 from tournaments.report.verdict import judge
-from tournaments.report.wording import NONE, elo, interval_of, percent, record_of
-from tournaments.residuals import Residuals
-from tournaments.scale import notes_of, prior_of, zero_of
-from tournaments.tables import RatingRow, Tally
 
 SHOWN_PLAYERS = 30
 SHOWN_NOTES = 6

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tournaments.report.facts import Facts
+from tournaments.report.summary import Facts
 
 DESCRIPTION = "match.json"
 _LABELS = {

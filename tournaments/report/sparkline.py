@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lzeval.core.terminal import GAP, Column, ScreenTable, name_column
-from tournaments.report.course import running_scores
-from tournaments.report.facts import Facts
+from lzeval.text.terminal import GAP, Column, ScreenTable, name_column
+from tournaments.report.over_time import running_scores
+from tournaments.report.summary import Facts
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 40

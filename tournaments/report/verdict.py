@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lzeval.core.wording import counted
-from tournaments.ratings import EloEstimate, HeadToHead, percent_sure
-from tournaments.report.facts import Facts
-from tournaments.report.wording import elo, interval, percent
-from tournaments.tables import RatingRow
+from lzeval.text.wording import counted
+from tournaments.rating.elo import EloEstimate, HeadToHead, percent_sure
+from tournaments.report.formatting import elo, interval, percent
+from tournaments.report.rating_table import RatingRow
+from tournaments.report.summary import Facts
 
 NAMED_RIVALS = 3
 

@@ -12,12 +12,12 @@ from lzeval.cli.pool.opening import create_pool, open_and_join, open_pool
 from lzeval.cli.pool.playing import playable, run_session
 from lzeval.cli.pool.printing import print_networks, rules, show_table
 from lzeval.cli.rating_options import Origin, Prior
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import say, say_json
-from lzeval.core.wording import command_line, counted
+from lzeval.errors import UserError
+from lzeval.text.terminal import say, say_json
+from lzeval.text.wording import command_line, counted
 
 if TYPE_CHECKING:
-    from tournaments.ratingpool.play import Progress
+    from tournaments.pool.play import Progress
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -123,7 +123,7 @@ def play(
 
     Every finished game is in the pool at once. Interrupted or killed, playing goes on; half a pair is completed first.
     """
-    from tournaments.ratingpool.rating import quick_pool
+    from tournaments.pool.rating import quick_pool
 
     if until is not None and not until > 0:
         raise UserError(f"--until {until:g}: must be more than 0 Elo")
@@ -142,7 +142,7 @@ def play(
                 return False
             ratings = quick_pool(opened)
             known = [ratings.ratings.get(name) for name in names] if ratings else [None]
-            from tournaments.gauntlet import is_narrow
+            from tournaments.pool.gauntlet import is_narrow
 
             return all(is_narrow(rating, until) for rating in known)
 
@@ -215,7 +215,7 @@ def anchor(
 
     At first the first network has 0.
     """
-    from tournaments.tables import parse_anchors
+    from tournaments.report.rating_table import parse_anchors
 
     ((name, elo),) = parse_anchors([anchored]).items()
     with open_pool(pool) as opened:
@@ -239,7 +239,7 @@ def import_(
     ] = False,
 ) -> None:
     """Take games that were played elsewhere, under the pool's settings. What the pool has already is left out."""
-    from tournaments.ratingpool.exchange import import_games
+    from tournaments.pool.import_export import import_games
 
     with open_pool(pool) as opened:
         found = import_games(opened, sources, trust=trust, take_players=players)
@@ -253,7 +253,7 @@ def import_(
 @app.command(epilog="Example: [bold]lzeval pool export nets.pool records[/]")
 def export(pool: PoolFile, folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to.")]) -> None:
     """Write all games as SGF files that `lzeval rate` and gomill's tools read."""
-    from tournaments.ratingpool.exchange import export_games
+    from tournaments.pool.import_export import export_games
 
     with open_pool(pool) as opened:
         written = export_games(opened, folder)

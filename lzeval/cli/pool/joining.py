@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import say
+from lzeval.errors import UserError
+from lzeval.text.terminal import say
 
 if TYPE_CHECKING:
-    from tournaments.ratingpool.members import Candidate, Network
-    from tournaments.ratingpool.store import RatingPool
+    from tournaments.pool.networks import Candidate, Network
+    from tournaments.pool.store import RatingPool
 
 
 def candidate(
     source: str, name: str | None, copy: bool, positions: int | None, run: str | None
 ) -> tuple[Candidate, int]:
     """The network `source` on its way into a pool, and its board size."""
-    from lzeval.core.bundled import network_name, resolve_network
-    from lzeval.core.weights import is_checkpoint, weights_info
-    from tournaments.ratingpool.members import Candidate
+    from lzeval.network.weights_file.weights import is_checkpoint, weights_info
+    from lzeval.system.bundled import network_name, resolve_network
+    from tournaments.pool.networks import Candidate
 
     path = resolve_network(source)
     if is_checkpoint(path):
@@ -77,10 +77,10 @@ def _checkpoint(
     from tempfile import TemporaryDirectory
 
     from lzeval.cli.networks import read_any
-    from lzeval.core.bundled import network_name
-    from lzeval.core.weights import text_sha256, write_weights
-    from tournaments.ratingpool.members import Candidate
-    from trainer.logs import read_progress
+    from lzeval.network.weights_file.weights import text_sha256, write_weights
+    from lzeval.system.bundled import network_name
+    from tournaments.pool.networks import Candidate
+    from trainer.runs.logs import read_progress
 
     weights = read_any(path)
     seen, _ = read_progress(path, [])
@@ -112,7 +112,7 @@ def _as_code(name: str) -> str:
 
 
 def _checked(name: str) -> str:
-    from tournaments.ctl import CODE_CHARACTERS
+    from tournaments.gomill.write_control_file import CODE_CHARACTERS
 
     if not name or not CODE_CHARACTERS.issuperset(name):
         raise UserError(f"--name {name!r}: use letters, digits and -!$%&*+.:;<=>?^_~, without spaces")

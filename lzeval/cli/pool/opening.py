@@ -7,28 +7,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from tournaments.ratingpool.store import RatingPool
+    from tournaments.pool.store import RatingPool
 
 T = TypeVar("T")
 
 
 def open_pool(path: Path) -> RatingPool:
-    from tournaments.ratingpool.store import RatingPool
+    from tournaments.pool.store import RatingPool
 
     return RatingPool.open(path)
 
 
 def create_pool(path: Path, given: dict[str, Any]) -> RatingPool:
     """A new pool with these settings; None stands for a default."""
-    from tournaments.ratingpool.settings import settings_from
-    from tournaments.ratingpool.store import RatingPool
+    from tournaments.pool.settings import settings_from
+    from tournaments.pool.store import RatingPool
 
     return RatingPool.create(path, settings_from(given))
 
 
 def open_or_create(path: Path, given: dict[str, Any]) -> RatingPool:
     """The pool at `path`, which has to have the settings that are given, or a new one with them."""
-    from tournaments.ratingpool.database import is_taken
+    from tournaments.pool.database import is_taken
 
     if not is_taken(path):
         return create_pool(path, given)
@@ -39,7 +39,7 @@ def open_or_create(path: Path, given: dict[str, Any]) -> RatingPool:
 
 def open_and_join(path: Path, given: dict[str, Any], join: Callable[[RatingPool], T]) -> tuple[RatingPool, T]:
     """`open_or_create`, and what `join` makes of the pool; where it raises, a new pool is not left behind."""
-    from tournaments.ratingpool.database import is_taken
+    from tournaments.pool.database import is_taken
 
     is_new = not is_taken(path)
     opened = open_or_create(path, given)

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import typer
 
 from lzeval.cli.status import INTERRUPTED
-from lzeval.core.cache import cache_folder
-from lzeval.core.errors import UserError
-from lzeval.core.terminal import progress_bar, say
-from lzeval.core.wording import counted
+from lzeval.errors import UserError
+from lzeval.system.cache import cache_folder
+from lzeval.text.terminal import progress_bar, say
+from lzeval.text.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.progress import Progress as Bar
 
-    from tournaments.ratingpool.members import Network
-    from tournaments.ratingpool.play import Progress
-    from tournaments.ratingpool.standing import Standing
-    from tournaments.ratingpool.store import RatingPool
+    from tournaments.pool.matchmaking import Standing
+    from tournaments.pool.networks import Network
+    from tournaments.pool.play import Progress
+    from tournaments.pool.store import RatingPool
 
 
 def playable(pool: RatingPool, without: list[str]) -> list[Network]:
@@ -50,7 +50,7 @@ def run_session(
     only: str | None = None,
 ) -> None:
     """Play in this machine's processes, with a line of progress; Ctrl-C ends it with what `again` says."""
-    from tournaments.ratingpool.play import Progress, Session, entrants, standing_of, start_crew
+    from tournaments.pool.play import Progress, Session, entrants, standing_of, start_crew
 
     if games % 2:
         raise UserError(f"--games {games}: must be an even number; each opening is played with either colour")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lzeval.core.terminal import Column, name_column, print_table, say, say_json, screen, text_column
-from lzeval.core.wording import signed
+from lzeval.text.terminal import Column, name_column, print_table, say, say_json, screen, text_column
+from lzeval.text.wording import signed
 
 if TYPE_CHECKING:
-    from tournaments.ratingpool.members import Network
-    from tournaments.ratingpool.rating import Rated
-    from tournaments.ratingpool.store import RatingPool
+    from tournaments.pool.networks import Network
+    from tournaments.pool.rating import Rated
+    from tournaments.pool.store import RatingPool
 
 
 def show_table(
@@ -26,10 +26,10 @@ def show_table(
     prior: bool = True,
 ) -> None:
     """Rate the pool, write what is wanted, and print."""
-    from tournaments.ratingpool.over_time import over_time as points_of
-    from tournaments.ratingpool.over_time import plot_over_time
-    from tournaments.ratingpool.rating import rate_pool
-    from tournaments.tables import write_ratings
+    from tournaments.pool.over_time import over_time as points_of
+    from tournaments.pool.over_time import plot_over_time
+    from tournaments.pool.rating import rate_pool
+    from tournaments.report.rating_table import write_ratings
 
     rated, networks = rate_pool(pool, origin=origin, prior=prior), pool.networks()
     if csv is not None:
@@ -67,7 +67,7 @@ def as_dict(pool: RatingPool, rated: Rated) -> dict[str, Any]:
 
 def print_rated(rated: Rated) -> None:
     """The table on the terminal, and who is not in it."""
-    from tournaments.tables import render
+    from tournaments.report.rating_table import render
 
     render(rated.table, screen())
     if rated.zero is None:
@@ -77,7 +77,7 @@ def print_rated(rated: Rated) -> None:
 
 
 def _print_points(points: list[dict[str, Any]]) -> None:
-    from tournaments.rendering import interval
+    from tournaments.report.terminal import interval
 
     if not points:
         say("no network whose positions of training are known; add checkpoints, or --positions N")
@@ -131,9 +131,9 @@ def rules(pool: RatingPool) -> str:
 
 
 def _report(rated: Rated, path: Path) -> None:
-    from tournaments.ratingpool.exchange import with_gomill_ids
-    from tournaments.report.facts import gather
+    from tournaments.pool.import_export import with_gomill_ids
     from tournaments.report.page import check_report, write_report
+    from tournaments.report.summary import gather
 
     check_report(path)
     table = rated.table

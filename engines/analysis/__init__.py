@@ -1,0 +1,1 @@
+"""KataGo's JSON analysis protocol, answered by a network of ours."""

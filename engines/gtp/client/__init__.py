@@ -1,0 +1,1 @@
+"""Programs at the other end of pipes that speak GTP, each answer with a deadline."""

@@ -1,0 +1,1 @@
+"""The engine's side of GTP: sessions, commands, and input read ahead."""

@@ -1,0 +1,1 @@
+"""Our own engine: a network, a search and one game, and when it stops to think."""

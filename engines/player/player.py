@@ -1,0 +1,421 @@
+"""Our own engine: a network, a search and one game, as GTP knows an engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engines.evaluator.base import Answer, Evaluator
+from engines.gtp.engine import (
+    RESIGN,
+    AnalysedMove,
+    Analysis,
+    Colour,
+    Heatmap,
+    Move,
+    Reports,
+    Restriction,
+    Stop,
+    Symmetry,
+    TimeLeft,
+    TimeSettings,
+    never,
+)
+from engines.player.dead_stones import dead_stones
+from engines.player.search_control import Patience, Reporter, Watch
+from engines.player.time_manager import Clock
+from engines.search import choice
+from engines.search import restrictions as looked_at
+from engines.search.forest import fill_planes
+from engines.search.searcher import Limits, Searcher, Waiting
+from engines.search.single_tree import Growth, Lane
+from lzeval.errors import UserError
+from lzeval.go.board import BLACK, EMPTY, WALL, WHITE, Game
+from lzeval.go.drawing import draw_board
+from lzeval.go.points import SYMMETRIES, format_vertex, symmetry_tables
+
+TREE = 0
+NOISE_SHARE = 0.25
+NOISE_TOTAL = 0.03 * 361
+"""Of the Dirichlet distribution's parameters over all points."""
+POLL_S = 0.01
+MOST_SETTLED = 1000
+"""Positions whose dead stones are kept."""
+
+
+@dataclass(frozen=True)
+class PlayerOptions:
+    """How an engine of ours plays."""
+
+    limits: Limits = Limits(visits=1600)
+    habits: choice.Habits = choice.Habits()
+    seed: int = 1
+    opening: tuple[int, ...] = ()
+    """Moves from the empty board that both players make without thinking, as long as they do."""
+    clock_limits: Limits = Limits(visits=None)
+    """Instead of `limits` where a clock is set."""
+    analysis_visits: int | None = None
+    """Where an analysis ends of its own accord; None: never."""
+    random_moves: int = 0
+    """So many moves of a game are drawn by their visits instead of being the best."""
+    temperature: float = 1.0
+    """Of those draws: chances are visits to the power of 1 / temperature."""
+    noise: bool = False
+    """Whether the root's priors are mixed with Dirichlet noise before each move."""
+    stop_when_decided: bool = True
+    """On a clock, do not think on once no other move can get ahead."""
+    lag_s: float = 0.5
+    most_nodes: int = 400_000
+    """Of the tree, about 2 kB each on 19x19."""
+
+
+class NetworkPlayer:
+    """An `engines.gtp.engine.Engine` that asks an evaluator."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        options: PlayerOptions,
+        lanes: Sequence[Lane] | None = None,
+        growth: Growth | None = None,
+    ) -> None:
+        """`evaluator` answers about single positions; `lanes`, one for each thread, are what searches ask instead.
+
+        With `growth`, its tree 0 is the player's, and what grows it is up to that.
+        """
+        self._evaluator = evaluator
+        self._options = options
+        self._size = evaluator.info.board_size
+        self._growth = growth or Growth(
+            Searcher(1, self._size, 2048), TREE, lanes or [Lane(evaluator)], options.most_nodes
+        )
+        self._searcher = self._growth.searcher
+        self._waiting = Waiting(evaluator.batch_size, self._size)
+        self._game = Game(self._size)
+        self._clock = Clock(options.lag_s)
+        self._explanation = ""
+        self._dead: dict[tuple[bytes, int, int], list[int]] = {}
+        """By position, what has been found dead."""
+        self._searched_for: Colour | None = None
+        """Who was to move in the last search for a move, while its tree is as it was then."""
+        self.clear()
+
+    @property
+    def komi(self) -> float:
+        return self._game.komi
+
+    @komi.setter
+    def komi(self, points: float) -> None:
+        self._game.komi = points
+
+    @property
+    def superko(self) -> bool:
+        return self._game.superko
+
+    @superko.setter
+    def superko(self, in_force: bool) -> None:
+        self._game.superko = in_force
+
+    @property
+    def suicide(self) -> bool:
+        return self._game.suicide
+
+    @suicide.setter
+    def suicide(self, in_force: bool) -> None:
+        self._game.suicide = in_force
+
+    @property
+    def board_size(self) -> int:
+        return self._size
+
+    def set_board_size(self, size: int) -> None:
+        if size != self._size:
+            raise UserError(f"this network plays on {self._size}x{self._size} alone")
+        self.clear()
+
+    def clear(self) -> None:
+        self._game.clear()
+        self._explanation = ""
+        self._searched_for = None
+        self._random = np.random.default_rng(self._options.seed)
+        self._searcher.forget(TREE)
+        self._searcher.seed(TREE, self._options.seed)
+
+    def set_up(self, stones: Sequence[tuple[Colour, int]], to_move: Colour, handicap: int = 0) -> None:
+        self.clear()
+        self._game.set_up(stones, to_move, handicap)
+
+    def play(self, colour: Colour, move: int) -> None:
+        self._game.play(int(colour), move)
+
+    def undo(self) -> None:
+        self._game.undo()
+
+    def genmove(
+        self,
+        colour: Colour,
+        stop: Stop = never,
+        reports: Reports | None = None,
+        restrictions: Sequence[Restriction] = (),
+    ) -> Move:
+        self._searched_for = None
+        in_book = self._opening_move()
+        if in_book is not None and not restrictions:
+            self._explanation = "opening"
+            return in_book
+        started = time.monotonic()
+        self._think(colour, stop, reports, restrictions)
+        moves, visits = self._searcher.root_moves(TREE), self._searcher.visits(TREE)
+        habits = self._options.habits
+        if restrictions:  # a pass in place of the search's move may be a forbidden one
+            habits = replace(habits, dumb_pass=True)
+        chosen = choice.choose(moves, visits, self._game, int(colour), habits)
+        if len(self._game.moves) < self._options.random_moves and chosen.move != choice.RESIGN:
+            chosen = choice.drawn(
+                moves, chosen, self._game, int(colour), self._options.temperature, self._random
+            )
+        seconds = time.monotonic() - started
+        self._clock.spend(colour, seconds)
+        self._explanation = self._explain(moves, chosen, seconds)
+        self._searched_for = colour
+        return RESIGN if chosen.move == choice.RESIGN else chosen.move
+
+    def _opening_move(self) -> int | None:
+        """The opening's next move, if the game has followed it so far."""
+        played = tuple(move for _, move in self._game.moves)
+        opening = self._options.opening
+        if (
+            len(played) < len(opening)
+            and played == opening[: len(played)]
+            and not self._game.boards[0][:-1].any()
+        ):
+            return opening[len(played)]
+        return None
+
+    def _think(
+        self,
+        colour: Colour,
+        stop: Stop,
+        reports: Reports | None,
+        restrictions: Sequence[Restriction] = (),
+    ) -> None:
+        """Search as long as limits and clock allow."""
+        seconds = self._clock.seconds_for(colour, len(self._game.moves), self._size**2)
+        limits = self._options.limits if seconds is None else self._options.clock_limits
+        self._follow(colour, restrictions)
+        self._mix_noise()
+        limit = limits.root_visits(self._searcher.visits(TREE))
+        patience = Patience(limit, seconds, self._options.stop_when_decided)
+        watch = Watch(self._searcher, TREE, stop, patience)
+        if reports is None:
+            self._grow(limit, watch, impatient=seconds is not None)
+            return
+        with self._reporter(colour, reports) as reporter:
+            self._grow(limit, lambda: watch() or reporter.problem is not None, impatient=True)
+        reports.send(self.analysis(colour, reports.fewest_moves))
+
+    def _reporter(self, colour: Colour, reports: Reports) -> Reporter:
+        """What tells of the search for `colour`, whose root is expanded first: before, there is nothing to tell."""
+        self._expand_root()
+        return Reporter(
+            lambda: reports.send(self.analysis(colour, reports.fewest_moves)),
+            reports.interval_s,
+            self._growth.standstill,
+        )
+
+    def _follow(self, colour: Colour, restrictions: Sequence[Restriction] = ()) -> None:
+        """Make the game's position the root."""
+        self._searcher.follow(
+            TREE,
+            self._game,
+            int(colour),
+            dumb_pass=self._options.habits.dumb_pass,
+            restrictions=[
+                looked_at.Restriction(int(r.colour), r.moves, r.allowed, r.until) for r in restrictions
+            ],
+        )
+
+    def _mix_noise(self) -> None:
+        if self._options.noise:
+            self._expand_root()
+            points = self._size**2 + 1
+            noise = self._random.dirichlet(np.full(points, NOISE_TOTAL / points))
+            self._searcher.mix_root(TREE, noise, NOISE_SHARE)
+
+    def _grow(self, limit: int | None, watch: Stop, *, impatient: bool) -> None:
+        self._searched_for = None
+        with self._forgetting_what_fails():
+            self._growth.run(limit, watch, impatient=impatient)
+
+    def _expand_root(self) -> None:
+        with self._forgetting_what_fails():
+            self._growth.expand_root()
+
+    @contextmanager
+    def _forgetting_what_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._searcher.forget(TREE)  # a node in it waits for an answer that will not come
+            raise
+
+    def last_analysis(self) -> Analysis | None:
+        return self.analysis(self._searched_for) if self._searched_for is not None else None
+
+    def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:
+        dead = set(self.dead_stones())
+        opponents = [point for point in dead if self.stones()[point] == int(colour.opponent)]
+        self._think(colour, stop, None)
+        moves = self._searcher.root_moves(TREE)
+        chosen = choice.removing(moves, opponents, self._game, int(colour))
+        self._explanation = self._explain(moves, choice.Choice(chosen, self._searcher.winrate(TREE), 0), 0.0)
+        return chosen
+
+    def analyse(
+        self, colour: Colour, stop: Stop, reports: Reports, restrictions: Sequence[Restriction] = ()
+    ) -> None:
+        self._follow(colour, restrictions)
+        if restrictions:
+            self._check_moves()
+        with self._reporter(colour, reports) as reporter:
+
+            def is_over() -> bool:
+                return stop() or reporter.problem is not None
+
+            self._grow(self._options.analysis_visits, is_over, impatient=True)
+            while not is_over():
+                time.sleep(POLL_S)
+        if not reporter.has_reported:
+            reports.send(self.analysis(colour, max(1, reports.fewest_moves)))
+
+    def _check_moves(self) -> None:
+        """Raise UserError where restrictions have left none."""
+        self._expand_root()
+        if not self._searcher.root_moves(TREE):
+            raise UserError("no move is left to look at")
+
+    def ponder(self, stop: Stop) -> None:
+        colour = Colour(self._game.to_move)
+        self._follow(colour)
+        self._mix_noise()
+        self._grow(None, stop, impatient=True)
+
+    def analysis(self, colour: Colour, fewest_moves: int = 0) -> Analysis:
+        """What the search knows of the root."""
+        searcher = self._searcher
+        moves = choice.ranked(searcher.root_moves(TREE, untried=fewest_moves > 0))
+        shown = [m for number, m in enumerate(moves) if m.visits or number < fewest_moves]
+        analysed = tuple(
+            AnalysedMove(
+                m.move,
+                m.visits,
+                m.winrate,
+                max(0.0, m.lcb),
+                m.prior,
+                tuple(searcher.principal_variation(TREE, m.move)),
+            )
+            for m in shown
+        )
+        return Analysis(colour, searcher.visits(TREE), searcher.winrate(TREE), analysed)
+
+    def _explain(self, moves: Sequence[choice.RootMove], chosen: choice.Choice, seconds: float) -> str:
+        best = next((move.move for move in choice.ranked(moves)), self._game.pass_move)
+        line = self._searcher.principal_variation(TREE, best)
+        words = " ".join(format_vertex(move, self._size) for move in line)
+        return f"winrate {chosen.winrate:.2%}, {chosen.visits} visits, {seconds:.1f} s, {words}"
+
+    def stones(self) -> Sequence[int]:
+        return [int(cell) for cell in self._game.stones[:-1]]
+
+    def dead_stones(self) -> Sequence[int]:
+        """Points of the dead stones; clients ask for them, and for the score, several times in one position."""
+        position = (self._game.stones.tobytes(), self._game.to_move, self._game.ko)
+        if position not in self._dead:
+            if len(self._dead) >= MOST_SETTLED:
+                self._dead.clear()
+            self._dead[position] = dead_stones(self._game, self._game.to_move)
+        return self._dead[position]
+
+    def final_score(self) -> str:
+        score = self._score_without(self.dead_stones())
+        if score == 0:
+            return "0"
+        return f"{'B' if score > 0 else 'W'}+{abs(score):g}"
+
+    def _score_without(self, dead: Sequence[int]) -> float:
+        """Black's area minus White's and komi once the stones on `dead` are off the board."""
+        game = Game(self._size, self.komi)
+        game.boards = [self._game.stones.copy()]
+        game.stones[list(dead)] = EMPTY
+        return game.area_score()
+
+    def showboard(self) -> str:
+        black, white = self._game.captures[-1]
+        last = self._game.moves[-1] if self._game.moves else None
+        lines = [
+            draw_board(self.stones(), self._size),
+            f"Black has taken {black}, White {white}; komi {self.komi:g}",
+        ]
+        if last is not None:
+            lines.append(f"last move: {'BW'[last[0] - 1]} {format_vertex(last[1], self._size)}")
+        return "\n".join(lines)
+
+    def heatmap(self, symmetry: Symmetry) -> Heatmap:
+        symmetries = list(range(SYMMETRIES)) if symmetry == "average" else [int(symmetry)]
+        policy, value = self._raw(symmetries)
+        empty = [cell in (EMPTY, WALL) for cell in self._game.stones]
+        thousandths = [int(share * 1000) * is_empty for share, is_empty in zip(policy, empty, strict=True)]
+        return Heatmap(thousandths[:-1], thousandths[-1], (1 + value) / 2)
+
+    def _raw(self, symmetries: Sequence[int]) -> tuple[Sequence[float], float]:
+        """Policy and the mover's value of the position, averaged over symmetries; the search tree is forgotten."""
+        self._searched_for = None
+        self._searcher.forget(TREE)
+        self._searcher.follow(TREE, self._game, self._game.to_move)
+        self._searcher.forget(TREE)
+        tables = symmetry_tables(self._size)
+        total, value = np.zeros(self._size**2 + 1), 0.0
+        for symmetry in symmetries:
+            planes = self._waiting.planes.reshape(len(self._waiting.planes), 18, -1)
+            fill_planes(self._searcher.forest, TREE, 0, tables[symmetry], planes[0])
+            answer: Answer = self._evaluator.evaluate(self._waiting.planes)
+            total[tables[symmetry]] += answer.policy[0]
+            value += float(answer.value[0])
+        return list(total / len(symmetries)), value / len(symmetries)
+
+    def describe(self) -> str:
+        info, limits = self._evaluator.info, self._options.limits
+        amounts = []
+        if limits.visits is not None:
+            amounts.append(f"{limits.visits} visits")
+        if limits.playouts is not None:
+            amounts.append(f"{limits.playouts} playouts")
+        return (
+            f"lzeval, network {info.network} ({info.blocks} blocks x {info.filters} filters, {info.sha256[:16]}), "
+            f"{', '.join(amounts)}, {info.backend} on {info.device}, {info.precision}"
+        )
+
+    def explain_last_move(self) -> str:
+        return self._explanation
+
+    def set_time_settings(self, settings: TimeSettings) -> None:
+        self._clock.set(settings)
+
+    def restart_clocks(self) -> None:
+        self._clock.reset()
+
+    def set_time_left(self, colour: Colour, left: TimeLeft) -> None:
+        self._clock.show(colour, left)
+
+    def clear_cache(self) -> None:
+        self._searcher.forget(TREE)
+
+    def close(self) -> None:
+        self._growth.close()
+
+
+assert (BLACK, WHITE) == (Colour.BLACK, Colour.WHITE)

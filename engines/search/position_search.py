@@ -1,0 +1,288 @@
+"""Many positions searched at once: each in a tree of its own, all of them answered in common batches.
+
+What is found at a position depends on the position, its seed and its visits, and not on what else is searched:
+a tree draws from its own random numbers, and the evaluator's batches have one size (see docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+import copy
+import heapq
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.evaluator.base import Evaluator
+from engines.search.choice import RootMove, ranked
+from engines.search.forest import NODE, NONE
+from engines.search.restrictions import Restriction
+from engines.search.searcher import SPARE_NODES, Searcher, Waiting
+from lzeval.go.board import BLACK, Game
+
+FIRST_NODES = 512
+"""Nodes that a tree has room for before it grows."""
+FOREST_BYTES = 1 << 30
+"""Memory that all trees together may fill."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """What is to be searched, and how long."""
+
+    game: Game
+    """At the position; later moves in it would change the position."""
+    to_move: int
+    visits: int
+    seed: int
+    priority: int = 0
+    """Higher ones first; among equals the order of arrival decides."""
+    max_s: float | None = None
+    """End the search after so many seconds; what is found then depends on the machine."""
+    report_every_s: float | None = None
+    """Report what is found so far, again and again."""
+    restrictions: Sequence[Restriction] = ()
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a search knows of a position; winrates are 0 to 1."""
+
+    to_move: int
+    visits: int
+    winrate: float
+    """Mean over the visits, for the side to move."""
+    raw_winrate: float
+    """The network's own opinion, for the side to move."""
+    moves: Sequence[RootMove]
+    """Those that were tried, best first."""
+    lines: Sequence[Sequence[int]]
+    """The principal variation of each of `moves`, which begins with it."""
+    priors: npt.NDArray[np.float32]
+    """`[size * size + 1]`: the network's policy over the moves that the search may look at, or might without
+    restrictions; -1 for others."""
+
+    def winrate_of(self, colour: int) -> float:
+        return self.winrate if colour == self.to_move else 1 - self.winrate
+
+
+@dataclass(frozen=True)
+class Report:
+    """News of one position."""
+
+    ticket: int
+    analysis: Analysis | None
+    """None where the search was stopped before it knew anything."""
+    is_final: bool
+
+
+class PositionSearch:
+    """Searches what is added, at most `places` positions at a time, one batch a step."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        places: int = 16,
+        longest_line: int = 20,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.info = evaluator.info
+        self.most_visits = most_visits(evaluator.info.board_size, places)
+        """Of one position; a search that is asked for more ends there."""
+        self._evaluator = evaluator
+        self._longest_line = longest_line
+        self._clock = clock
+        self._searcher = Searcher(places, evaluator.info.board_size, FIRST_NODES)
+        self._buffer = Waiting(evaluator.batch_size, evaluator.info.board_size)
+        self._next_ticket = 0
+        self._queue: list[tuple[int, int]] = []
+        self._waiting: dict[int, Position] = {}
+        """By ticket; `_queue` orders them, and may still name what was removed."""
+        self._seated: list[int | None] = [None] * places
+        """The ticket of each place, which is a tree of the forest."""
+        self._positions: dict[int, Position] = {}
+        """Those that have a place, by ticket."""
+        self._limits = np.zeros(places, np.int32)
+        self._leaves = np.full(places, NONE, np.int32)
+        """The node of each tree that waits for an answer."""
+        self._ends = np.full(places, np.inf)
+        self._next_reports = np.full(places, np.inf)
+        self._turn = 0
+        """The tree whose leaf is the first to be answered."""
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._waiting or self._positions)
+
+    def add(self, position: Position) -> int:
+        """Queue a position; its ticket names it in reports."""
+        ticket = self._next_ticket
+        self._next_ticket += 1
+        self._waiting[ticket] = position
+        heapq.heappush(self._queue, (-position.priority, ticket))
+        return ticket
+
+    def remove(self, ticket: int) -> Report:
+        """Stop searching a position and report what is known of it. Raises KeyError if it is not there."""
+        if ticket in self._waiting:
+            del self._waiting[ticket]
+            return Report(ticket, None, is_final=True)
+        return self._finish(self._tree_of(ticket))
+
+    def step(self) -> list[Report]:
+        """Answer one batch of waiting nodes; returns the news since the last call."""
+        self._answer()
+        return [*self._run(), *self._finish_late(), *self._due_reports()]
+
+    def _run(self) -> list[Report]:
+        """Let every tree run until it waits for an answer; places that become free are taken at once."""
+        reports: list[Report] = []
+        while True:
+            self._seat()
+            taken = [tree for tree, ticket in enumerate(self._seated) if ticket is not None]
+            trees = np.array([tree for tree in taken if self._leaves[tree] == NONE], np.int32)
+            self._leaves[trees] = self._searcher.gather(trees, self._limits[trees])
+            stopped = [int(tree) for tree in trees if self._leaves[tree] == NONE]
+            if not stopped:
+                return reports
+            reports += [self._finish(tree) for tree in stopped if not self._grow(tree)]
+
+    def _seat(self) -> None:
+        """Give free places to those that wait, the most urgent first."""
+        while self._queue and None in self._seated:
+            _, ticket = heapq.heappop(self._queue)
+            position = self._waiting.pop(ticket, None)
+            if position is not None:
+                self._begin(self._seated.index(None), ticket, position)
+
+    def _begin(self, tree: int, ticket: int, position: Position) -> None:
+        self._seated[tree] = ticket
+        self._positions[ticket] = position
+        self._searcher.forget(tree)
+        self._searcher.seed(tree, position.seed)
+        self._searcher.follow(tree, position.game, position.to_move, restrictions=position.restrictions)
+        self._limits[tree] = min(position.visits, self.most_visits)
+        now = self._clock()
+        self._ends[tree] = now + (np.inf if position.max_s is None else position.max_s)
+        self._next_reports[tree] = now + (
+            np.inf if position.report_every_s is None else position.report_every_s
+        )
+
+    def _grow(self, tree: int) -> bool:
+        """Whether a tree that stopped goes on, with more room."""
+        visits = self._searcher.visits(tree)
+        if visits >= self._limits[tree]:
+            return False
+        self._searcher.make_room(tree, min(2 * visits, int(self._limits[tree])))
+        return True
+
+    def _answer(self) -> None:
+        """Let the evaluator answer a batch of leaves, each tree in its turn."""
+        waiting = np.flatnonzero(self._leaves != NONE).astype(np.int32)
+        if not len(waiting):
+            return
+        first = int(np.searchsorted(waiting, self._turn))
+        trees = np.roll(waiting, -first)[: self._evaluator.batch_size]
+        leaves = self._leaves[trees]
+        self._searcher.write_planes(trees, leaves, self._buffer)
+        answer = self._evaluator.evaluate(self._buffer.planes)
+        self._searcher.apply(trees, leaves, self._buffer, answer.policy, answer.value)
+        self._leaves[trees] = NONE
+        self._turn = int(trees[-1]) + 1
+
+    def _finish_late(self) -> list[Report]:
+        """End the searches whose time is up and that know something."""
+        late = np.flatnonzero(self._ends <= self._clock())
+        return [self._finish(int(tree)) for tree in late if self._searcher.visits(int(tree))]
+
+    def _due_reports(self) -> list[Report]:
+        now = self._clock()
+        reports = []
+        for tree in np.flatnonzero(self._next_reports <= now).tolist():
+            ticket = self._seated[tree]
+            assert ticket is not None
+            every = self._positions[ticket].report_every_s
+            assert every is not None
+            self._next_reports[tree] = now + every
+            analysis = self._analysis(tree)
+            if analysis is not None:
+                reports.append(Report(ticket, analysis, is_final=False))
+        return reports
+
+    def _tree_of(self, ticket: int) -> int:
+        if ticket not in self._positions:
+            raise KeyError(ticket)
+        return self._seated.index(ticket)
+
+    def _finish(self, tree: int) -> Report:
+        """Free a place, and say what was found there."""
+        ticket = self._seated[tree]
+        assert ticket is not None
+        report = Report(ticket, self._analysis(tree), is_final=True)
+        self._seated[tree] = None
+        del self._positions[ticket]
+        self._searcher.forget(tree)
+        self._leaves[tree] = NONE
+        self._ends[tree] = self._next_reports[tree] = np.inf
+        return report
+
+    def _analysis(self, tree: int) -> Analysis | None:
+        root = self._searcher.forest.nodes[tree, 0]
+        visits = int(root["visits"])
+        if not visits:
+            return None
+        is_black = int(root["to_move"]) == BLACK
+        black, raw = float(root["black"]) / visits, float(root["value"])
+        moves = ranked([move for move in self._searcher.root_moves(tree, untried=False) if move.visits])
+        lines = [self._searcher.principal_variation(tree, move.move, self._longest_line) for move in moves]
+        return Analysis(
+            to_move=int(root["to_move"]),
+            visits=visits,
+            winrate=black if is_black else 1 - black,
+            raw_winrate=raw if is_black else 1 - raw,
+            moves=moves,
+            lines=lines,
+            priors=self._searcher.root_policy(tree),
+        )
+
+
+def search_all(evaluator: Evaluator, positions: Sequence[Position], places: int = 16) -> Iterator[Report]:
+    """Search all of `positions`; reports come as they are made, their tickets the positions' numbers."""
+    search = PositionSearch(evaluator, min(places, max(1, len(positions))))
+    for position in positions:
+        search.add(position)
+    while search.is_busy:
+        yield from search.step()
+
+
+def most_visits(size: int, places: int) -> int:
+    """How many visits a position may have where `places` are searched at once."""
+    points = size * size + 1
+    node_bytes = NODE.itemsize + points * (np.dtype(np.int8).itemsize + np.dtype(np.float32).itemsize)
+    return FOREST_BYTES // (node_bytes * places) - 2 * SPARE_NODES
+
+
+def play_recorded(game: Game, colour: int, move: int) -> None:
+    """Play a move of somebody's game. If it brings an earlier position back, the game is one without superko.
+
+    Raises IllegalMoveError.
+    """
+    if game.why_illegal(colour, move) == "superko":
+        game.superko = False
+    game.play(colour, move)
+
+
+def at_turn(game: Game, turn: int) -> Game:
+    """`game` as it was after `turn` moves."""
+    earlier = copy.copy(game)
+    earlier.moves = game.moves[:turn]
+    for name in ("boards", "hashes", "kos", "captures"):
+        setattr(earlier, name, getattr(game, name)[: turn + 1])
+    return earlier
+
+
+def position_seed(seed: int, game: Game) -> int:
+    """What a position's random numbers start from: the same for the same stones, another for others."""
+    return int(np.random.SeedSequence((seed, game.hashes[-1])).generate_state(1, np.uint64)[0])

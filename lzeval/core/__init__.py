@@ -1,1 +1,0 @@
-"""Rules, records and file formats; no torch, and nothing that plays."""

@@ -1,0 +1,1 @@
+"""Go itself: the board, points, rules, handicap and openings."""

@@ -1,5 +1,0 @@
-"""The network in PyTorch, and its way to and from files."""
-
-from lzeval.core.openmp import let_threads_sleep
-
-let_threads_sleep()

@@ -1,0 +1,1 @@
+"""Leela Zero's weights files: read, checked line by line, and written. No torch."""

@@ -1,0 +1,72 @@
+"""Everything a finished game is remembered by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lzeval.records.result import Colour, GameResult, Outcome, format_result, opponent_of
+
+
+@dataclass(frozen=True, slots=True)
+class GameRecord:
+    """A game that was played, with what is needed to replay, pair and rate it."""
+
+    game_id: str
+    black: str
+    """The code of the player: what tables and ratings know it by."""
+    white: str
+    result: GameResult
+    moves: tuple[tuple[Colour, int], ...] = ()
+    """Colour and index (`lzeval.go.points`) of each move; passes are `size * size`."""
+    size: int = 19
+    komi: float | None = None
+    handicap: int = 0
+    setup_black: tuple[int, ...] = ()
+    """Indices of Black's stones before the first move, handicap stones among them."""
+    setup_white: tuple[int, ...] = ()
+    date: str = ""
+    """`2024-05-31` or `2024-05-31 23:59`; of other programs' records whatever DT says."""
+    event: str = ""
+    """The name of the match: gomill's competition code."""
+    opening: str = ""
+    """The name of the opening that the game began from, where the match chose one."""
+    pair: int | None = None
+    """Games with equal players, opening and `pair` and with swapped colours are one pair."""
+    seed: int | None = None
+    black_engine: str = ""
+    """Name and version by which the engine introduced itself: SGF's PB."""
+    white_engine: str = ""
+    black_description: str = ""
+    """What else is known of the engine, in one or more lines."""
+    white_description: str = ""
+    black_cpu_s: float | None = None
+    """Processor time that the engine spent on this game, in seconds."""
+    white_cpu_s: float | None = None
+    end_comment: str = ""
+    """Remarks on the end of the game, such as differing final scores."""
+    black_winrates: tuple[float | None, ...] = ()
+    """Black's chance of winning, 0 to 1, after each move as its mover saw it; empty, or one a move."""
+    move_notes: Mapping[int, str] = field(default_factory=dict, hash=False)
+    """What an engine said of a move, by the move's place in `moves`."""
+    properties: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Further one-valued properties of the SGF root, such as RU."""
+    path: Path | None = field(default=None, compare=False)
+    """The file that the record was read from."""
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+    """Departures from what is written: properties that could not be read and count as not given, each in words."""
+
+    def player(self, colour: Colour) -> str:
+        return self.black if colour == "b" else self.white
+
+
+def describe_result(record: GameRecord) -> str:
+    """One line in gomill's words: `a beat b W+0.5`, `a vs b jigo`, `a vs b Void (hit move limit)`."""
+    result = record.result
+    if result.winner is not None:
+        players = f"{record.player(result.winner)} beat {record.player(opponent_of(result.winner))}"
+    else:
+        players = f"{record.black} vs {record.white}"
+    ending = "jigo" if result.outcome is Outcome.JIGO else format_result(result)
+    return f"{players} {ending}" + (f" ({result.note})" if result.note else "")

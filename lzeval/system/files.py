@@ -1,0 +1,99 @@
+"""Files that are either written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from lzeval.errors import UserError
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where there is no room: on the disk, for this user, or for so large a file."""
+
+
+@contextmanager
+def replacing(path: str | Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends, on disk and complete.
+
+    It grows under a temporary name in the same folder. If the block raises, `path` stays as it was and the temporary
+    file is removed. Not `lasting`, the file is complete for every reader, but a power failure may leave it empty or cut
+    off. Raises UserError where the folder does not exist or cannot be written to, and where the disk is full.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        file = temporary.open("xb")
+    except OSError as exc:
+        raise UserError(f"cannot write {target}: {exc.strerror}") from exc
+    try:
+        with file:
+            yield file
+            file.flush()
+            if lasting:
+                os.fsync(file.fileno())
+        _rename(temporary, target)
+    except OSError as exc:
+        if exc.errno in DISK_FULL:
+            raise UserError(f"cannot write {target}: {exc.strerror}") from exc
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_made(folder: Path) -> Iterator[None]:
+    """`folder` is there for the block; where that raises, it and those above it that were made go again, if empty."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # something is in it by now
+            for each in missing:
+                each.rmdir()
+        raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `replacing` left in `folder` where it was killed; nobody else may be writing there."""
+    for file in folder.glob(".*.tmp"):
+        file.unlink(missing_ok=True)
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    try:
+        temporary.replace(target)
+    except OSError as exc:
+        raise UserError(f"cannot write {target}: {exc.strerror}") from exc
+
+
+def write_bytes_atomically(path: str | Path, content: bytes, *, lasting: bool = True) -> None:
+    """Make `content` the whole of `path`, or leave `path` as it was; raises UserError, on a full disk too."""
+    try:
+        with replacing(path, lasting=lasting) as file:
+            file.write(content)
+    except OSError as exc:
+        raise UserError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def write_text_atomically(path: str | Path, text: str) -> None:
+    """The same for text: UTF-8 whatever the locale, see `utf8`; line ends as they are in `text`."""
+    write_bytes_atomically(path, utf8(text))
+
+
+def utf8(text: str) -> bytes:
+    """`text` in UTF-8. Names of files may be in it that are no text in the locale's encoding.
+
+    Python has a surrogate for each of their bytes (PEP 383). Bytes that are UTF-8 all the same are text again, others
+    become U+FFFD.
+    """
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        content = text.encode("utf-8", "replace")
+    return content.decode("utf-8", "replace").encode("utf-8")

@@ -1,0 +1,58 @@
+"""gomill itself as the judge of how we read its control files and count its results."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.paths import CLIENTS
+
+SCRIPT = CLIENTS / "gomill_judge.py"
+
+
+def prelude(ringmaster: Sequence[str]) -> str:
+    """Python 2 that makes gomill's modules importable, out of the fixture `ringmaster`."""
+    return ringmaster[2].partition("; from gomill")[0]
+
+
+def ask_gomill(
+    ringmaster: Sequence[str], cases: Sequence[dict[str, Any]], folder: Path
+) -> list[dict[str, Any]]:
+    """What `tests/support/clients/gomill_judge.py` answers to the cases."""
+    questions, answers = folder / "questions.json", folder / "answers.json"
+    questions.write_text(json.dumps(list(cases)), encoding="utf-8")
+    python2, option, _ = ringmaster
+    program = f"{prelude(ringmaster)}; execfile({str(SCRIPT)!r})"
+    outcome = subprocess.run(
+        [python2, option, program, str(questions), str(answers)],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr.decode("utf-8", "replace")
+    found: list[dict[str, Any]] = json.loads(answers.read_text(encoding="utf-8"))
+    return found
+
+
+def gomill_archive(ringmaster: Sequence[str], folder: Path) -> Path:
+    """gomill's source distribution, from wherever pip finds it; skips where there is none to be had."""
+    command = [
+        ringmaster[0],
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        "gomill==0.8.3",
+    ]
+    outcome = subprocess.run([*command, "-d", str(folder)], capture_output=True, check=False, timeout=120)
+    if outcome.returncode != 0:
+        pytest.skip("gomill's source distribution cannot be downloaded")
+    return folder / "gomill-0.8.3.tar.gz"

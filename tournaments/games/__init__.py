@@ -1,0 +1,1 @@
+"""One game: its players, its clock, its faults, and who has won."""

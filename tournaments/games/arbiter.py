@@ -1,0 +1,54 @@
+"""A third engine that says which stones are dead, where the players do not agree."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+from engines.gtp.errors import EngineRefused
+from lzeval.errors import EngineError
+from lzeval.go.points import format_vertex, parse_vertex
+from lzeval.go.referee import EMPTY, RefereedGame
+from tournaments.games.gtp_player import Circumstances, Contestant
+
+
+class Judge:
+    """One process for all games, started when it is first needed; games wait for each other."""
+
+    def __init__(self, code: str, start: Callable[[], Contestant]) -> None:
+        self.code = code
+        self._start = start
+        self._engine: Contestant | None = None
+        self._lock = threading.Lock()
+
+    def dead_stones(self, game: RefereedGame) -> set[int]:
+        """The points of dead stones. Raises EngineError if the judge cannot say."""
+        with self._lock:
+            engine = self._running()
+            engine.begin(game.size, game.komi, Circumstances())
+            for point, colour in enumerate(game.stones[:-1]):
+                if colour != EMPTY:
+                    engine.ask("play", "bw"[colour - 1], format_vertex(point, game.size))
+            return self._read(engine.ask("final_status_list", "dead"), game)
+
+    def _running(self) -> Contestant:
+        if self._engine is None or not self._engine.is_alive:
+            self.close()
+            self._engine = self._start()
+        return self._engine
+
+    def _read(self, text: str, game: RefereedGame) -> set[int]:
+        try:
+            points = {parse_vertex(vertex, game.size) for vertex in text.split()}
+        except ValueError as error:
+            raise EngineRefused(self.code, "final_status_list dead", str(error)) from error
+        if any(point == game.pass_move or game.stones[point] == EMPTY for point in points):
+            raise EngineRefused(self.code, "final_status_list dead", f"no stone at one of {text.split()}")
+        return points
+
+    def close(self) -> None:
+        with contextlib.suppress(EngineError):
+            if self._engine is not None:
+                self._engine.close()
+        self._engine = None

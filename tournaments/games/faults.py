@@ -1,0 +1,101 @@
+"""What an engine can do wrong in a game, by name, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, NotGtp
+from lzeval.errors import EngineError
+
+Consequence: TypeAlias = Literal["void", "forfeit"]
+"""`void`: the game does not count and is played again under the same id. `forfeit`: the engine has lost it."""
+
+
+class Fault(Enum):
+    """By the names that reports use."""
+
+    START = "start failure"
+    """The program is missing, or ended or was silent before its first answer."""
+    HANG = "hang"
+    """No answer within the deadline."""
+    CRASH = "crash"
+    """The program ended in mid-game."""
+    GARBAGE = "protocol garbage"
+    """It said what cannot be GTP."""
+    MEMORY = "out of memory"
+    """It ended and said so, or was killed as the system kills what takes too much."""
+    SETUP = "refused set-up"
+    """A `?` to a start-up command, boardsize, komi, handicap or an opening's move."""
+    REFUSED = "refused command"
+    """A `?` to genmove, or to the opponent's legal move."""
+    ILLEGAL = "illegal move"
+    """A move that the rules forbid, or an answer that is no move."""
+    TIME = "time loss"
+    """The clock ran out."""
+    DISPUTE = "scoring dispute"
+    """The players name different winners. The game counts as the scoring policy has it."""
+
+    @property
+    def is_technical(self) -> bool:
+        """Whether the engine does not work, rather than plays badly."""
+        return self not in (Fault.REFUSED, Fault.ILLEGAL, Fault.TIME, Fault.DISPUTE)
+
+
+CHOOSABLE = tuple(fault for fault in Fault if fault not in (Fault.TIME, Fault.DISPUTE))
+"""Faults whose consequence is the user's choice: a time loss is always a loss, a dispute never ends a game."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What faults lead to."""
+
+    technical: Consequence = "void"
+    chosen: Mapping[Fault, Consequence] = field(default_factory=dict, hash=False)
+    """For single faults, in place of the rule."""
+    attempts: int = 3
+    """A game that was void so many times is left out of this run."""
+    patience: int = 3
+    """A player with so many technical faults, without a game to its end between them, is suspended."""
+
+    def consequence(self, fault: Fault) -> Consequence:
+        return self.chosen.get(fault, self.technical if fault.is_technical else "forfeit")
+
+
+GENTLE = Policy()
+"""As gomill has it, but for the limits."""
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A fault that happened."""
+
+    player: str
+    fault: Fault
+    message: str
+    consequence: Consequence | None = None
+    """None where the game went on or was over."""
+
+    def sentence(self) -> str:
+        after = {"void": "; the game is void", "forfeit": "; the game is lost", None: ""}[self.consequence]
+        return f"{self.fault.value}: {self.message}{after}"
+
+
+_MEMORY_WORDS = ("out of memory", "bad_alloc", "memoryerror", "cannot allocate memory", "out_of_memory")
+_KILLED = -9
+
+
+def fault_of(error: EngineError, stderr: str, *, was_ready: bool) -> Fault:
+    """The name of what went wrong, by the error and the engine's last words."""
+    if isinstance(error, EngineGone):
+        words = f"{stderr[-4000:]} {error.last_words}".lower()
+        if error.exit_status == _KILLED or any(word in words for word in _MEMORY_WORDS):
+            return Fault.MEMORY
+        return Fault.CRASH if was_ready else Fault.START
+    if isinstance(error, NotGtp):
+        return Fault.GARBAGE
+    if isinstance(error, EngineTimeout):
+        return Fault.HANG if was_ready else Fault.START
+    return Fault.SETUP if isinstance(error, EngineRefused) else Fault.START

@@ -1,0 +1,187 @@
+"""Players of a tournament that are networks of ours, in the tournament's own process.
+
+A player whose command is `lzeval gtp NET ...` needs no program: its games share evaluators, positions of all games go
+to the network together, and every game has an engine of its own, as if started for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engines.player.arguments import USUAL_VISITS, EngineArguments, parse_command
+from lzeval.errors import EngineError, UserError
+from lzeval.system.machine import available_cores
+from tournaments.plan.competition import Competition, PlayerSpec
+
+if TYPE_CHECKING:
+    from engines.evaluator.load import EvaluatorPlan
+    from engines.gtp.server.in_process import EnginePeer
+    from engines.search.shared_search import Desk, Line
+    from tournaments.games.gtp_player import Circumstances
+
+LARGEST_SEARCH = 20_000
+"""Visits of a move; the trees of a desk take memory together, and as much as the largest."""
+_CLOCK_COMMANDS = ("time_settings", "kgs-time_settings", "kata-time_settings", "time_left")
+LARGEST_BATCH = 8
+"""On a CPU: one of 16 is hardly faster a position, and costs twice as much where a tournament has few games."""
+NODE_BYTES = 2000
+"""Of a tree on 19x19."""
+
+
+def in_process(competition: Competition, player: PlayerSpec) -> EngineArguments | None:
+    """What the player's engine is told, if it can play without a program of its own; None if it cannot, or shall not.
+
+    A clock wants an engine that has its time to itself, and so does pondering.
+    """
+    additions = competition.lzeval
+    if not additions.in_process or additions.time_control is not None or player.environ:
+        return None
+    if any(
+        line.split()[:1] == [command] for line in player.startup_gtp_commands for command in _CLOCK_COMMANDS
+    ):
+        return None
+    found = parse_command(_filled(player), player.cwd)
+    if found is None or found.ponder or found.threads > 1 or _search_size(found) > LARGEST_SEARCH:
+        return None
+    return found
+
+
+def _filled(player: PlayerSpec, circumstances: Circumstances | None = None) -> list[str]:
+    from tournaments.games.gtp_player import Circumstances
+
+    return [(circumstances or Circumstances()).fill(word) for word in player.command]
+
+
+def _search_size(arguments: EngineArguments) -> int:
+    """New visits that a move may take."""
+    limits = [limit for limit in (arguments.visits, arguments.playouts) if limit]
+    return min(limits, default=USUAL_VISITS)
+
+
+def tree_bytes(arguments: EngineArguments) -> int:
+    """What an engine's tree takes, its past moves' rest included."""
+    return 3 * _search_size(arguments) * NODE_BYTES
+
+
+def players_of(competition: Competition) -> list[PlayerSpec]:
+    """Those who have games, by code."""
+    codes = sorted({code for matchup in competition.matchups for code in matchup.players})
+    return [competition.players[code] for code in codes]
+
+
+def batch_size(plan: EvaluatorPlan) -> int:
+    """Positions at a time where networks are among themselves: fewer than in a match, as each game has a thread."""
+    return min(plan.batch_size, LARGEST_BATCH) if plan.device == "cpu" else plan.batch_size
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The desks of one board size and device, and the lines of each by network."""
+
+    desks: list[Desk]
+    lines: dict[tuple[object, ...], list[Line]]
+
+
+class Networks:
+    """What the players in this process share."""
+
+    def __init__(self, competition: Competition, parallel: int = 1) -> None:
+        """`parallel` games go on at a time at most."""
+        self._competition = competition
+        self._parallel = parallel
+        self._is_alone = all(in_process(competition, player) for player in players_of(competition))
+        self._lock = threading.Lock()
+        self._plans: dict[tuple[str, str, str], EvaluatorPlan] = {}
+        self._groups: dict[tuple[int, str], _Group] = {}
+
+    def host(self, player: PlayerSpec, circumstances: Circumstances) -> EnginePeer | None:
+        """An engine for one game; None if the player needs a program. Raises EngineError if it cannot be had."""
+        if in_process(self._competition, player) is None:
+            return None
+        arguments = parse_command(_filled(player, circumstances), player.cwd)
+        if arguments is None:
+            return None
+        try:
+            return self._engine(arguments, circumstances.game_id)
+        except UserError as error:
+            raise EngineError(player.code, str(error)) from error
+
+    def _engine(self, arguments: EngineArguments, game_id: str) -> EnginePeer:
+        from engines.gtp.server.in_process import EnginePeer
+        from engines.player.player import NetworkPlayer
+        from engines.search.shared_search import SeatedEvaluator, SeatedGrowth
+
+        with self._lock:
+            plan = self._plan(arguments)
+            options = arguments.player_options(plan.info.board_size, game_id)
+            group = self._group(plan)
+            single = self._lines(group, plan)
+            wide = self._lines(group, plan.with_batch(arguments.batch)) if _is_large(arguments) else None
+            place = max(range(len(group.desks)), key=lambda number: group.desks[number].free_trees)
+            desk = group.desks[place]
+            if not desk.free_trees:
+                raise UserError("the network has not answered before, and is not asked again")
+            seat = desk.seat(single[place], None if wide is None else wide[place])
+        answer_s = self._competition.lzeval.timeouts.move_s
+        with desk.monitor:
+            engine = NetworkPlayer(
+                SeatedEvaluator(seat, answer_s),
+                options,
+                growth=SeatedGrowth(seat, options.most_nodes, answer_s),
+            )
+        return EnginePeer(
+            engine,
+            name=arguments.title,
+            version=arguments.version,
+            tell_searches=not arguments.quiet,
+            monitor=desk.monitor,
+            desk_s=lambda: seat.seconds,
+            release=seat.leave,
+        )
+
+    def _plan(self, arguments: EngineArguments) -> EvaluatorPlan:
+        """In batches of a size that depends on the control file alone, so that games do not depend on `--parallel`.
+
+        Where programs play as well, few positions wait at a time, and a batch would be all but empty on a CPU.
+        """
+        key = arguments.network, arguments.precision, arguments.device
+        if key not in self._plans:
+            plan = arguments.plan(None)
+            self._plans[key] = plan.with_batch(
+                batch_size(plan) if self._is_alone or plan.device != "cpu" else 1
+            )
+        return self._plans[key]
+
+    def _group(self, plan: EvaluatorPlan) -> _Group:
+        from engines.search.shared_search import Desk
+
+        size = plan.info.board_size
+        key = size, plan.device
+        if key not in self._groups:
+            count = min(available_cores(), self._parallel) if plan.device == "cpu" else 1
+            trees = -(-2 * self._parallel // count)
+            self._groups[key] = _Group([Desk(size, trees) for _ in range(count)], {})
+        return self._groups[key]
+
+    def _lines(self, group: _Group, plan: EvaluatorPlan) -> list[Line]:
+        """One at each desk."""
+        key = plan.info.sha256, plan.precision, plan.batch_size
+        if key not in group.lines:
+            group.lines[key] = [desk.add_line(plan.build()) for desk in group.desks]
+        return group.lines[key]
+
+    def close(self) -> None:
+        """End the desks; who still plays at one has an engine that has crashed."""
+        for group in self._groups.values():
+            for desk in group.desks:
+                desk.close()
+
+
+def _is_large(arguments: EngineArguments) -> bool:
+    """Whether its searches ask about several positions of one tree at a time."""
+    from engines.search.single_tree import places_for
+
+    visits = arguments.visits or (None if arguments.playouts else USUAL_VISITS)
+    return arguments.batch > 1 and (visits is None or places_for(visits, arguments.batch) > 1)

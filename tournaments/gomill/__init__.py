@@ -1,0 +1,1 @@
+"""gomill's control files, records, reports and state, and gomill itself."""

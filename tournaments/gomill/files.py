@@ -1,0 +1,172 @@
+"""The files that gomill keeps beside a control file: their names, and what it writes into them.
+
+The report is in `tournaments.gomill.report`, records of games are `lzeval.records.record_folder`'.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from lzeval.errors import UserError
+from lzeval.records.record import GameRecord, describe_result
+from lzeval.records.writer import serialise_game
+from lzeval.system.files import utf8, write_text_atomically
+from tournaments.gomill.report import report_text
+from tournaments.plan.competition import Competition
+
+STOP = "stop"
+"""What CODE.cmd says to end a run after the games in progress."""
+
+
+@dataclass(frozen=True)
+class GomillFiles:
+    """Where gomill keeps what belongs to a control file."""
+
+    control_file: Path
+
+    def path(self, suffix: str) -> Path:
+        return self.control_file.with_name(self.control_file.stem + suffix)
+
+    @property
+    def games(self) -> Path:
+        """The folder of the records of games that count."""
+        return self.path(".games")
+
+    @property
+    def void(self) -> Path:
+        """The folder of the records of games that were broken off after a move."""
+        return self.path(".void")
+
+    @property
+    def history(self) -> Path:
+        """A line a game, in the order in which they ended."""
+        return self.path(".hist")
+
+    @property
+    def log(self) -> Path:
+        """What happened when, and what engines wrote to standard error."""
+        return self.path(".log")
+
+    @property
+    def report(self) -> Path:
+        return self.path(".report")
+
+    @property
+    def status(self) -> Path:
+        """What the ringmaster knows: a pickle of all results."""
+        return self.path(".status")
+
+    @property
+    def command(self) -> Path:
+        return self.path(".cmd")
+
+
+# History and report
+
+
+def history_line(record: GameRecord) -> str:
+    """What CODE.hist says of a game."""
+    return f"{record.game_id:>7} {describe_result(record)}"
+
+
+def write_history(competition: Competition, records: Iterable[GameRecord]) -> Path:
+    """Write CODE.hist anew, whole or not at all; `records` are in the order in which they ended."""
+    path = GomillFiles(competition.path).history
+    write_text_atomically(path, "".join(f"{history_line(record)}\n" for record in records))
+    return path
+
+
+def write_report(competition: Competition, records: Iterable[GameRecord]) -> Path:
+    """Write CODE.report, whole or not at all."""
+    path = GomillFiles(competition.path).report
+    write_text_atomically(path, report_text(competition, records))
+    return path
+
+
+# Records of games that do not count
+
+
+def abort_message(reason: str) -> str:
+    """What gomill says of a game that it breaks off."""
+    return f"aborting game due to error:\n{reason}"
+
+
+def serialise_void_game(record: GameRecord, reason: str) -> bytes:
+    """The record of a game that was broken off: RE is Void, and the last comment says why instead of a result."""
+    from sgfmill import sgf_grammar
+
+    tree = sgf_grammar.parse_sgf_game(serialise_game(record))
+    root, last = tree.sequence[0], tree.sequence[-1]
+    root["RE"] = [b"Void"]
+    if root is not last:
+        lines = sgf_grammar.text_value(root["C"][0]).split(b"\n")
+        told = b"\n".join(line for line in lines if not line.startswith(b"Result "))
+        root["C"] = [sgf_grammar.escape_text(told)]
+        note = record.move_notes.get(len(record.moves) - 1)
+        ending = "\n\n".join(filter(None, (note, abort_message(reason))))
+        last["C"] = [sgf_grammar.escape_text(utf8(ending))]
+    text: bytes = sgf_grammar.serialise_game_tree(tree)
+    return text
+
+
+# Log
+
+
+class EventLog:
+    """CODE.log: what the ringmaster notes of a run, in its words."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def note(self, text: str) -> None:
+        """One event, on disk at once."""
+        self._file.write(f"{text}\n")
+        self._file.flush()
+
+    def run_started(self, max_games: int | None = None, workers: int | None = None) -> None:
+        self.note(f"run started at {_now()} with max_games {max_games}")
+        if workers is not None:
+            self.note(f"using {workers} worker processes")
+
+    def game_started(self, game_id: str, black: str, white: str) -> None:
+        self.note(f"starting game {game_id}: {black} (b) vs {white} (w)")
+
+    def game_ended(self, record: GameRecord) -> None:
+        self.note(f"response from game {record.game_id}")
+        if record.result.detail == "F":
+            self.note(record.result.note)
+
+    def game_aborted(self, game_id: str, reason: str) -> None:
+        self.note(f"game {game_id} -- {abort_message(reason)}")
+
+    def halting(self, reason: str) -> None:
+        """No more games will be started."""
+        self.note(f"halting competition: {reason}")
+
+    def run_interrupted(self, games_in_progress: Iterable[str] = ()) -> None:
+        self.note(f"run interrupted at {_now()}")
+        self.note(f"games in progress were: {' '.join(sorted(games_in_progress))}")
+
+    def run_finished(self) -> None:
+        self.note(f"run finished at {_now()}")
+
+
+@contextmanager
+def open_event_log(competition: Competition) -> Iterator[EventLog]:
+    """CODE.log, to be added to. Raises UserError where it cannot be written."""
+    path = GomillFiles(competition.path).log
+    try:
+        file = path.open("a", encoding="utf-8")
+    except OSError as exc:
+        raise UserError(f"cannot write {path}: {exc.strerror}") from exc
+    with file:
+        yield EventLog(file)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M")

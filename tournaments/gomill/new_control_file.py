@@ -1,0 +1,119 @@
+"""A control file for networks that are to play each other, written for those who do not want to write one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from engines.player.arguments import our_command
+from lzeval.errors import UserError
+from lzeval.system.bundled import network_name, resolve_network
+from lzeval.text.wording import command_line
+from tournaments.gomill.control import settings
+from tournaments.gomill.write_control_file import CtlPlayer, write_allplayall_ctl
+
+EngineKind: TypeAlias = Literal["lzeval", "leelaz"]
+ENGINES: tuple[EngineKind, ...] = ("lzeval", "leelaz")
+
+
+def new_control_file(
+    out: str | Path,
+    networks: Sequence[str],
+    *,
+    engine: EngineKind = "lzeval",
+    rounds: int = 4,
+    visits: int | None = 100,
+    time_settings: str | None = None,
+    board_size: int = 19,
+    komi: float = 7.5,
+    openings: str = "default",
+    seed: int = 1,
+    force: bool = False,
+) -> Path:
+    """Write an allplayall of `networks` to `out`, for `lzeval tournament` and for gomill's ringmaster.
+
+    `networks` are weights files, checkpoints (which `leelaz` does not read) or bundled names; `rounds` is games a
+    pair; `visits` limits each move, unless it is None; `time_settings` are the three numbers of the GTP command, such
+    as `0 11 1`. The players' codes are the files' names. Raises UserError; an `out` that exists is overwritten with
+    `force` only.
+    """
+    target = Path(out)
+    if target.suffix != ".ctl":
+        raise UserError(f"{out}: the name of a control file is to end in .ctl")
+    if target.exists() and not force:
+        raise UserError(f"{out} exists; use --force to overwrite it")
+    if engine not in ENGINES:
+        raise UserError(f"--engine {engine}: is one of {', '.join(ENGINES)}")
+    if visits is None and time_settings is None:
+        raise UserError("a move wants a limit: give --visits or --time-settings")
+    startup = [] if time_settings is None else [_time_command(time_settings)]
+    paths = [resolve_network(network).resolve() for network in networks]
+    command = _lzeval_command if engine == "lzeval" else _leelaz_command
+    players = {
+        code: CtlPlayer(command(path, visits, seed), startup)
+        for code, path in zip(_codes(paths), paths, strict=True)
+    }
+    write_allplayall_ctl(
+        target,
+        players=players,
+        board_size=board_size,
+        komi=komi,
+        rounds=rounds,
+        description=f"{', '.join(players)}: {rounds} games a pair",
+        scorer="internal",
+        additions={"openings": _openings(openings, board_size), "seed": seed},
+    )
+    return target
+
+
+def _codes(paths: Sequence[Path]) -> list[str]:
+    """Players' codes: the networks' names, with what a code may not hold left out, and numbers where they repeat."""
+    codes: list[str] = []
+    for path in paths:
+        name = re.sub(r"[^-!$%&*+.:;<=>?^_~a-zA-Z0-9]", "_", network_name(path)) or "network"
+        number = 1
+        code = name
+        while code in codes:
+            number += 1
+            code = f"{name}-{number}"
+        codes.append(code)
+    return codes
+
+
+def _lzeval_command(network: Path, visits: int | None, seed: int) -> list[str]:
+    limit = [] if visits is None else ["--visits", str(visits)]
+    return [*our_command(), "gtp", str(network), *limit, "--seed", str(seed)]
+
+
+def _leelaz_command(network: Path, visits: int | None, _seed: int) -> list[str]:
+    """Without a seed: leelaz would play the same game again and again."""
+    from lzeval.network.weights_file.weights import is_checkpoint
+
+    if is_checkpoint(network):
+        export = command_line("lzeval", "export", network, "NET.txt.gz")
+        raise UserError(f"{network} is a checkpoint; leelaz wants weights: {export}")
+    limit = [] if visits is None else ["--visits", str(visits)]
+    return ["leelaz", "--gtp", "--noponder", "--weights", str(network), *limit]
+
+
+def _time_command(numbers: str) -> str:
+    words = numbers.replace(",", " ").split()
+    try:
+        settings.time_control(f"canadian {' '.join(words)}")
+    except ValueError:
+        raise UserError(
+            f"--time-settings {numbers}: three numbers are wanted, main time, period and moves in it, as in '0 11 1'"
+        ) from None
+    return f"time_settings {' '.join(words)}"
+
+
+def _openings(name: str, board_size: int) -> str:
+    if name == "default":
+        return name if board_size == 19 else "none"
+    if name == "none":
+        return name
+    if not Path(name).is_file():
+        raise UserError(f"--openings {name}: there is no such file; it is default, none or an opening book")
+    return str(Path(name).resolve())

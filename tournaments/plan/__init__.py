@@ -1,0 +1,1 @@
+"""Plans: who plays whom under which conditions, in which order, and until when."""

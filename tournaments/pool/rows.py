@@ -1,0 +1,102 @@
+"""A game's record as the pool's columns, and back without loss."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from lzeval.go.points import format_sgf
+from lzeval.records.record import GameRecord
+from lzeval.records.result import Colour, GameResult, Outcome, format_result, parse_result
+
+FURTHER = (
+    "handicap", "setup_black", "setup_white", "black_engine", "white_engine", "black_description",
+    "white_description", "black_cpu_s", "white_cpu_s", "end_comment",
+)  # fmt: skip
+"""Fields of a record that have no column of their own and are kept as JSON as they are."""
+_EMPTY = GameRecord("", "", "", GameResult(Outcome.VOID))
+
+
+@cache
+def _names(size: int) -> tuple[str, ...]:
+    return tuple(format_sgf(index, size) for index in range(size * size + 1))
+
+
+@cache
+def _moves(size: int) -> dict[str, tuple[Colour, int]]:
+    letters: tuple[Colour, Colour] = ("b", "w")
+    return {letter + name: (letter, index) for letter in letters for index, name in enumerate(_names(size))}
+
+
+def write_moves(record: GameRecord) -> str:
+    names = _names(record.size)
+    return " ".join(colour + names[index] for colour, index in record.moves)
+
+
+def read_moves(text: str, size: int) -> tuple[tuple[Colour, int], ...]:
+    known = _moves(size)
+    return tuple(known[word] for word in text.split())
+
+
+def write_winrates(record: GameRecord) -> str:
+    return " ".join("-" if chance is None else f"{chance:.4f}" for chance in record.black_winrates)
+
+
+def read_winrates(text: str) -> tuple[float | None, ...]:
+    return tuple(None if word == "-" else float(word) for word in text.split())
+
+
+def write_further(record: GameRecord) -> str:
+    """What no column holds, as JSON; fields that are as in an empty record are left out."""
+    content: dict[str, Any] = {
+        name: getattr(record, name) for name in FURTHER if getattr(record, name) != getattr(_EMPTY, name)
+    }
+    if record.move_notes:
+        content["move_notes"] = {str(place): note for place, note in record.move_notes.items()}
+    if record.properties:
+        content["properties"] = dict(record.properties)
+    return json.dumps(content, ensure_ascii=False)
+
+
+def fingerprint(record: GameRecord) -> str:
+    """Equal for two copies of one game, wherever they are kept."""
+    game = [
+        record.black,
+        record.white,
+        format_result(record.result),
+        record.opening,
+        record.seed,
+        record.size,
+    ]
+    text = json.dumps([*game, write_moves(record), *map(list, (record.setup_black, record.setup_white))])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def read_record(row: Mapping[str, Any], event: str) -> GameRecord:
+    """The record of a row of `games`, joined with the players' names and the pair's number."""
+    further = json.loads(row["further"])
+    for name in ("setup_black", "setup_white"):
+        if name in further:
+            further[name] = tuple(further[name])
+    notes = {int(place): note for place, note in further.pop("move_notes", {}).items()}
+    result = parse_result(row["result"])
+    return GameRecord(
+        game_id=str(row["id"]),
+        black=row["black_name"],
+        white=row["white_name"],
+        result=GameResult(result.outcome, result.detail, row["note"]),
+        moves=read_moves(row["moves"], row["size"]),
+        size=row["size"],
+        komi=row["komi"],
+        date=row["date"],
+        event=event,
+        opening=row["opening"],
+        pair=row["number"],
+        seed=row["seed"],
+        black_winrates=read_winrates(row["winrates"]),
+        move_notes=notes,
+        **further,
+    )

@@ -1,0 +1,101 @@
+"""Two players of a table: rated by their difference, so that table and headline agree."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tournaments.rating.bradley_terry import Anchors, Pool, Rating
+from tournaments.rating.elo import EloEstimate, HeadToHead, estimate
+from tournaments.rating.results_array import Ledger
+
+
+def duel_of(ledger: Ledger) -> HeadToHead:
+    """Two players by their pairs, if there are any; otherwise by their games."""
+    player, opponent = ledger.players
+    points, games = ledger.unit_scores(player)
+    pairs = int((games == 2).sum())
+    counts = np.bincount(
+        np.rint(2 * points[games == (2 if pairs else 1)]).astype(int), minlength=5 if pairs else 3
+    )
+    alone = int((games == 1).sum()) if pairs else 0
+    return HeadToHead(player, opponent, estimate(counts.tolist()), 0, alone, 0)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far the better of two players, by points, is above the other, in Elo; infinite where nothing limits it."""
+
+    player: str
+    opponent: str
+    elo: float
+    low: float
+    high: float
+    superiority: float
+    sweep: str = ""
+    """Games or pairs, all won by `player`, as in `all 10 games`; empty where the games give a finite difference."""
+
+    @property
+    def by_prior(self) -> bool:
+        return bool(self.sweep) and math.isfinite(self.elo)
+
+
+def gap_of(duel: HeadToHead, pool: Pool) -> Gap:
+    """The headline; where one side made every point, with what the prior of `pool` makes of it, if it has one.
+
+    Its lower end stays that of the headline.
+    """
+    names, found = (duel.player, duel.opponent), duel.difference
+    if found.score < 0.5:
+        names, found = names[::-1], found.reversed()
+    if not found.is_unbounded:
+        return Gap(*names, found.elo, found.low, found.high, found.superiority)
+    group, elo, high = pool.main, math.inf, math.inf
+    if group is not None:
+        places = [pool.members.index(name) for name in names]
+        elo = float(group.elo[places[0]] - group.elo[places[1]])
+        high = elo + group.quantile * float(group.difference_errors()[places[1], places[0]])
+    return Gap(*names, max(elo, found.low), found.low, high, found.superiority, _all_of(found))
+
+
+def _all_of(found: EloEstimate) -> str:
+    return f"all {found.units} {found.unit}" if found.units > 1 else f"its only {found.unit[:-1]}"
+
+
+def ratings_of_two(gap: Gap, anchors: Anchors, origin: str | None = None) -> dict[str, Rating]:
+    """Two players' ratings from their difference: each has half of it, above or below the mean.
+
+    Anchors move both ratings. Intervals are those of distances from the mean, or from `origin`, one of the two.
+    """
+    shares = {gap.player: 0.5, gap.opponent: -0.5}
+    if math.isinf(gap.elo):
+        return _bounds_of_two(gap, anchors, shares)
+    zero = sum(elo - shares[name] * gap.elo for name, elo in anchors.items()) / max(len(anchors), 1)
+    return {name: _rating(gap, name, share, zero, origin) for name, share in shares.items()}
+
+
+def _rating(gap: Gap, name: str, share: float, zero: float, origin: str | None) -> Rating:
+    elo = zero + share * gap.elo
+    factor = {None: 1.0, name: 0.0}.get(origin, 2.0) * share
+    ends = sorted(elo + factor * (end - gap.elo) for end in (gap.low, gap.high))
+    return Rating(name, 1, elo, ends[0], ends[1], _record(gap, share), gap.by_prior)
+
+
+def _record(gap: Gap, share: float) -> str:
+    return f"{'won' if share > 0 else 'lost'} {gap.sweep}" if gap.sweep else ""
+
+
+def _bounds_of_two(gap: Gap, anchors: Anchors, shares: dict[str, float]) -> dict[str, Rating]:
+    """Bounds after a sweep: half of the least difference to either side of the mean, or all of it from one anchor."""
+    zero = sum(anchors.values()) / max(len(anchors), 1)
+    ratings = {}
+    for name, share in shares.items():
+        bound = zero + share * gap.low * (2 if len(anchors) == 1 else 1)
+        low, high = (bound, None) if share > 0 else (None, bound)
+        ratings[name] = Rating(name, 1, None, low, high, f"{_record(gap, share)}: no finite rating")
+    if len(anchors) == 1:
+        ((anchor, elo),) = anchors.items()
+        ratings[anchor] = Rating(anchor, 1, elo, elo, elo)
+    return ratings

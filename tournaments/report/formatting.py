@@ -1,0 +1,46 @@
+"""Numbers as readers see them."""
+
+from __future__ import annotations
+
+import math
+
+from tournaments.rating.bradley_terry import Rating
+from tournaments.report.rating_table import Tally
+
+NONE = "–"
+"""Where there is no number."""
+
+
+def elo(value: float | None) -> str:
+    """`+12`, `−40`, `0`; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    rounded = round(value)
+    return f"{rounded:+d}".replace("-", "−") if rounded else "0"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """`+12 to +40`; a bound on one side is put in words."""
+    has_low = low is not None and math.isfinite(low)
+    has_high = high is not None and math.isfinite(high)
+    if has_low and has_high:
+        return f"{elo(low)} to {elo(high)}"
+    if has_low:
+        return f"over {elo(low)}"
+    return f"under {elo(high)}" if has_high else NONE
+
+
+def interval_of(rating: Rating) -> str:
+    """As above; who intervals are measured from has none."""
+    if rating.low is not None and rating.low == rating.high:
+        return "reference"
+    return interval(rating.low, rating.high)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    return NONE if share is None else f"{100 * share:.{digits}f} %"
+
+
+def record_of(tally: Tally) -> str:
+    """`12–8`, with jigos where there are any: `12–8–1`."""
+    return f"{tally.wins}–{tally.losses}" + (f"–{tally.jigos}" if tally.jigos else "")

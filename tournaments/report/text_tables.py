@@ -1,0 +1,122 @@
+"""Rating and cross table for papers: Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lzeval.system.files import write_text_atomically
+from tournaments.report.formatting import NONE, elo, interval_of, percent, record_of
+from tournaments.report.rating_table import RatingRow
+from tournaments.report.scale import notes_of, prior_of
+from tournaments.report.summary import Facts, cross_table
+from tournaments.report.verdict import judge
+
+HEADINGS = ("Player", "Elo", "95 % interval", "Games", "Score", "W–L–J")
+Rows = Sequence[Sequence[str]]
+
+
+def write_markdown(facts: Facts, path: Path) -> None:
+    """Write the finding and both tables. Raises UserError where `path` cannot be written."""
+    rating, cross = (_markdown_table(_heads(facts, kind), _rows(facts, kind)) for kind in ("rating", "cross"))
+    notes = [_markdown(f"* {note}") for note in _notes(facts)]
+    write_text_atomically(path, "\n\n".join([_markdown(judge(facts).sentence), rating, *notes, cross]) + "\n")
+
+
+def write_latex(facts: Facts, path: Path) -> None:
+    """Write both tables as `tabular`, for the package booktabs. Raises UserError as above."""
+    parts = [
+        "% Needs \\usepackage{booktabs} and UTF-8.",
+        f"% {_one_line(judge(facts).sentence)}",
+        _latex_table(_heads(facts, "rating"), _rows(facts, "rating")),
+        *(f"\n{_latex(f'* {note}')}\n" for note in _notes(facts)),
+        _latex_table(_heads(facts, "cross"), _rows(facts, "cross")),
+    ]
+    write_text_atomically(path, "\n".join(parts) + "\n")
+
+
+def _heads(facts: Facts, kind: str) -> Sequence[str]:
+    return HEADINGS if kind == "rating" else ("", *facts.players)
+
+
+def _rows(facts: Facts, kind: str) -> Rows:
+    if kind == "rating":
+        return [_rating_row(row) for row in facts.table.rows]
+    found = cross_table(facts.evidence.decided)
+    return [
+        [
+            name,
+            *(record_of(found[name, other]) if (name, other) in found else NONE for other in facts.players),
+        ]
+        for name in facts.players
+    ]
+
+
+def _notes(facts: Facts) -> list[str]:
+    """Remarks on players with an asterisk."""
+    return [*notes_of(facts.table), *prior_of(facts.table)]
+
+
+def _rating_row(row: RatingRow) -> Sequence[str]:
+    rating = row.rating
+    return (
+        rating.player + (" *" if rating.note else ""),
+        elo(rating.elo),
+        interval_of(rating),
+        str(row.distinct_games),
+        percent(row.total.score),
+        record_of(row.total),
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _escaped(text: str, escapes: dict[str, str]) -> str:
+    return "".join(escapes.get(letter, letter) for letter in _one_line(text))
+
+
+_MARKDOWN = {letter: f"\\{letter}" for letter in "\\`*_[]|#~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+_LATEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "−": "$-$",
+    "–": "--",
+}
+
+
+def _markdown(text: str) -> str:
+    return _escaped(text, _MARKDOWN)
+
+
+def _latex(text: str) -> str:
+    return _escaped(text, _LATEX)
+
+
+def _markdown_table(headings: Sequence[str], rows: Rows) -> str:
+    ruler = ["---", *(["---:"] * (len(headings) - 1))]
+    lines = [_line(headings, _markdown), ruler, *(_line(row, _markdown) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _line(cells: Sequence[str], write: Callable[[str], str]) -> list[str]:
+    return [write(cell) for cell in cells]
+
+
+def _latex_table(headings: Sequence[str], rows: Rows) -> str:
+    lines = [f"{' & '.join(_line(row, _latex))} \\\\" for row in (headings, *rows)]
+    return "\n".join(
+        [
+            f"\\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
+            "\\toprule",
+            lines[0],
+            "\\midrule",
+            *lines[1:],
+            "\\bottomrule",
+            "\\end{tabular}",
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Running many games: on how many slots, by which processes, shown how."""

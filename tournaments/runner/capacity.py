@@ -1,0 +1,158 @@
+"""How many games fit on this machine at a time: what the engines take while they think, measured, and what there is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lzeval.errors import EngineError, UserError
+from lzeval.system.machine import available_cores, free_memory
+from tournaments.games.gtp_player import Circumstances, Contestant, launch
+from tournaments.games.network_player import batch_size, in_process, players_of, tree_bytes
+from tournaments.games.process_guard import Guard
+from tournaments.plan.competition import Competition, PlayerSpec
+from tournaments.plan.schedule import Schedule
+
+if TYPE_CHECKING:
+    from engines.evaluator.load import EvaluatorPlan
+    from engines.player.arguments import EngineArguments
+
+THINKING_S = 3.0
+"""How long an engine is watched while it looks for its first move."""
+SAMPLE_S = 0.05
+SHORTEST_S = 0.2
+"""Less processor time than this says nothing of how many cores an engine uses."""
+MEMORY_SHARE = 0.8
+"""Of the free memory."""
+
+
+@dataclass(frozen=True)
+class Appetite:
+    """What one engine takes."""
+
+    cores: int
+    memory: int
+    """Bytes."""
+
+
+FEWEST_A_PLACE = 2
+"""Games for each place of a batch, as in a match."""
+MOST_NETWORK_GAMES = 128
+"""Each is a thread, and all begin before the first ends."""
+MODEST = Appetite(1, 0)
+"""What is assumed of an engine where nothing can be measured."""
+
+
+def measured_parallel(competition: Competition, guard: Guard, kept: int) -> int:
+    """Games at a time that neither share cores nor run out of memory; `kept` engines may run in each slot.
+
+    Networks in this process are not started: what a core does for them, it does for many games at once. Where programs
+    play as well, those tell how many games there may be.
+    """
+    cores = available_cores()
+    players = players_of(competition)
+    told = {player.code: in_process(competition, player) for player in players}
+    networks = [arguments for arguments in told.values() if arguments is not None]
+    programs = [player for player in players if told[player.code] is None]
+    if not programs:
+        return _room_for_networks(competition, networks, cores)
+    if cores == 1 or not sys.platform.startswith("linux"):
+        return cores
+    appetites = [_measure(competition, player, guard) for player in programs]
+    trees = [Appetite(1, tree_bytes(arguments)) for arguments in networks]
+    return games_that_fit(appetites + trees, kept, cores, free_memory())
+
+
+def _room_for_networks(competition: Competition, networks: list[EngineArguments], cores: int) -> int:
+    """So many games that batches are full: of two in a game one waits for an answer."""
+    wanted = Schedule(competition.matchups, ()).wanted
+    devices = [(plan.device, batch_size(plan)) for plan in _plans(networks)]
+    batch = max((size for _, size in devices), default=1)
+    desks = cores if all(device == "cpu" for device, _ in devices) else 1
+    most = min(FEWEST_A_PLACE * batch * desks, MOST_NETWORK_GAMES)
+    memory = free_memory()
+    a_game = 2 * max(map(tree_bytes, networks))
+    by_memory = most if memory is None else int(memory * MEMORY_SHARE) // a_game
+    return max(1, min(most, by_memory, most if wanted is None else wanted))
+
+
+def _plans(networks: list[EngineArguments]) -> list[EvaluatorPlan]:
+    """One that cannot be had is left for its first game to complain about."""
+    plans = []
+    for arguments in networks:
+        with contextlib.suppress(UserError):
+            plans.append(arguments.plan(None))
+    return plans
+
+
+def games_that_fit(appetites: list[Appetite], kept: int, cores: int, memory: int | None) -> int:
+    """At least one: of two engines only one thinks at a time, but all that are kept take memory."""
+    by_cores = cores // max(appetite.cores for appetite in appetites)
+    largest = sorted((appetite.memory for appetite in appetites), reverse=True)[:kept]
+    if memory is None or not sum(largest):
+        return max(1, by_cores)
+    return max(1, min(by_cores, int(memory * MEMORY_SHARE) // sum(largest)))
+
+
+def _measure(competition: Competition, player: PlayerSpec, guard: Guard) -> Appetite:
+    """Start the engine and watch it think; one that cannot is left for its first game to complain about."""
+    matchup = next(matchup for matchup in competition.matchups if player.code in matchup.players)
+    try:
+        engine = launch(player, Circumstances(), competition.lzeval.timeouts, guard)
+    except EngineError:
+        return MODEST
+    try:
+        engine.begin(matchup.board_size, matchup.komi, Circumstances())
+        return _watch(engine)
+    except EngineError:
+        return MODEST
+    finally:
+        engine.close()
+
+
+def _watch(engine: Contestant) -> Appetite:
+    """What the engine and all of its group take during a move, or the first seconds of it."""
+    thinking = threading.Thread(target=_think, args=(engine,), daemon=True)
+    before_s, memory = _usage(engine.pid)
+    began_s = time.monotonic()
+    cores = 1
+    thinking.start()
+    while thinking.is_alive():
+        thinking.join(SAMPLE_S)
+        cpu_s, now = _usage(engine.pid)
+        memory = max(memory, now)
+        if cpu_s - before_s >= SHORTEST_S:
+            cores = max(cores, round((cpu_s - before_s) / (time.monotonic() - began_s)))
+    return Appetite(cores, memory)
+
+
+def _think(engine: Contestant) -> None:
+    with contextlib.suppress(EngineError):
+        engine.ask("genmove", "b", timeout_s=THINKING_S)
+
+
+def _usage(group: int) -> tuple[float, int]:
+    """Seconds of processor time and bytes of memory of all processes in a group."""
+    if sys.platform == "win32":
+        return 0.0, 0
+    tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    cpu, pages = 0, 0
+    for fields in _stats():
+        if int(fields[2]) == group:
+            cpu += int(fields[11]) + int(fields[12])
+            pages += int(fields[21])
+    return cpu / tick, pages * page
+
+
+def _stats() -> Iterator[list[str]]:
+    """What Linux tells of each process, from its state on."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            yield file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

@@ -1,0 +1,1 @@
+"""Training data: records and chunks into packed positions, and batches made of them."""

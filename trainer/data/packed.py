@@ -1,0 +1,166 @@
+"""A packed data set on disk, opened: memory-mapped rows, and what is known of the games."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lzeval.errors import DataError
+from lzeval.go.points import symmetry_tables
+from trainer.data.rows import Batch, Rows, Soft, make_batch, row_bytes
+
+FORMAT = "lzeval positions"
+VERSION = 2
+TRAIN, HOLDOUT = "train", "holdout"
+"""The two parts of a data set that was split; each is a data set of its own."""
+
+GAME = np.dtype(
+    [
+        ("start", "<i8"),
+        ("length", "<i4"),
+        ("komi", "<f4"),
+        ("handicap", "<i2"),
+        ("winner", "i1"),
+        ("black_rank", "<f4"),
+        ("white_rank", "<f4"),
+        ("key", "<u8"),
+    ]
+)
+"""One line of games.npy: where its positions are, what the record said of it, and `game_key`."""
+
+ROWS, GAMES, LEARN, META = "positions.bin", "games.npy", "learn.npy", "meta.json"
+SOFT = {field: f"soft-{field}.npy" for field in Soft._fields}
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PackedData:
+    """A packed data set, memory-mapped. A position's number counts those to be learnt from."""
+
+    path: Path
+    size: int
+    rows: Rows
+    """`[R, row_bytes(size)]`."""
+    games: npt.NDArray[np.void]
+    """One GAME each."""
+    learn: Numbers | None = None
+    """`[N]`: the rows to be learnt from, ascending; None: all of them."""
+    soft: Soft | None = None
+    """The policies that are more than one move."""
+
+    def __len__(self) -> int:
+        return int(len(self.rows) if self.learn is None else len(self.learn))
+
+    def row_numbers(self, chosen: Numbers) -> Numbers:
+        """The rows of the positions `chosen` `[B]`."""
+        return chosen if self.learn is None else self.learn[chosen]
+
+    def batch(self, chosen: Numbers, symmetries: Numbers, *, as_bits: bool = False) -> Batch:
+        """The positions `chosen` `[B]`, each under its symmetry; see `Batch` for `as_bits`."""
+        numbers, tables = self.row_numbers(chosen), symmetry_tables(self.size)
+        return make_batch(self.rows, numbers, symmetries, tables, self.soft, as_bits=as_bits)
+
+    def plies(self, chosen: Numbers) -> Numbers:
+        """`[B]`: how many rows of its game lie before each of the positions `chosen`."""
+        numbers = self.row_numbers(chosen)
+        low, high = self.rows[numbers, -4], self.rows[numbers, -3]
+        plies: Numbers = low.astype(np.int64) + 256 * high.astype(np.int64)
+        return plies
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """What `meta.json` in `path` says. Raises DataError if it is not there, or not lzeval's."""
+    try:
+        meta = json.loads((path / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise DataError(f"{path}: not a packed data set ({exc})") from exc
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise DataError(f"{path}: not a packed data set (its meta.json is another program's)")
+    return meta
+
+
+def part_of(path: Path, part: str) -> Path:
+    """The folder of `part` (TRAIN or HOLDOUT) where `path` was split; else `path` itself."""
+    inner = path / part
+    return inner if (inner / META).is_file() else path
+
+
+def is_packed(path: Path) -> bool:
+    """Whether `path` is a packed data set, split or not."""
+    return any((folder / META).is_file() for folder in (path, path / TRAIN))
+
+
+def open_packed(path: Path) -> PackedData:
+    """Map a packed data set into memory. Raises DataError if it is none, or not whole."""
+    meta = read_meta(path)
+    if meta.get("version") != VERSION:
+        raise DataError(f"{path}: packed by another version of lzeval; pack it again")
+    try:
+        games = _load(path / GAMES)
+        size, count = int(meta["board_size"]), int(meta["rows"])
+        learn = np.load(path / LEARN, mmap_mode="r") if meta["learn"] else None
+        soft = (
+            Soft(*(np.load(path / name, mmap_mode="r") for name in SOFT.values())) if meta["soft"] else None
+        )
+        with (path / ROWS).open("rb") as stream:
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        raise DataError(f"{path}: the packed data set is damaged ({exc}); pack it again") from exc
+    if games.dtype != GAME:
+        raise DataError(f"{path}: {GAMES} is not a list of games; pack it again")
+    if len(mapped) != count * row_bytes(size) or int(games["length"].sum()) != count:
+        raise DataError(f"{path}: {ROWS} is not as long as {META} says; pack it again")
+    rows = np.frombuffer(mapped, np.uint8).reshape(count, row_bytes(size))
+    return PackedData(path, size, rows, games, learn, soft)
+
+
+def _load(file: Path) -> npt.NDArray[np.void]:
+    with file.open("rb") as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def file_sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return (
+            hashlib.file_digest(stream, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else _sha256(stream)
+        )
+
+
+def _sha256(stream: Any) -> str:
+    """For Python 3.10."""
+    digest = hashlib.sha256()
+    while block := stream.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def damaged_files(path: Path) -> list[str]:
+    """The files of a packed data set whose content is not what was written. Raises DataError if `path` is none."""
+    checksums = read_meta(path).get("sha256", {})
+    if not isinstance(checksums, dict):
+        raise DataError(f"{path}: {META} holds no checksums; pack it again")
+    return [
+        name
+        for name, expected in checksums.items()
+        if not (path / name).is_file() or file_sha256(path / name) != expected
+    ]
+
+
+def fingerprint(data: PackedData) -> str:
+    """A hash of the games, in their order, and of how many positions are learnt from."""
+    facts = np.ascontiguousarray(data.games).tobytes() + f"{data.size} {len(data)}".encode()
+    return hashlib.sha256(facts).hexdigest()[:16]
+
+
+def shared_games(one: PackedData, other: PackedData) -> int:
+    """How many games of `one` are in `other` as well, turned and mirrored ones included."""
+    return int(np.isin(one.games["key"], other.games["key"]).sum())

@@ -1,0 +1,64 @@
+"""Packed positions as Leela Zero's training chunks."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lzeval.errors import UserError
+from lzeval.system.files import write_bytes_atomically
+from trainer.data.chunks.binary import write_v2
+from trainer.data.chunks.contents import ChunkPositions
+from trainer.data.chunks.rows import positions_from_rows
+from trainer.data.chunks.text import write_v1
+from trainer.data.packed import Numbers, PackedData
+from trainer.data.prepare import prepare
+from trainer.data.rows import WON_BY_BLACK, WON_BY_WHITE, Soft
+
+VERSIONS = ("v1", "v2")
+NO_SOFT = Soft(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.uint16), np.empty(0, np.float32))
+
+
+def write_chunks(
+    sources: Sequence[str], out: Path, size: int, version: str, positions: int
+) -> tuple[int, int, int]:
+    """Write the positions of `sources` to `out`.0.gz, `out`.1.gz and so on, `positions` a file.
+
+    Returns how many positions and files were written, and how many positions were left out because nobody won.
+    Raises UserError.
+    """
+    if version not in VERSIONS:
+        raise UserError(f"--version {version}: choose one of {', '.join(VERSIONS)}")
+    if version == "v2" and size != 19:
+        raise UserError("v2 chunks are for 19x19 only; use --version v1")
+    existing = sorted(out.parent.glob(f"{out.name}.*.gz"))
+    if existing:
+        raise UserError(f"{existing[0]} exists; choose another name, or remove it")
+    with tempfile.TemporaryDirectory() as cache:
+        data = prepare(sources, Path(cache), size)
+        numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
+        decided = np.flatnonzero(data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE))
+        if not len(decided):
+            raise UserError(f"{sources[0]}: no game has a winner, and chunks need one")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        files = range(0, len(decided), positions)
+        for file, start in enumerate(files):
+            content = _chunk(data, numbers[decided[start : start + positions]], size, version)
+            write_bytes_atomically(f"{out}.{file}.gz", gzip.compress(content, 6, mtime=0))
+        return len(decided), len(files), len(numbers) - len(decided)
+
+
+def all_positions(data: PackedData) -> ChunkPositions:
+    """All of `data` that can be a chunk's: those of games with a winner."""
+    numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
+    decided = data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE) != 0
+    return positions_from_rows(data.rows, numbers[decided], *(data.soft or NO_SOFT), data.size)
+
+
+def _chunk(data: PackedData, rows: Numbers, size: int, version: str) -> bytes:
+    positions = positions_from_rows(data.rows, rows, *(data.soft or NO_SOFT), size)
+    return write_v1(positions, size) if version == "v1" else write_v2(positions)

@@ -1,0 +1,239 @@
+"""How well a network predicts game records: the figures by which networks are compared without playing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import TaskProgressColumn, TimeRemainingColumn
+
+from engines.evaluator.base import Evaluator, Planes
+from engines.evaluator.load import plan_evaluator
+from lzeval.system.cache import cache_folder
+from lzeval.text.terminal import Column, name_column, print_table, progress_bar, say, say_prose
+from lzeval.text.wording import counted
+from trainer.data.packed import PackedData, read_meta
+from trainer.data.prepare import prepare, sampled_positions
+from trainer.runs.unfinished import Unfinished
+
+PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, None))
+"""Moves played so far, from and below."""
+BATCH = 16
+SMALLEST_PROBABILITY = 1e-12
+"""Stands for a probability that has been rounded to 0, so that its logarithm exists."""
+CALIBRATION_BINS = 10
+
+ANSWER = np.dtype([("played", "f4"), ("better", "u2"), ("alike", "u2"), ("value", "f4"), ("outcome", "i1")])
+"""Of one position: the probability of the move that was played, how many moves have a higher one and the same one,
+itself counted; value and outcome (0: nobody won), -1 to 1, for the side to move."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def measure_network(
+    network: str, data: Sequence[str], *, sample: int | None = None, precision: str = "auto"
+) -> dict[str, Any]:
+    """Figures over all positions of `data` (game records or a packed folder), or over `sample` of them.
+
+    `top1`, `top5`: share of moves that are the network's best, or among its five best, see `among_best`;
+    `policy_loss`: mean cross entropy in nats; `value_mse4`: mean squared error of the value / 4 over games with a
+    winner, so that 0.25 is knowing nothing. `phases` has the same by moves played. `calibration` compares the
+    winrates that the network gives the side to move with how often it won, see `calibration`; `calibration_error`
+    is the mean distance of the two, None where nobody won. A measurement that was interrupted goes on. Raises
+    UserError.
+    """
+    plan = plan_evaluator(network, precision=precision, batch_size=BATCH)
+    cache = cache_folder()
+    packed = prepare(list(data), cache / "packed", plan.info.board_size)
+    chosen = sampled_positions(packed, sample if sample is not None else len(packed))
+    evaluator = plan.build(threads=_cores())
+    kept = Unfinished(cache / "measuring" / f"{_measurement_key(evaluator, packed, chosen)}.npy")
+    answers = _answers(evaluator, packed, chosen, kept)
+    kept.forget()
+    columns, winrates, won = _measures(answers)
+    plies = packed.plies(chosen)
+    phases = {}
+    for first, end in PHASES:
+        inside = (plies >= first) & (plies < (end if end is not None else np.inf))
+        if inside.any():
+            name = f"{first}+" if end is None else f"{first}-{end - 1}"
+            phases[name] = _means({key: values[inside] for key, values in columns.items()})
+    info = plan.info.as_dict() | {"precision": plan.precision}
+    bins = calibration(winrates, won)
+    return {
+        "network": info,
+        "positions": len(chosen),
+        **_means(columns),
+        "phases": phases,
+        "calibration": bins,
+        "calibration_error": calibration_error(bins),
+    }
+
+
+def calibration(winrates: Floats, won: Floats) -> list[dict[str, Any]]:
+    """How often those won who were given a chance from `low` (and, in the last bin, up to and with 1) to `high`.
+
+    `winrates` `[N]`, 0 to 1, and `won` `[N]`, 0 or 1, NaN where nobody did, are the side to move's. A bin has
+    the `count` of decided positions in it, the mean winrate `predicted` and the share `won`; both are None in an
+    empty bin. Positions of one game have one winner: a bin knows less than its count suggests.
+    """
+    decided = ~np.isnan(won)
+    winrates, won = winrates[decided], won[decided]
+    places = np.minimum((winrates * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    bins: list[dict[str, Any]] = []
+    for place in range(CALIBRATION_BINS):
+        inside = places == place
+        some = bool(inside.any())
+        bins.append(
+            {
+                "low": place / CALIBRATION_BINS,
+                "high": (place + 1) / CALIBRATION_BINS,
+                "count": int(inside.sum()),
+                "predicted": float(winrates[inside].mean()) if some else None,
+                "won": float(won[inside].mean()) if some else None,
+            }
+        )
+    return bins
+
+
+def calibration_error(bins: Sequence[dict[str, Any]]) -> float | None:
+    """Expected calibration error: the mean over positions of |predicted - won| of their bin, 0 to 1."""
+    filled = [found for found in bins if found["count"]]
+    total = sum(found["count"] for found in filled)
+    if not total:
+        return None
+    distances = [found["count"] * abs(found["predicted"] - found["won"]) for found in filled]
+    return float(sum(distances) / total)
+
+
+def _cores() -> int:
+    import os
+
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _measurement_key(evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64]) -> str:
+    """A name for what is measured here: other answers, or of other positions, have another."""
+    parts = [ANSWER.descr, BATCH, evaluator.info.as_dict() | {"network": ""}, read_meta(packed.path)]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    digest.update(chosen.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _answers(
+    evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64], kept: Unfinished
+) -> npt.NDArray[np.void]:
+    """`[N]` of ANSWER; begins with what an earlier call that was interrupted had `kept`."""
+    answers = np.zeros(len(chosen), ANSWER)
+    done = kept.recall_into(answers)
+    if done:
+        say(f"going on: {done:,} of {counted(len(answers), 'position')} measured before", err=True)
+    planes = np.zeros((BATCH, 18, packed.size, packed.size), np.uint8)
+    try:
+        with progress_bar(TaskProgressColumn(), TimeRemainingColumn(), transient=True) as bar:
+            task = bar.add_task("measuring", total=len(answers), completed=done)
+            while done < len(answers):
+                part = chosen[done : done + BATCH]
+                _answer(evaluator, packed, part, planes, answers[done : done + len(part)])
+                done += len(part)
+                bar.update(task, completed=done)
+                kept.save_if_due(answers[:done])
+    except KeyboardInterrupt:
+        kept.save(answers[:done])
+        raise
+    return answers
+
+
+def _answer(
+    evaluator: Evaluator,
+    packed: PackedData,
+    part: npt.NDArray[np.int64],
+    planes: Planes,
+    rows: npt.NDArray[np.void],
+) -> None:
+    """Fill `rows` `[B]` of ANSWER for the positions `part` `[B]`; `planes` `[BATCH, 18, S, S]` is for use."""
+    batch = packed.batch(part, np.zeros(len(part), np.int64))
+    planes[: len(part)] = batch.planes
+    answer = evaluator.evaluate(planes)
+    policy = answer.policy[: len(part)]
+    played = policy[np.arange(len(part)), batch.moves]
+    rows["played"] = played
+    rows["better"] = (policy > played[:, None]).sum(1)
+    rows["alike"] = (policy == played[:, None]).sum(1)
+    rows["value"] = answer.value[: len(part)]
+    rows["outcome"] = batch.outcomes
+
+
+def _measures(answers: npt.NDArray[np.void]) -> tuple[dict[str, Floats], Floats, Floats]:
+    """Each measure for each position, `[N]`; the value's is NaN where nobody won.
+
+    And the mover's predicted winrate `[N]`, 0 to 1, and whether the mover won `[N]`, 0 or 1, NaN where nobody did.
+    """
+    better, alike = (answers[name].astype(np.int64) for name in ("better", "alike"))
+    played, value, outcomes = (answers[name].astype(np.float64) for name in ("played", "value", "outcome"))
+    nobody = outcomes == 0
+    columns = {
+        "policy_loss": -np.log(np.maximum(played, SMALLEST_PROBABILITY)),
+        "top1": among_best(1, better, alike),
+        "top5": among_best(5, better, alike),
+        "value_mse4": np.where(nobody, np.nan, (value - outcomes) ** 2 / 4),
+    }
+    winrates = np.clip((value + 1) / 2, 0, 1)
+    return columns, winrates, np.where(nobody, np.nan, outcomes > 0)
+
+
+def among_best(count: int, better: npt.NDArray[np.int64], alike: npt.NDArray[np.int64]) -> Floats:
+    """`[N]`: the chance that a move is among the `count` best if those that are alike are put in random order.
+
+    `better` and `alike` `[N]`: moves of higher, and of the same probability, itself counted. In bf16 the best moves
+    of some positions are alike; to count each of them as the best would flatter a network by up to two points.
+    """
+    chance: Floats = np.clip((count - better) / alike, 0.0, 1.0)
+    return chance
+
+
+def _means(columns: dict[str, Floats]) -> dict[str, float | int | None]:
+    means: dict[str, float | int | None] = {"count": len(columns["top1"])}
+    for name, values in columns.items():
+        known = values[~np.isnan(values)]
+        means[name] = float(known.mean()) if len(known) else None
+    return means
+
+
+def print_measurements(measurements: dict[str, Any]) -> None:
+    """A table by game phase on stdout."""
+    say(describe(measurements["network"]))
+    headings = ("Top 1", "Top 5", "Policy loss", "Value MSE / 4", "Positions")
+    rows = [*measurements["phases"].items(), ("all", measurements)]
+    print_table([name_column("Moves played"), *map(Column, headings)], (_cells(*row) for row in rows))
+    say_prose(_calibration_line(measurements))
+
+
+def _cells(name: str, row: dict[str, Any]) -> list[str]:
+    value = row["value_mse4"]
+    return [
+        name,
+        f"{row['top1']:.1%}",
+        f"{row['top5']:.1%}",
+        f"{row['policy_loss']:.3f}",
+        "" if value is None else f"{value:.3f}",
+        f"{row['count']:,}",
+    ]
+
+
+def describe(network: dict[str, Any]) -> str:
+    """A network of `measure_network` in some words."""
+    return f"{network['network']} ({network['blocks']}x{network['filters']}, {network['precision']})"
+
+
+def _calibration_line(measurements: dict[str, Any]) -> str:
+    error = measurements["calibration_error"]
+    if error is None:
+        return "Calibration of the winrate: no decided games to tell it by."
+    count = sum(found["count"] for found in measurements["calibration"])
+    return f"Calibration error of the winrate: {error:.1%} ({counted(count, 'decided position')})."

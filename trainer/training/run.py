@@ -1,0 +1,290 @@
+"""One training run, from its configuration to its last checkpoint."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from lzeval.errors import UserError
+from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.symmetric_policy import SYMMETRIC, asymmetry, keep_symmetric
+from lzeval.system.cache import cache_folder
+from lzeval.system.locks import locked
+from trainer.data.datamodule import GoData
+from trainer.settings.compose import stored
+from trainer.settings.config import LoggerConfig, NetworkConfig, TrainConfig, seconds
+from trainer.training.callbacks import Averages, Checkpoints, Counting, Exports, ProgressLine, Settings
+from trainer.training.grow import grow
+from trainer.training.inputs import check_inputs
+from trainer.training.memory import keep_freed_memory
+from trainer.training.module import GoModule
+from trainer.training.pool_callback import PoolRatings, unplayed
+from trainer.training.restore_gammas import ENOUGH_POSITIONS, restore_gammas
+from trainer.training.resume import (
+    Saved,
+    is_finished,
+    require_going_on,
+    require_same_data,
+    require_same_tensors,
+)
+
+FOLDER_VARIABLE, LOCK = "LZEVAL_RUN", ".lock"
+EVERLASTING = 10**9
+"""Lightning wants a number of steps; ours end by positions or by time."""
+
+
+def multiplies_bf16() -> bool:
+    """Whether this machine's processor, or its GPU, multiplies bfloat16 at full speed."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_capability()[0] >= 8
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
+
+
+def new_network(config: NetworkConfig, board_size: int, init: str | None) -> LeelaNetwork:
+    """A fresh network, or the one of `init`, grown to the configured shape; in training mode. Raises UserError."""
+    shape = NetworkShape(config.blocks, config.filters, board_size)
+    if init is None:
+        return LeelaNetwork(shape)
+    from lzeval.network.checkpoint import load_network
+
+    network = load_network(init).network
+    if network.shape == shape:
+        return network.train()
+    return grow(network, shape)
+
+
+def ties_policy(config: TrainConfig, network: LeelaNetwork) -> bool:
+    """Whether the images of the policy's weights are tied: where that is asked for, or, unasked, changes nothing."""
+    if config.symmetric_policy is not None:
+        return config.symmetric_policy
+    return config.init is None or asymmetry(network) <= SYMMETRIC
+
+
+def run_folder(config: TrainConfig) -> Path:
+    """Where the run is kept. Raises UserError where several processes would each think of a folder of their own."""
+    if config.run is not None:
+        if Path(config.run).is_file():
+            raise UserError(f"run={config.run}: is a file, and a run is a folder; choose another name")
+        return Path(config.run)
+    if FOLDER_VARIABLE in os.environ:  # this process was started by the one that chose
+        return Path(os.environ[FOLDER_VARIABLE])
+    if os.environ.get("TORCHELASTIC_RUN_ID") or int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+        raise UserError("give run=FOLDER: processes started by torchrun or SLURM have to agree on it")
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    return Path("runs") / f"{config.network.name}-{stamp}"
+
+
+def is_first_process() -> bool:
+    """Whether this is the only process of a run, or the one of several that speaks for all."""
+    return not getattr(rank_zero_only, "rank", 0)
+
+
+def log_name(folder: Path) -> str:
+    """`csv`, and `csv-2`, `csv-3` and so on when a run goes on: Lightning empties a log's folder that it finds."""
+    sittings = len(list(folder.glob("csv*")))
+    return f"csv-{sittings + 1}" if sittings else "csv"
+
+
+def _check_is_text(folder: Path) -> None:
+    """Raise UserError for a name that TensorBoard could not write to."""
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(
+            f"run={folder}: TensorBoard wants a name that is text in UTF-8 and in this locale; "
+            "choose another run=FOLDER, or logger=csv"
+        ) from None
+
+
+def loggers(config: LoggerConfig, folder: Path) -> list[Logger]:
+    """What writes the logs."""
+    found: list[Logger] = [CSVLogger(folder, name="", version=log_name(folder))]
+    for name in config.names:
+        if name == "tensorboard":
+            _check_is_text(folder)
+            found.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+        elif name == "wandb":
+            found.append(WandbLogger(name=folder.name, save_dir=folder, project=config.project))
+        elif name == "mlflow":
+            uri = os.environ.get("MLFLOW_TRACKING_URI")
+            found.append(MLFlowLogger(config.project, run_name=folder.name, tracking_uri=uri))
+    return found
+
+
+class Trained(NamedTuple):
+    """A run that has come to its end."""
+
+    checkpoint: Path
+    positions: int
+    """Trained on, over all interruptions."""
+    was_over: bool
+    """Already when this was asked for; nothing was done."""
+
+
+def train(config: TrainConfig, *, resuming: bool = False) -> Trained:
+    """Train as `config` says.
+
+    A run folder that holds a checkpoint is continued: same order of positions, same optimiser state, same
+    learning rate as if it had never stopped. Its settings have to be the same; with `resuming` there has to be one, and
+    what `resume` allows may be changed. Raises UserError, also where another process trains in that folder; a
+    folder is made, and its config.yaml written, when the run is known to work.
+    """
+    folder = run_folder(config)
+    os.environ[FOLDER_VARIABLE] = str(folder)  # for the processes that Lightning starts for further devices
+    try:
+        with ExitStack() as lock:
+            begun = (folder / LOCK).exists()
+            if begun and is_first_process():
+                lock.enter_context(locked(folder / LOCK))
+            saved = require_going_on(config, folder, resuming=resuming)
+            if saved is not None and is_finished(config, saved) and not _has_to_play(config, folder):
+                return Trained(folder / "latest.ckpt", saved.positions, was_over=True)
+            run = _prepared(config, folder, saved)
+            if not begun and is_first_process():
+                lock.enter_context(locked(folder / LOCK))
+                if saved is None and run.latest.exists():
+                    raise UserError(f"{folder}: another process of lzeval trained here meanwhile")
+            return _fit(run)
+    finally:
+        os.environ.pop(FOLDER_VARIABLE, None)
+
+
+def _has_to_play(config: TrainConfig, folder: Path) -> bool:
+    """Whether networks of the run still wait for their games in its pool."""
+    return config.pool.file is not None and unplayed(folder)
+
+
+class _Prepared(NamedTuple):
+    """A run whose settings and input are known to be good."""
+
+    trainer: pl.Trainer
+    module: GoModule
+    data: GoData
+    latest: Path
+    """Its checkpoint."""
+    goes_on: bool
+
+
+def _prepared(config: TrainConfig, folder: Path, saved: Saved | None) -> _Prepared:
+    """Open everything that the run needs, and write nothing but packed records. Raises UserError."""
+    keep_freed_memory()
+    pl.seed_everything(config.seed, verbose=False)
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    begins = config if saved is None else replace(config, init=None)  # a run that goes on needs it no more
+    check_inputs(begins)
+    cached = config.data.cache or cache_folder()
+    data = GoData(
+        config.data, config.batch_size, config.seed, config.watch.evaluate_on, Path(cached) / "packed"
+    )
+    if config.schedule.name == "plateau" and data.holdout_data is None:
+        raise UserError("schedule=plateau follows the holdout's loss; add data.holdout=...")
+    fingerprints, latest = data.fingerprints(), folder / "latest.ckpt"
+    if saved is not None:
+        require_same_data(saved, fingerprints, folder)
+        if config.symmetric_policy is None:  # was decided when the run began
+            config = replace(config, symmetric_policy=stored(str(folder), []).symmetric_policy)
+    network = new_network(config.network, config.data.board_size, begins.init)
+    config = replace(config, symmetric_policy=ties_policy(config, network))
+    if config.symmetric_policy:
+        keep_symmetric(network)
+    if begins.init is not None:
+        restore_gammas(network, data.first_planes(-(-ENOUGH_POSITIONS // config.batch_size)))
+    module = GoModule(config, network, fingerprints)
+    if saved is not None:
+        require_same_tensors(saved, module.state_dict(), latest)
+    with _quiet():
+        trainer = _lightning(config, folder, data)
+    return _Prepared(trainer, module, data, latest, saved is not None)
+
+
+def _fit(run: _Prepared) -> Trained:
+    with _quiet():
+        try:
+            run.trainer.fit(run.module, run.data, ckpt_path=run.latest if run.goes_on else None)
+        except SystemExit as exc:  # Lightning's own way out of Ctrl-C and SIGTERM
+            raise KeyboardInterrupt from exc
+    if run.trainer.interrupted:
+        raise KeyboardInterrupt
+    return Trained(run.latest, run.module.positions, was_over=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's remarks."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*|torch\..*|torchmetrics.*|lightning.*")
+        yield
+
+
+def pool_ratings(
+    config: TrainConfig, folder: Path, averages: Averages, progress: ProgressLine
+) -> list[PoolRatings]:
+    """What lets the network play in a pool, if that is wanted; comes after what saves checkpoints."""
+    if config.pool.file is None:
+        return []
+    return [
+        PoolRatings(folder, config.network.name, config.pool, config.data.board_size, averages, progress.say)
+    ]
+
+
+def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
+    try:
+        return _trainer(config, folder, data)
+    except MisconfigurationException as exc:  # such as devices that there are not
+        told = " ".join(str(exc).split())
+        raise UserError(
+            f"trainer.accelerator={config.trainer.accelerator} trainer.devices={config.trainer.devices}: {told}"
+        ) from exc
+
+
+def _trainer(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
+    bf16 = config.trainer.precision == "bf16" or (config.trainer.precision == "auto" and multiplies_bf16())
+    measured = data.holdout_data is not None and config.watch.evaluate_every > 0
+    averages = Averages(config.average, data)
+    progress = ProgressLine()
+    return pl.Trainer(
+        accelerator=config.trainer.accelerator,
+        devices=config.trainer.devices,
+        num_nodes=config.trainer.nodes,
+        strategy=config.trainer.strategy,
+        precision="bf16-mixed" if bf16 else "32-true",
+        max_steps=EVERLASTING,
+        max_epochs=-1,
+        accumulate_grad_batches=config.accumulate,
+        val_check_interval=max(1, config.watch.evaluate_every // config.batch_size) if measured else None,
+        check_val_every_n_epoch=None if measured else 1,
+        limit_val_batches=None if measured else 0,
+        num_sanity_val_steps=0,
+        gradient_clip_val=config.clip_norm,
+        log_every_n_steps=config.watch.log_every,
+        logger=loggers(config.logger, folder),
+        callbacks=[
+            Counting(),
+            Settings(folder, config),
+            progress,
+            averages,
+            Exports(folder, config.network.name, config.export, averages),
+            Checkpoints(folder, seconds(config.watch.save_every), data),
+            *pool_ratings(config, folder, averages, progress),
+        ],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )

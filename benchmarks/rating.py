@@ -25,11 +25,11 @@ from benchmarks.report import Row, present, restrict_to, run
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, win
-from tournaments.rating.bradley_terry import rate_ledger
-from tournaments.rating.likelihood import PER_ELO, encounters_of_ledger
+from tournaments.rating.bradley_terry import rate_results
+from tournaments.rating.likelihood import PER_ELO, encounters_of_results
 from tournaments.rating.pairs import weigh
-from tournaments.rating.results_array import Floats, Ledger, ledger_of_columns
-from tournaments.report.rating_table import table_of, table_of_ledger
+from tournaments.rating.results_array import Floats, ResultsArray, results_of_columns
+from tournaments.report.rating_table import table_of, table_of_results
 
 BLACK_WORTH = 20.0
 JIGOS = 0.02
@@ -62,10 +62,10 @@ def main(
         return outcome, cpu
 
     rows.append(whole_command(black, white, points))
-    ledger, _ = timed("columns to a ledger", lambda: ledger_of_columns(black, white, points, pair))
-    pool, ours_s = timed("ratings with whole covariance", lambda: rate_ledger(ledger))
-    (theirs, rounds), mm_s = timed("MM iteration", lambda: hunter(ledger, pool.advantage or 0.0))
-    table, _ = timed("ratings, table, differences, residuals", lambda: table_of_ledger(ledger))
+    results, _ = timed("columns to a results", lambda: results_of_columns(black, white, points, pair))
+    pool, ours_s = timed("ratings with whole covariance", lambda: rate_results(results))
+    (theirs, rounds), mm_s = timed("MM iteration", lambda: hunter(results, pool.advantage or 0.0))
+    table, _ = timed("ratings, table, differences, residuals", lambda: table_of_results(results))
     surprising = None if table.residuals is None else table.residuals.surprising
     if records:
         games_read, _ = timed("records as objects", lambda: as_records(black, white, points, pair))
@@ -74,7 +74,7 @@ def main(
     apart = max(
         (
             abs(found[name] - elo)
-            for name, elo in zip(ledger.players, theirs.tolist(), strict=True)
+            for name, elo in zip(results.players, theirs.tolist(), strict=True)
             if name in found
         ),
         default=0.0,
@@ -146,9 +146,9 @@ def as_records(black: list[str], white: list[str], points: Floats, pair: list[in
     ]
 
 
-def hunter(ledger: Ledger, advantage: float) -> tuple[Floats, int]:
+def hunter(results: ResultsArray, advantage: float) -> tuple[Floats, int]:
     """`[players]`: Elo about the mean, colours being worth what is given; and the number of rounds it took."""
-    met, n = encounters_of_ledger(ledger), len(ledger.players)
+    met, n = encounters_of_results(results), len(results.players)
     won = np.bincount(met.black, met.points, n) + np.bincount(met.white, met.games - met.points, n)
     worth = 10 ** (advantage / 400)
     gamma = np.ones(n)

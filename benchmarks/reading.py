@@ -24,7 +24,7 @@ import typer
 from benchmarks.packing import made_up_records
 from benchmarks.report import present, restrict_to, run
 from lzeval.errors import UserError
-from lzeval.records.find_files import Kind, find
+from lzeval.records.find_files import FileKind, find
 from lzeval.records.input.split_games import split_games
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, record_sources, serialise_game
@@ -114,7 +114,7 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if records:
-            sources = [found.path for found in find(records) if found.kind is Kind.RECORD]
+            sources = [found.path for found in find(records) if found.kind is FileKind.RECORD]
         else:
             sources = [folder / "made-up.sgf"]
             sources[0].write_bytes(b"\n".join(map(serialise_game, made_up_match(min(games, 1000)))))

@@ -19,13 +19,13 @@ import numpy as np
 import typer
 
 from benchmarks.report import present, run
-from engines.evaluator.base import Answer, Evaluator, EvaluatorInfo, Planes
+from engines.evaluator.base import Evaluator, EvaluatorInfo, NetworkAnswer, Planes
 from engines.evaluator.load import plan_evaluator, sample_planes
-from engines.search.choice import Habits, choose
+from engines.search.choice import MovePolicy, choose
 from engines.search.searcher import Limits, Searcher, Waiting
 from lzeval.go.board import Game
 from lzeval.go.openings import Book, load_book
-from tournaments.games.network_games import GameJob, GameSettings, PlayerSettings, Room
+from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
 
 SIZE = 19
 SLICE_S = 1.0
@@ -47,10 +47,10 @@ class InstantEvaluator:
         self._policy = (policy / policy.sum(1, keepdims=True)).astype(np.float32)
         self._value = (0.1 * random.standard_normal(batch_size)).astype(np.float32)
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         """As `Evaluator.evaluate`; the planes are not looked at."""
         del planes
-        return Answer(self._policy, self._value)
+        return NetworkAnswer(self._policy, self._value)
 
 
 def search_moves(searcher: Searcher, evaluator: Evaluator, games: Sequence[Game], visits: int) -> int:
@@ -82,7 +82,7 @@ def search_moves(searcher: Searcher, evaluator: Evaluator, games: Sequence[Game]
             searcher.visits(tree),
             game,
             game.to_move,
-            Habits(resign=0),
+            MovePolicy(resign=0),
         )
         game.play(game.to_move, chosen.move)
     return playouts
@@ -177,7 +177,9 @@ def _bare_loop(evaluator: Evaluator) -> Step:
 def _match_loop(evaluator: Evaluator, book: Book, tables: int, visits: int) -> Step:
     """A match of the network against itself, in which a new game begins where one has ended."""
     player = PlayerSettings("network", "", "", Limits(visits))
-    room = Room((player, player), (evaluator, evaluator), GameSettings(SIZE, event="benchmark"), tables)
+    room = NetworkGames(
+        (player, player), (evaluator, evaluator), GameSettings(SIZE, event="benchmark"), tables
+    )
     room.warm_up()
     jobs = _jobs(book)
 

@@ -8,14 +8,20 @@ from typing import Any, TypeAlias
 from engines.analysis.fields import Fields, QueryError, integers
 from engines.analysis.query import LARGEST_DEPTH, Query, Turn, parse_query
 from engines.search.choice import RootMove
-from engines.search.position_search import Analysis, Position, PositionSearch, Report, position_seed
+from engines.search.position_search import (
+    PositionAnalysis,
+    PositionSearch,
+    SearchPosition,
+    SearchReport,
+    position_seed,
+)
 from lzeval.go.board import BLACK
 from lzeval.go.points import format_vertex
 from lzeval.text.json_text import parse_json
 from lzeval.version import __version__
 
-Answer: TypeAlias = dict[str, Any]
-Writer: TypeAlias = Callable[[Answer], None]
+QueryAnswer: TypeAlias = dict[str, Any]
+Writer: TypeAlias = Callable[[QueryAnswer], None]
 DIGITS = 6
 """Of winrates and probabilities."""
 
@@ -97,7 +103,7 @@ class AnalysisEngine:
             )
             self._write({"warning": message, "field": "maxVisits", "id": query.id})
         for turn in query.turns:
-            position = Position(
+            position = SearchPosition(
                 turn.game,
                 turn.to_move,
                 query.visits,
@@ -146,11 +152,15 @@ class AnalysisEngine:
                 self._answer(self._search.remove(ticket))
         self._echo(fields)
 
-    def _answer(self, report: Report) -> None:
+    def _answer(self, report: SearchReport) -> None:
         query, turn = self._open[report.ticket]
         if report.is_final:
             del self._open[report.ticket]
-        answer: Answer = {"id": query.id, "turnNumber": turn.number, "isDuringSearch": not report.is_final}
+        answer: QueryAnswer = {
+            "id": query.id,
+            "turnNumber": turn.number,
+            "isDuringSearch": not report.is_final,
+        }
         if report.analysis is None:
             answer["noResults"] = True
         else:
@@ -165,11 +175,11 @@ def _turn_numbers(fields: Fields) -> Collection[int] | None:
     return integers(fields, "turnNumbers", 0, LARGEST_DEPTH) if "turnNumbers" in fields else None
 
 
-def describe(analysis: Analysis, query: Query, turn: Turn) -> Answer:
+def describe(analysis: PositionAnalysis, query: Query, turn: Turn) -> QueryAnswer:
     """An analysis in the words of the protocol."""
     size, to_move = turn.game.size, analysis.to_move
     is_turned = query.view.colour(to_move) != to_move
-    answer: Answer = {
+    answer: QueryAnswer = {
         "moveInfos": [
             _move_info(move, line[: query.longest_line], order, size, is_turned=is_turned)
             for order, (move, line) in enumerate(zip(analysis.moves, analysis.lines, strict=True))
@@ -186,7 +196,7 @@ def describe(analysis: Analysis, query: Query, turn: Turn) -> Answer:
     return answer
 
 
-def _move_info(move: RootMove, line: Sequence[int], order: int, size: int, *, is_turned: bool) -> Answer:
+def _move_info(move: RootMove, line: Sequence[int], order: int, size: int, *, is_turned: bool) -> QueryAnswer:
     return {
         "move": format_vertex(move.move, size),
         "visits": move.visits,
@@ -203,7 +213,7 @@ def _seen(winrate: float, is_turned: bool) -> float:
     return round(1 - winrate if is_turned else winrate, DIGITS)
 
 
-def _policy(analysis: Analysis, turn: Turn) -> list[float]:
+def _policy(analysis: PositionAnalysis, turn: Turn) -> list[float]:
     """Priors in rows from the top, the pass last; -1 for moves that are illegal or not searched."""
     game, size = turn.game, turn.game.size
     priors = [

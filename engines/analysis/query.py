@@ -64,7 +64,7 @@ DEFAULT_LINE = 15
 """Moves of a principal variation after its first."""
 
 
-class View(str, Enum):
+class Perspective(str, Enum):
     """Whose chances winrates are."""
 
     BLACK = "BLACK"
@@ -72,7 +72,7 @@ class View(str, Enum):
     SIDETOMOVE = "SIDETOMOVE"
 
     def colour(self, to_move: int) -> int:
-        return {View.BLACK: BLACK, View.WHITE: WHITE, View.SIDETOMOVE: to_move}[self]
+        return {Perspective.BLACK: BLACK, Perspective.WHITE: WHITE, Perspective.SIDETOMOVE: to_move}[self]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Query:
     id: str
     turns: Sequence[Turn]
     visits: int
-    view: View
+    view: Perspective
     includes_policy: bool
     longest_line: int
     max_s: float | None
@@ -128,11 +128,11 @@ def _check_board_size(fields: Fields, board_size: int) -> None:
             raise QueryError(name, f"This network plays on {board_size}x{board_size} alone")
 
 
-def _view(settings: Fields) -> View:
-    value = settings.get("reportAnalysisWinratesAs", View.BLACK.value)
-    if not isinstance(value, str) or value.upper() not in View.__members__:
+def _view(settings: Fields) -> Perspective:
+    value = settings.get("reportAnalysisWinratesAs", Perspective.BLACK.value)
+    if not isinstance(value, str) or value.upper() not in Perspective.__members__:
         raise QueryError("overrideSettings", "reportAnalysisWinratesAs must be BLACK, WHITE or SIDETOMOVE")
-    return View[value.upper()]
+    return Perspective[value.upper()]
 
 
 def _rules(fields: Fields) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-from engines.analysis.engine import AnalysisEngine, Answer, Writer
+from engines.analysis.engine import AnalysisEngine, QueryAnswer, Writer
 from engines.gtp.protocol import UTF16, is_utf16
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.stdio import protocol_streams
@@ -24,14 +24,14 @@ from lzeval.errors import UserError
 def serve(
     make_engine: Callable[[Writer], AnalysisEngine], source: BinaryIO, target: BinaryIO, log: ErrorStream
 ) -> None:
-    """Answer until the input ends and all that was asked for is done, or until nobody reads the answers.
+    """QueryAnswer until the input ends and all that was asked for is done, or until nobody reads the answers.
 
     Raises UserError, after an answer, where the input is UTF-16.
     """
     lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(source, lines), name="analysis-stdin", daemon=True).start()
 
-    def write(answer: Answer) -> None:
+    def write(answer: QueryAnswer) -> None:
         target.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
         target.flush()
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 Planes = npt.NDArray[np.uint8]
 
 
-class Answer(NamedTuple):
+class NetworkAnswer(NamedTuple):
     """What the network says of `B` positions."""
 
     policy: npt.NDArray[np.float32]
@@ -55,8 +55,8 @@ class Evaluator(Protocol):
     info: EvaluatorInfo
     batch_size: int
 
-    def evaluate(self, planes: Planes) -> Answer:
-        """Answer for `planes` `[batch_size, 18, S, S]` (0 or 1); rows that matter to nobody may hold anything.
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
+        """NetworkAnswer for `planes` `[batch_size, 18, S, S]` (0 or 1); rows that matter to nobody may hold anything.
 
         The arrays returned stay valid until the next call.
         """

@@ -19,7 +19,7 @@ MEMO_VERSION = 1
 """Counts changes of what is kept, or of how it was found out."""
 
 
-class Memo:
+class EvaluatorCache:
     """One JSON file a subject, in `folder`. What cannot be read counts as unknown, what cannot be kept is not."""
 
     def __init__(self, folder: Path) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from engines.evaluator.base import Answer, Evaluator, Planes
+from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.evaluator.load import EvaluatorPlan
 
 MOST_BUILT = 16
 """Evaluators that are kept, if not more of them have players at a table."""
 
 
-class OnDemand:
+class LazyEvaluators:
     """The evaluator of a plan. `built` is shared by several, so that they make room for each other."""
 
     def __init__(
         self,
         plan: EvaluatorPlan,
-        built: dict[OnDemand, Evaluator],
-        needed: Callable[[], Collection[OnDemand]],
+        built: dict[LazyEvaluators, Evaluator],
+        needed: Callable[[], Collection[LazyEvaluators]],
     ) -> None:
         """`needed` tells which ones may not be dropped now."""
         self.info = plan.info
@@ -27,7 +27,7 @@ class OnDemand:
         self._built = built
         self._needed = needed
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         """As `Evaluator.evaluate`."""
         if self not in self._built:
             self._make_room()
@@ -41,20 +41,20 @@ class OnDemand:
                 del self._built[other]
 
 
-def on_demand(plans: Sequence[EvaluatorPlan], playing: Callable[[], Collection[int]]) -> list[OnDemand]:
+def on_demand(plans: Sequence[EvaluatorPlan], playing: Callable[[], Collection[int]]) -> list[LazyEvaluators]:
     """The evaluators of players with these plans, one object for those with the same answers.
 
     `playing` tells who is at a table, by index: where many are built, the others' go until they are asked again.
     """
-    evaluators: list[OnDemand] = []
-    built: dict[OnDemand, Evaluator] = {}
+    evaluators: list[LazyEvaluators] = []
+    built: dict[LazyEvaluators, Evaluator] = {}
 
-    def needed() -> set[OnDemand]:
+    def needed() -> set[LazyEvaluators]:
         return {evaluators[player] for player in playing()}
 
     for plan in plans:
         like = next(
             (known for known, other in zip(evaluators, plans, strict=False) if plan.answers_like(other)), None
         )
-        evaluators.append(like or OnDemand(plan, built, needed))
+        evaluators.append(like or LazyEvaluators(plan, built, needed))
     return evaluators

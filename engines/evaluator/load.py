@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.evaluator.base import Evaluator, EvaluatorInfo, Planes
-from engines.evaluator.cache import Memo, file_subject, processor
+from engines.evaluator.cache import EvaluatorCache, file_subject, processor
 from lzeval.errors import UserError
 from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.system.bundled import network_name, resolve_network
@@ -133,8 +133,8 @@ def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
     """A network's description, and its graph for OpenVINO if wanted: as kept from the last time, else made."""
     from engines.evaluator import openvino_backend as openvino
 
-    memo, subject = Memo(openvino.graph_folder()), file_subject(file)
-    kept = memo.recall(subject)
+    cache, subject = EvaluatorCache(openvino.graph_folder()), file_subject(file)
+    kept = cache.recall(subject)
     if kept is not None and "numbers_sha256" in kept:  # which older versions did not keep
         info = EvaluatorInfo(**kept | {"network": network_name(file)})
         graph = openvino.graph_file(info.sha256)
@@ -149,7 +149,7 @@ def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
         numbers_sha256=loaded.numbers_sha256,
     )  # fmt: skip
     made = str(openvino.convert(loaded)) if convert else None
-    memo.keep(subject, info.as_dict())
+    cache.keep(subject, info.as_dict())
     return info, made
 
 
@@ -177,13 +177,13 @@ def _compared(plan: EvaluatorPlan, fast: EvaluatorPlan) -> tuple[float, float]:
         return compare(replace(plan, batch_size=fast.batch_size), fast)
     from engines.evaluator import openvino_backend as openvino
 
-    memo = Memo(openvino.graph_folder())
+    cache = EvaluatorCache(openvino.graph_folder())
     subject = f"{fast.precision} {fast.batch_size} {plan.graph} {processor()}"
-    kept = memo.recall(subject)
+    kept = cache.recall(subject)
     if kept is None:
         agreement, shift = compare(replace(plan, batch_size=fast.batch_size), fast)
         kept = {"agreement": agreement, "shift": shift}
-        memo.keep(subject, kept)
+        cache.keep(subject, kept)
     return kept["agreement"], kept["shift"]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import openvino as ov
 
-from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
 from lzeval.errors import UserError
 from lzeval.system.cache import cache_folder
 
@@ -119,9 +119,9 @@ class OpenVinoEvaluator:
         for number, output in enumerate(outputs):
             self._request.set_output_tensor(number, output)
         policy, value = (output.data for output in outputs)
-        self._answer = Answer(policy, value.reshape(-1))
+        self._answer = NetworkAnswer(policy, value.reshape(-1))
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         """As `Evaluator.evaluate`."""
         self._input.data[:] = planes
         self._request.infer()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
 from engines.evaluator.graph import InferenceGraph
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class TorchEvaluator:
         with torch.cuda.graph(self._cuda_graph):
             self._output = self._run()
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         """As `Evaluator.evaluate`."""
         self._host.copy_(torch.from_numpy(planes))
         self._input.copy_(self._host, non_blocking=True)
@@ -68,4 +68,4 @@ class TorchEvaluator:
         else:
             self._output = self._run()
         policy, value = self._output
-        return Answer(policy.cpu().numpy(), value.cpu().numpy())
+        return NetworkAnswer(policy.cpu().numpy(), value.cpu().numpy())

@@ -20,7 +20,7 @@ import openvino as ov
 from llvmlite.binding import get_host_cpu_features
 from openvino import opset13 as ops
 
-from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
 from engines.evaluator.openvino_backend import core, settings, version
 from lzeval.compiled.jit import jit
 from lzeval.compiled.winograd_basis import (
@@ -190,7 +190,7 @@ class Heads:
         policy, value = (ov.Tensor(ov.Type.f32, output.shape) for output in compiled.outputs)
         for number, output in enumerate((policy, value)):
             self._request.set_output_tensor(number, output)
-        self.answer = Answer(policy.data, value.data.reshape(-1))
+        self.answer = NetworkAnswer(policy.data, value.data.reshape(-1))
 
     def judge(self) -> None:
         """Bring `answer` up to date."""
@@ -223,7 +223,7 @@ class WinogradEvaluator:
             (batch_size * part // threads, batch_size * (part + 1) // threads) for part in range(threads)
         ]
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         """As `Evaluator.evaluate`."""
         self._planes[:] = planes
         self._share(lambda first, end: spread_planes(self._planes, self._input, first, end))

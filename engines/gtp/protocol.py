@@ -32,7 +32,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What an engine says to one command."""
 
     ok: bool
@@ -67,7 +67,7 @@ def parse_command(line: str) -> Command | None:
     return Command(identity, name, tuple(words))
 
 
-def format_answer(answer: Answer) -> str:
+def format_answer(answer: Response) -> str:
     """`=id text` and the empty line that closes it.
 
     Empty lines further down in the text would close it too, and are left out.
@@ -88,7 +88,7 @@ def starts_answer(line: str) -> bool:
     return line[:1] in ("=", "?")
 
 
-def parse_answer(lines: list[str]) -> Answer:
+def parse_answer(lines: list[str]) -> Response:
     """The answer in `lines`, the closing empty line left out. Raises ValueError if they do not begin one."""
     if not lines or not starts_answer(lines[0]):
         raise ValueError(f"{lines[:1]} begins no GTP answer")
@@ -98,7 +98,7 @@ def parse_answer(lines: list[str]) -> Answer:
     text = first[1 + len(identity) :].strip()
     if len(lines) > 1:
         text = "\n".join([text, *lines[1:]])
-    return Answer(first[0] == "=", text, identity or None)
+    return Response(first[0] == "=", text, identity or None)
 
 
 def parse_colour(text: str) -> Colour:

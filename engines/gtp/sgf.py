@@ -13,22 +13,22 @@ from lzeval.go.rules import DEFAULT_RULES, Rules, as_recorded
 from lzeval.records.input.one_game import game_texts
 from lzeval.records.reader import read_game
 
-Play = tuple[Colour, int]
+ColouredMove = tuple[Colour, int]
 FEWEST_STONES = 2
 """Stones of the smallest handicap; SGF knows none of one."""
 _COLOURS = {"b": Colour.BLACK, "w": Colour.WHITE, None: None}
 
 
 @dataclass
-class Position:
+class GameSoFar:
     """A game so far: all that is needed to play it again."""
 
     size: int
     komi: float | None
     """None where the record does not say."""
-    setup: list[Play] = field(default_factory=list)
+    setup: list[ColouredMove] = field(default_factory=list)
     """Stones of the starting position, handicap stones among them."""
-    moves: list[Play] = field(default_factory=list)
+    moves: list[ColouredMove] = field(default_factory=list)
     rules: Rules = DEFAULT_RULES
     handicap: int = 0
     """Stones that Black was given; 0 where the position is none of a handicap game."""
@@ -58,7 +58,7 @@ class Position:
         return len(self.setup) if black_alone and self.first_to_move is Colour.WHITE else 0
 
 
-def read_sgf(path: Path, before_move: int | None = None, rules: Rules = DEFAULT_RULES) -> Position:
+def read_sgf(path: Path, before_move: int | None = None, rules: Rules = DEFAULT_RULES) -> GameSoFar:
     """The main line of the first game in the record at `path`, up to and without move `before_move` (1 is the first).
 
     Its rules are `rules`, but for suicide where the record's own say something of that. Raises RecordError if it
@@ -73,7 +73,7 @@ def read_sgf(path: Path, before_move: int | None = None, rules: Rules = DEFAULT_
         raise RecordError(path, str(error)) from error
     moves = [(_colour(colour), move) for colour, move in game.play.moves]
     kept = moves if before_move is None else moves[: before_move - 1]
-    return Position(
+    return GameSoFar(
         game.size,
         game.info.komi,
         [(_colour(colour), point) for point, colour in game.play.setup.items()],
@@ -90,7 +90,7 @@ def _colour(letter: str) -> Colour:
     return Colour.BLACK if letter == "b" else Colour.WHITE
 
 
-def write_sgf(position: Position, application: str) -> str:
+def write_sgf(position: GameSoFar, application: str) -> str:
     """The record as text; `application` is the program's `name:version`."""
     from sgfmill import sgf  # not needed to start
 
@@ -118,5 +118,5 @@ def write_sgf(position: Position, application: str) -> str:
     return text
 
 
-def _points(position: Position, colour: Colour) -> Sequence[tuple[int, int]]:
+def _points(position: GameSoFar, colour: Colour) -> Sequence[tuple[int, int]]:
     return [divmod(point, position.size) for stone, point in position.setup if stone is colour]

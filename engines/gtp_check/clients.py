@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from engines.gtp_check.analysis import kata_line, leela_line
-from engines.gtp_check.conversation import Conversation, Habits, SessionOverError
+from engines.gtp_check.conversation import ClientQuirks, Conversation, SessionOverError
 from engines.gtp_check.engine import CheckedEngine
 from engines.gtp_check.findings import ClientReport, Effect, breaks, notice
 from lzeval.go.points import COLUMNS, parse_vertex
@@ -24,7 +24,7 @@ class Client:
     name: str
     title: str
     session: Callable[[Conversation], None]
-    habits: Habits = field(default_factory=Habits)
+    quirks: ClientQuirks = field(default_factory=ClientQuirks)
 
 
 def check_engine(command: Sequence[str], client: Client, size: int, timeout_s: float) -> ClientReport:
@@ -33,7 +33,7 @@ def check_engine(command: Sequence[str], client: Client, size: int, timeout_s: f
     `timeout_s` is how long each answer may take. Raises UserError if the program cannot be started.
     """
     engine = CheckedEngine(command)
-    talk = Conversation(engine, client.habits, size, timeout_s)
+    talk = Conversation(engine, client.quirks, size, timeout_s)
     try:
         client.session(talk)
     except SessionOverError:
@@ -462,31 +462,35 @@ CLIENTS = {
     client.name: client
     for client in (
         Client("sabaki", "Sabaki", _sabaki),
-        Client("lizzie", "Lizzie", _lizzie, Habits(numbered=True, wrong_id=breaks(_DEAF))),
-        Client("lizzieyzy", "LizzieYzy", _lizzieyzy, Habits(numbered=True, wrong_id=breaks(_DEAF))),
+        Client("lizzie", "Lizzie", _lizzie, ClientQuirks(numbered=True, wrong_id=breaks(_DEAF))),
+        Client("lizzieyzy", "LizzieYzy", _lizzieyzy, ClientQuirks(numbered=True, wrong_id=breaks(_DEAF))),
         Client(
             "q5go",
             "q5Go",
             _q5go,
-            Habits(
+            ClientQuirks(
                 numbered=True,
                 noise=breaks("says `Invalid response from GTP engine` and quits it"),
                 wrong_id=breaks("says `Invalid response from GTP engine` and quits it"),
             ),
         ),
-        Client("gogui", "GoGui", _gogui, Habits(noise=notice("shows a warning"))),
+        Client("gogui", "GoGui", _gogui, ClientQuirks(noise=notice("shows a warning"))),
         Client(
             "gtp2ogs",
             "gtp2ogs (online-go.com)",
             _gtp2ogs,
-            Habits(
+            ClientQuirks(
                 line_end="\r",
                 silence="loses the game on time",
                 noise=breaks("takes it for the answer, and counts it as a failure"),
                 blank=notice("takes the next answer for an unexpected one, should the line arrive by itself"),
             ),
         ),
-        Client("kgs", "kgsGtp (KGS)", _kgs, Habits(silence="loses the game on time", noise=_FATAL_NOISE)),
-        Client("gomill", "gomill ringmaster", _gomill, Habits(noise=breaks("says that this is not GTP"))),
+        Client(
+            "kgs", "kgsGtp (KGS)", _kgs, ClientQuirks(silence="loses the game on time", noise=_FATAL_NOISE)
+        ),
+        Client(
+            "gomill", "gomill ringmaster", _gomill, ClientQuirks(noise=breaks("says that this is not GTP"))
+        ),
     )
 }

@@ -27,7 +27,7 @@ class SessionOverError(Exception):
 
 
 @dataclass(frozen=True)
-class Habits:
+class ClientQuirks:
     """How a client writes commands and reads answers."""
 
     numbered: bool = False
@@ -71,13 +71,13 @@ class Reply:
 class Conversation:
     """What a session is written with. Every method notes what it finds; none raises but SessionOverError."""
 
-    def __init__(self, engine: CheckedEngine, habits: Habits, size: int, timeout_s: float) -> None:
+    def __init__(self, engine: CheckedEngine, quirks: ClientQuirks, size: int, timeout_s: float) -> None:
         self.size = size
         self.findings: list[Finding] = []
         self.commands: frozenset[str] = frozenset()
         """What the engine says it knows, once `list_commands` has been called."""
         self._engine = engine
-        self._habits = habits
+        self._quirks = quirks
         self._timeout_s = timeout_s
         self._last_id = 0
         self._sent_last = Sent("", None)
@@ -243,7 +243,7 @@ class Conversation:
 
     def _send(self, command: str) -> Sent:
         identity = None
-        if self._habits.numbered:
+        if self._quirks.numbered:
             self._last_id += 1
             identity = str(self._last_id)
         self._sent_last = Sent(f"{identity} {command}" if identity else command, identity)
@@ -252,7 +252,7 @@ class Conversation:
 
     def _write(self, line: str) -> None:
         try:
-            self._engine.send(line + self._habits.line_end)
+            self._engine.send(line + self._quirks.line_end)
         except PeerClosedError:
             raise self._over(self._sent_last, self._how_it_ended(), "has lost its engine") from None
 
@@ -279,10 +279,10 @@ class Conversation:
 
     def _note_noise(self, sent: Sent, said: str) -> None:
         """Note the first line of noise, and the first empty one: they tend to come in crowds."""
-        if said and self._habits.noise is not None and not self._has_been_noisy:
-            self.note(self._habits.noise, f"{said!r}, which belongs to no answer", sent.line)
-        if not said and self._habits.blank is not None and not self._has_been_blank:
-            self.note(self._habits.blank, "an empty line that ends no answer", sent.line)
+        if said and self._quirks.noise is not None and not self._has_been_noisy:
+            self.note(self._quirks.noise, f"{said!r}, which belongs to no answer", sent.line)
+        if not said and self._quirks.blank is not None and not self._has_been_blank:
+            self.note(self._quirks.blank, "an empty line that ends no answer", sent.line)
         self._has_been_noisy |= bool(said)
         self._has_been_blank |= not said
 
@@ -303,10 +303,10 @@ class Conversation:
     def _parsed(self, sent: Sent, lines: list[str]) -> Reply:
         """The answer, whose id has to be the command's; who sends no ids takes one for text."""
         answer = parse_answer(lines)
-        if not self._habits.numbered:
+        if not self._quirks.numbered:
             return Reply(sent, answer.ok, f"{answer.id or ''} {answer.text}".strip())
         if answer.id != sent.id:
-            self.note(self._habits.wrong_id, f"`{lines[0]}`, where the id should be {sent.id}", sent.line)
+            self.note(self._quirks.wrong_id, f"`{lines[0]}`, where the id should be {sent.id}", sent.line)
             raise SessionOverError
         return Reply(sent, answer.ok, answer.text)
 
@@ -333,7 +333,7 @@ class Conversation:
 
     def _over(self, sent: Sent, received: str, then: str = "") -> SessionOverError:
         """Note what ends the session."""
-        self.note(breaks(then or self._habits.silence), received, sent.line)
+        self.note(breaks(then or self._quirks.silence), received, sent.line)
         return SessionOverError()
 
     def _is_move(self, text: str) -> bool:

@@ -77,7 +77,7 @@ class EngineArguments:
     def player_options(self, size: int, game_id: str = "") -> PlayerOptions:
         """How it plays on a board of `size`; random numbers and opening are those of the game, where that is known."""
         from engines.player.player import PlayerOptions
-        from engines.search.choice import Habits
+        from engines.search.choice import MovePolicy
         from engines.search.searcher import Limits
         from lzeval.go.openings import game_of, game_seed, load_book
 
@@ -86,7 +86,7 @@ class EngineArguments:
         usual = USUAL_VISITS if self.visits is None and self.playouts is None else self.visits or None
         return PlayerOptions(
             limits=Limits(usual, self.playouts),
-            habits=Habits(self.resign / 100, self.dumb_pass),
+            move_policy=MovePolicy(self.resign / 100, self.dumb_pass),
             seed=self.seed if game is None else game_seed(self.seed, game),
             opening=(
                 book.chosen(game // 2 + 1, self.seed)[game // 2].moves if book and game is not None else ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engines.evaluator.base import Answer, Evaluator
+from engines.evaluator.base import Evaluator, NetworkAnswer
 from engines.gtp.engine import (
     RESIGN,
     AnalysedMove,
@@ -26,13 +26,13 @@ from engines.gtp.engine import (
     never,
 )
 from engines.player.dead_stones import dead_stones
-from engines.player.search_control import Patience, Reporter, Watch
+from engines.player.search_control import Reporter, SearchControl, SearchLimits
 from engines.player.time_manager import Clock
 from engines.search import choice
 from engines.search import restrictions as looked_at
 from engines.search.forest import fill_planes
 from engines.search.searcher import Limits, Searcher, Waiting
-from engines.search.single_tree import Growth, Lane
+from engines.search.single_tree import Lane, SingleTree
 from lzeval.errors import UserError
 from lzeval.go.board import BLACK, EMPTY, WALL, WHITE, Game
 from lzeval.go.drawing import draw_board
@@ -52,7 +52,7 @@ class PlayerOptions:
     """How an engine of ours plays."""
 
     limits: Limits = Limits(visits=1600)
-    habits: choice.Habits = choice.Habits()
+    move_policy: choice.MovePolicy = choice.MovePolicy()
     seed: int = 1
     opening: tuple[int, ...] = ()
     """Moves from the empty board that both players make without thinking, as long as they do."""
@@ -81,7 +81,7 @@ class NetworkPlayer:
         evaluator: Evaluator,
         options: PlayerOptions,
         lanes: Sequence[Lane] | None = None,
-        growth: Growth | None = None,
+        growth: SingleTree | None = None,
     ) -> None:
         """`evaluator` answers about single positions; `lanes`, one for each thread, are what searches ask instead.
 
@@ -90,7 +90,7 @@ class NetworkPlayer:
         self._evaluator = evaluator
         self._options = options
         self._size = evaluator.info.board_size
-        self._growth = growth or Growth(
+        self._growth = growth or SingleTree(
             Searcher(1, self._size, 2048), TREE, lanes or [Lane(evaluator)], options.most_nodes
         )
         self._searcher = self._growth.searcher
@@ -170,10 +170,10 @@ class NetworkPlayer:
         started = time.monotonic()
         self._think(colour, stop, reports, restrictions)
         moves, visits = self._searcher.root_moves(TREE), self._searcher.visits(TREE)
-        habits = self._options.habits
+        move_policy = self._options.move_policy
         if restrictions:  # a pass in place of the search's move may be a forbidden one
-            habits = replace(habits, dumb_pass=True)
-        chosen = choice.choose(moves, visits, self._game, int(colour), habits)
+            move_policy = replace(move_policy, dumb_pass=True)
+        chosen = choice.choose(moves, visits, self._game, int(colour), move_policy)
         if len(self._game.moves) < self._options.random_moves and chosen.move != choice.RESIGN:
             chosen = choice.drawn(
                 moves, chosen, self._game, int(colour), self._options.temperature, self._random
@@ -209,13 +209,14 @@ class NetworkPlayer:
         self._follow(colour, restrictions)
         self._mix_noise()
         limit = limits.root_visits(self._searcher.visits(TREE))
-        patience = Patience(limit, seconds, self._options.stop_when_decided)
-        watch = Watch(self._searcher, TREE, stop, patience)
+        control = SearchControl(
+            self._searcher, TREE, stop, SearchLimits(limit, seconds, self._options.stop_when_decided)
+        )
         if reports is None:
-            self._grow(limit, watch, impatient=seconds is not None)
+            self._grow(limit, control, impatient=seconds is not None)
             return
         with self._reporter(colour, reports) as reporter:
-            self._grow(limit, lambda: watch() or reporter.problem is not None, impatient=True)
+            self._grow(limit, lambda: control() or reporter.problem is not None, impatient=True)
         reports.send(self.analysis(colour, reports.fewest_moves))
 
     def _reporter(self, colour: Colour, reports: Reports) -> Reporter:
@@ -233,7 +234,7 @@ class NetworkPlayer:
             TREE,
             self._game,
             int(colour),
-            dumb_pass=self._options.habits.dumb_pass,
+            dumb_pass=self._options.move_policy.dumb_pass,
             restrictions=[
                 looked_at.Restriction(int(r.colour), r.moves, r.allowed, r.until) for r in restrictions
             ],
@@ -246,10 +247,10 @@ class NetworkPlayer:
             noise = self._random.dirichlet(np.full(points, NOISE_TOTAL / points))
             self._searcher.mix_root(TREE, noise, NOISE_SHARE)
 
-    def _grow(self, limit: int | None, watch: Stop, *, impatient: bool) -> None:
+    def _grow(self, limit: int | None, control: Stop, *, impatient: bool) -> None:
         self._searched_for = None
         with self._forgetting_what_fails():
-            self._growth.run(limit, watch, impatient=impatient)
+            self._growth.run(limit, control, impatient=impatient)
 
     def _expand_root(self) -> None:
         with self._forgetting_what_fails():
@@ -382,7 +383,7 @@ class NetworkPlayer:
         for symmetry in symmetries:
             planes = self._waiting.planes.reshape(len(self._waiting.planes), 18, -1)
             fill_planes(self._searcher.forest, TREE, 0, tables[symmetry], planes[0])
-            answer: Answer = self._evaluator.evaluate(self._waiting.planes)
+            answer: NetworkAnswer = self._evaluator.evaluate(self._waiting.planes)
             total[tables[symmetry]] += answer.policy[0]
             value += float(answer.value[0])
         return list(total / len(symmetries)), value / len(symmetries)

@@ -16,7 +16,7 @@ LOOK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
-class Patience:
+class SearchLimits:
     """How long a search may take."""
 
     visits: int | None
@@ -74,14 +74,14 @@ class Reporter:
                 due += self._interval_s
 
 
-class Watch:
+class SearchControl:
     """Called between the batches of a search; True ends it."""
 
-    def __init__(self, searcher: Searcher, tree: int, stop: Stop, patience: Patience) -> None:
+    def __init__(self, searcher: Searcher, tree: int, stop: Stop, limits: SearchLimits) -> None:
         self._searcher = searcher
         self._tree = tree
         self._stop = stop
-        self._patience = patience
+        self._limits = limits
         self._started = time.monotonic()
         self._visits_before = searcher.visits(tree)
         self._next_look = self._started + LOOK_EVERY_S
@@ -89,7 +89,7 @@ class Watch:
     def __call__(self) -> bool:
         if self._stop():
             return True
-        seconds = self._patience.seconds
+        seconds = self._limits.seconds
         if seconds is None:
             return False
         now = time.monotonic()
@@ -97,12 +97,12 @@ class Watch:
 
     def _is_decided(self, now: float, seconds: float) -> bool:
         """Whether the visits still to come cannot bring another move to the top; looked at now and then."""
-        if not self._patience.stop_when_decided or now < self._next_look:
+        if not self._limits.stop_when_decided or now < self._next_look:
             return False
         self._next_look = now + LOOK_EVERY_S
         visits, passed_s = self._searcher.visits(self._tree), now - self._started
         to_come = (visits - self._visits_before) / passed_s * (seconds - passed_s)
-        if self._patience.visits is not None:
-            to_come = min(to_come, self._patience.visits - visits)
+        if self._limits.visits is not None:
+            to_come = min(to_come, self._limits.visits - visits)
         first, second = self._searcher.leaders(self._tree)
         return first - second > to_come

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
 from engines.gtp.engine import Analysis, Colour, Reports, never
 from engines.player.player import NetworkPlayer, PlayerOptions
 from engines.search.searcher import Limits
@@ -25,10 +25,10 @@ class _Indifferent:
         self.info = EvaluatorInfo("none", "", 1, 1, SIZE, "none", "cpu", "fp32")
         self.batch_size = batch_size
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         moves = SIZE * SIZE + 1
         policy = np.full((len(planes), moves), 1 / moves, np.float32)
-        return Answer(policy, np.zeros(len(planes), np.float32))
+        return NetworkAnswer(policy, np.zeros(len(planes), np.float32))
 
 
 def _ignore(_analysis: Analysis) -> None:

@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engines.evaluator.base import Evaluator
-from engines.search.position_search import Analysis, Position, at_turn, position_seed, search_all
+from engines.search.position_search import (
+    PositionAnalysis,
+    SearchPosition,
+    at_turn,
+    position_seed,
+    search_all,
+)
 from lzeval.go.board import BLACK, WHITE, Game
 
 SURPRISE = 0.05
@@ -59,7 +65,7 @@ def analyse_game(
     places: int = 16,
     seed: int = 1,
     on_progress: Callable[[], None] = lambda: None,
-) -> list[Analysis]:
+) -> list[PositionAnalysis]:
     """Search every position of `game`, which has moves, from the first to the one after its last move.
 
     `on_progress` is called after each.
@@ -69,8 +75,8 @@ def analyse_game(
     positions = []
     for turn, to_move in enumerate(players):
         earlier = at_turn(game, turn)
-        positions.append(Position(earlier, to_move, visits, position_seed(seed, earlier)))
-    found: dict[int, Analysis] = {}
+        positions.append(SearchPosition(earlier, to_move, visits, position_seed(seed, earlier)))
+    found: dict[int, PositionAnalysis] = {}
     for report in search_all(evaluator, positions, places):
         assert report.analysis is not None
         found[report.ticket] = report.analysis
@@ -78,7 +84,7 @@ def analyse_game(
     return [found[turn] for turn in range(len(positions))]
 
 
-def review_moves(game: Game, analyses: Sequence[Analysis]) -> list[MoveReview]:
+def review_moves(game: Game, analyses: Sequence[PositionAnalysis]) -> list[MoveReview]:
     """Each move of `game`, from what was found before and after it."""
     reviews = []
     for number, (colour, move) in enumerate(game.moves, 1):

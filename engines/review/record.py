@@ -14,7 +14,7 @@ from typing import Any
 
 from engines.review.assess import MoveReview
 from engines.search.choice import LCB_SHARE_OF_MOST
-from engines.search.position_search import Analysis, play_recorded
+from engines.search.position_search import PositionAnalysis, play_recorded
 from lzeval.errors import IllegalMoveError, RecordError
 from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.go.points import format_vertex
@@ -44,7 +44,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Record:
+class ReviewedRecord:
     """A record and the game in it."""
 
     path: Path
@@ -64,7 +64,7 @@ class Record:
         return black or "Black", white or "White"
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path) -> ReviewedRecord:
     """The game at `path`. Raises RecordError where there is none, or one that cannot be reviewed."""
     games = game_texts(path)
     try:
@@ -78,7 +78,7 @@ def read_record(path: Path) -> Record:
         if not game.moves:
             raise ValueError("it has no moves")
         tree = _tree(text, read.size)
-        return Record(path, tree, game, _nodes(tree), read.remarks)
+        return ReviewedRecord(path, tree, game, _nodes(tree), read.remarks)
     except ValueError as error:
         raise RecordError(path, f"no game to review: {error}") from error
 
@@ -139,8 +139,8 @@ def _play_move(game: Game, colour: int, move: int) -> None:
 
 
 def annotate(
-    record: Record,
-    analyses: Sequence[Analysis],
+    record: ReviewedRecord,
+    analyses: Sequence[PositionAnalysis],
     reviews: Sequence[MoveReview],
     *,
     network: str,
@@ -175,7 +175,9 @@ def _percent(share: float) -> str:
     return f"{round(100 * share, 1) + 0.0:.1f} %"
 
 
-def _add_variations(record: Record, node: Node, analysis: Analysis, most: int, longest: int) -> None:
+def _add_variations(
+    record: ReviewedRecord, node: Node, analysis: PositionAnalysis, most: int, longest: int
+) -> None:
     """Add the best moves of the position before `node` beside it, but the one that was played."""
     enough = LCB_SHARE_OF_MOST * max((move.visits for move in analysis.moves), default=0)
     good = [
@@ -191,13 +193,13 @@ def _add_variations(record: Record, node: Node, analysis: Analysis, most: int, l
             _comment(variation, f"winrate {_percent(move.winrate)}, {move.visits} visits")
 
 
-def _sgf_move(record: Record, colour: int, move: int) -> tuple[str, tuple[int, int] | None]:
+def _sgf_move(record: ReviewedRecord, colour: int, move: int) -> tuple[str, tuple[int, int] | None]:
     """A move as sgfmill has it."""
     is_pass = move == record.game.pass_move
     return LETTERS[colour], None if is_pass else divmod(move, record.game.size)
 
 
-def _variation(record: Record, parent: Any, colour: int, line: Sequence[int]) -> Any:
+def _variation(record: ReviewedRecord, parent: Any, colour: int, line: Sequence[int]) -> Any:
     """The first node of a line below `parent`: one that is there already, else a new one with all that follows."""
     first = _sgf_move(record, colour, line[0])
     for child in parent:
@@ -233,7 +235,7 @@ def _comment(node: Any, text: str) -> None:
     node.set_raw("C", kept + b"\n\n" + line if kept else line)
 
 
-def serialise(record: Record) -> bytes:
+def serialise(record: ReviewedRecord) -> bytes:
     """The record as a file's content. Raises RecordError."""
     try:
         content: bytes = record.tree.serialise(wrap=None)

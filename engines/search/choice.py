@@ -49,7 +49,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Habits:
+class MovePolicy:
     """When a player passes and gives up."""
 
     resign: float = 0.1
@@ -98,7 +98,7 @@ def suffice(tried: Sequence[RootMove], game: Game, colour: int) -> bool:
     return bool(best) and best[0].move != game.pass_move and game.is_legal(colour, best[0].move)
 
 
-def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, habits: Habits) -> Choice:
+def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, policy: MovePolicy) -> Choice:
     """The move of `colour` in `game` after a search that found `moves` (any order).
 
     A pass that loses on the board gives way to the best other move that fills no own eye; after the
@@ -108,12 +108,12 @@ def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, habi
     best = next(order, RootMove(game.pass_move, 0, 0.5, 0.0, 1.0))
     chosen = best.move
     lead = game.area_score() if colour == BLACK else -game.area_score()
-    if not habits.dumb_pass:
+    if not policy.dumb_pass:
         if chosen == game.pass_move and lead < 0:
             chosen = next((move.move for move in order if _reasonable(game, colour, move.move)), chosen)
         elif chosen != game.pass_move and game.passes and lead > 0:
             chosen = game.pass_move
-    if chosen != game.pass_move and _gives_up(best.winrate, game, colour, habits):
+    if chosen != game.pass_move and _gives_up(best.winrate, game, colour, policy):
         chosen = RESIGN
     return Choice(chosen, best.winrate, visits)
 
@@ -158,12 +158,12 @@ def _reasonable(game: Game, colour: int, move: int) -> bool:
     return move != game.pass_move and not fills_own_eye(geometry(game.size), game.stones, move, colour)
 
 
-def _gives_up(winrate: float, game: Game, colour: int, habits: Habits) -> bool:
+def _gives_up(winrate: float, game: Game, colour: int, policy: MovePolicy) -> bool:
     played, points = len(game.moves), game.size * game.size
-    if not habits.resign or played <= points // 4:
+    if not policy.resign or played <= points // 4:
         return False
-    threshold = habits.resign
+    threshold = policy.resign
     if game.handicap and colour == WHITE:
         blend = min(1.0, played / (HANDICAP_BLEND_SHARE * points))
-        threshold = blend * habits.resign + (1 - blend) * HANDICAP_RESIGN / (1 + game.handicap)
+        threshold = blend * policy.resign + (1 - blend) * HANDICAP_RESIGN / (1 + game.handicap)
     return winrate < threshold

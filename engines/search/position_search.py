@@ -29,7 +29,7 @@ FOREST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
-class Position:
+class SearchPosition:
     """What is to be searched, and how long."""
 
     game: Game
@@ -42,12 +42,12 @@ class Position:
     max_s: float | None = None
     """End the search after so many seconds; what is found then depends on the machine."""
     report_every_s: float | None = None
-    """Report what is found so far, again and again."""
+    """SearchReport what is found so far, again and again."""
     restrictions: Sequence[Restriction] = ()
 
 
 @dataclass(frozen=True)
-class Analysis:
+class PositionAnalysis:
     """What a search knows of a position; winrates are 0 to 1."""
 
     to_move: int
@@ -69,11 +69,11 @@ class Analysis:
 
 
 @dataclass(frozen=True)
-class Report:
+class SearchReport:
     """News of one position."""
 
     ticket: int
-    analysis: Analysis | None
+    analysis: PositionAnalysis | None
     """None where the search was stopped before it knew anything."""
     is_final: bool
 
@@ -98,11 +98,11 @@ class PositionSearch:
         self._buffer = Waiting(evaluator.batch_size, evaluator.info.board_size)
         self._next_ticket = 0
         self._queue: list[tuple[int, int]] = []
-        self._waiting: dict[int, Position] = {}
+        self._waiting: dict[int, SearchPosition] = {}
         """By ticket; `_queue` orders them, and may still name what was removed."""
         self._seated: list[int | None] = [None] * places
         """The ticket of each place, which is a tree of the forest."""
-        self._positions: dict[int, Position] = {}
+        self._positions: dict[int, SearchPosition] = {}
         """Those that have a place, by ticket."""
         self._limits = np.zeros(places, np.int32)
         self._leaves = np.full(places, NONE, np.int32)
@@ -116,7 +116,7 @@ class PositionSearch:
     def is_busy(self) -> bool:
         return bool(self._waiting or self._positions)
 
-    def add(self, position: Position) -> int:
+    def add(self, position: SearchPosition) -> int:
         """Queue a position; its ticket names it in reports."""
         ticket = self._next_ticket
         self._next_ticket += 1
@@ -124,21 +124,21 @@ class PositionSearch:
         heapq.heappush(self._queue, (-position.priority, ticket))
         return ticket
 
-    def remove(self, ticket: int) -> Report:
+    def remove(self, ticket: int) -> SearchReport:
         """Stop searching a position and report what is known of it. Raises KeyError if it is not there."""
         if ticket in self._waiting:
             del self._waiting[ticket]
-            return Report(ticket, None, is_final=True)
+            return SearchReport(ticket, None, is_final=True)
         return self._finish(self._tree_of(ticket))
 
-    def step(self) -> list[Report]:
+    def step(self) -> list[SearchReport]:
         """Answer one batch of waiting nodes; returns the news since the last call."""
         self._answer()
         return [*self._run(), *self._finish_late(), *self._due_reports()]
 
-    def _run(self) -> list[Report]:
+    def _run(self) -> list[SearchReport]:
         """Let every tree run until it waits for an answer; places that become free are taken at once."""
-        reports: list[Report] = []
+        reports: list[SearchReport] = []
         while True:
             self._seat()
             taken = [tree for tree, ticket in enumerate(self._seated) if ticket is not None]
@@ -157,7 +157,7 @@ class PositionSearch:
             if position is not None:
                 self._begin(self._seated.index(None), ticket, position)
 
-    def _begin(self, tree: int, ticket: int, position: Position) -> None:
+    def _begin(self, tree: int, ticket: int, position: SearchPosition) -> None:
         self._seated[tree] = ticket
         self._positions[ticket] = position
         self._searcher.forget(tree)
@@ -192,12 +192,12 @@ class PositionSearch:
         self._leaves[trees] = NONE
         self._turn = int(trees[-1]) + 1
 
-    def _finish_late(self) -> list[Report]:
+    def _finish_late(self) -> list[SearchReport]:
         """End the searches whose time is up and that know something."""
         late = np.flatnonzero(self._ends <= self._clock())
         return [self._finish(int(tree)) for tree in late if self._searcher.visits(int(tree))]
 
-    def _due_reports(self) -> list[Report]:
+    def _due_reports(self) -> list[SearchReport]:
         now = self._clock()
         reports = []
         for tree in np.flatnonzero(self._next_reports <= now).tolist():
@@ -208,7 +208,7 @@ class PositionSearch:
             self._next_reports[tree] = now + every
             analysis = self._analysis(tree)
             if analysis is not None:
-                reports.append(Report(ticket, analysis, is_final=False))
+                reports.append(SearchReport(ticket, analysis, is_final=False))
         return reports
 
     def _tree_of(self, ticket: int) -> int:
@@ -216,11 +216,11 @@ class PositionSearch:
             raise KeyError(ticket)
         return self._seated.index(ticket)
 
-    def _finish(self, tree: int) -> Report:
+    def _finish(self, tree: int) -> SearchReport:
         """Free a place, and say what was found there."""
         ticket = self._seated[tree]
         assert ticket is not None
-        report = Report(ticket, self._analysis(tree), is_final=True)
+        report = SearchReport(ticket, self._analysis(tree), is_final=True)
         self._seated[tree] = None
         del self._positions[ticket]
         self._searcher.forget(tree)
@@ -228,7 +228,7 @@ class PositionSearch:
         self._ends[tree] = self._next_reports[tree] = np.inf
         return report
 
-    def _analysis(self, tree: int) -> Analysis | None:
+    def _analysis(self, tree: int) -> PositionAnalysis | None:
         root = self._searcher.forest.nodes[tree, 0]
         visits = int(root["visits"])
         if not visits:
@@ -237,7 +237,7 @@ class PositionSearch:
         black, raw = float(root["black"]) / visits, float(root["value"])
         moves = ranked([move for move in self._searcher.root_moves(tree, untried=False) if move.visits])
         lines = [self._searcher.principal_variation(tree, move.move, self._longest_line) for move in moves]
-        return Analysis(
+        return PositionAnalysis(
             to_move=int(root["to_move"]),
             visits=visits,
             winrate=black if is_black else 1 - black,
@@ -248,7 +248,9 @@ class PositionSearch:
         )
 
 
-def search_all(evaluator: Evaluator, positions: Sequence[Position], places: int = 16) -> Iterator[Report]:
+def search_all(
+    evaluator: Evaluator, positions: Sequence[SearchPosition], places: int = 16
+) -> Iterator[SearchReport]:
     """Search all of `positions`; reports come as they are made, their tickets the positions' numbers."""
     search = PositionSearch(evaluator, min(places, max(1, len(positions))))
     for position in positions:

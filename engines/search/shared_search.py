@@ -1,8 +1,9 @@
 """Searches of many players on one thread: their trees side by side, their positions in common batches.
 
-A desk is a monitor. A player's thread holds `Desk.monitor` while it does anything with its tree, and lets go of it only
-while it waits here for a search or an answer; the desk's own thread holds it but for the time that a network works. So
-nothing is looked at while it changes, and games cost one change of threads a move, not one a position.
+A shared search is a monitor. A player's thread holds `SharedSearch.monitor` while it does anything with its tree, and
+lets go of it only while it waits here for a search or an answer; the search's own thread holds it but for the time
+that a network works. So nothing is looked at while it changes, and games cost one change of threads a move, not one a
+position.
 
 What a player finds depends on its tree, its random numbers and the size of the batches, and not on who else searches.
 """
@@ -18,22 +19,22 @@ from typing import Any
 
 import numpy as np
 
-from engines.evaluator.base import Answer, Evaluator, Planes
+from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.gtp.engine import never
 from engines.search.forest import NONE, Forest
 from engines.search.searcher import Searcher, Waiting
-from engines.search.single_tree import ROOM, Growth, Lane, places_for
+from engines.search.single_tree import ROOM, Lane, SingleTree, places_for
 
 FIRST_CAPACITY = 256
 """Nodes of each tree to begin with."""
 
 
-class DeskClosedError(Exception):
+class SearchClosedError(Exception):
     """The desk has been closed, or its thread has ended by a defect."""
 
 
 @dataclass(eq=False)
-class Line:
+class EvaluatorQueue:
     """One network at a desk: an evaluator, and what waits for it, first come first."""
 
     evaluator: Evaluator
@@ -48,7 +49,7 @@ class Line:
 class _Job:
     """What a player's thread waits for."""
 
-    seat: Seat
+    seat: SearchSlot
     done: threading.Condition
     is_over: bool = False
     error: BaseException | None = None
@@ -72,13 +73,15 @@ class _Question(_Job):
     """A position that belongs to no tree."""
 
     planes: Planes = field(default_factory=lambda: np.zeros(0, np.uint8))
-    answer: Answer | None = None
+    answer: NetworkAnswer | None = None
 
 
-class Seat(Searcher):
+class SearchSlot(Searcher):
     """A player's tree at a desk: tree 0 of this searcher, a tree of the desk's own one."""
 
-    def __init__(self, desk: Desk, tree: int, single: Line, wide: Line | None) -> None:
+    def __init__(
+        self, desk: SharedSearch, tree: int, single: EvaluatorQueue, wide: EvaluatorQueue | None
+    ) -> None:
         super().__init__(1, desk.size, 1)
         self.desk = desk
         self.tree = tree
@@ -111,7 +114,7 @@ class Seat(Searcher):
         self.desk.dismiss(self)
 
 
-class Desk:
+class SharedSearch:
     """A thread, `trees` trees over boards of one size, and the networks that players ask."""
 
     def __init__(self, size: int, trees: int) -> None:
@@ -121,8 +124,8 @@ class Desk:
         """Answered so far: whoever waits sees that something moves."""
         self._searcher = Searcher(trees, size, FIRST_CAPACITY)
         self._free = list(range(trees))[::-1]
-        self._seats: list[Seat] = []
-        self._lines: list[Line] = []
+        self._seats: list[SearchSlot] = []
+        self._lines: list[EvaluatorQueue] = []
         self._ready: list[_Search] = []
         """Searches none of whose leaves waits."""
         self._changed = threading.Condition(self.monitor)
@@ -134,29 +137,29 @@ class Desk:
     def free_trees(self) -> int:
         return len(self._free)
 
-    def add_line(self, evaluator: Evaluator) -> Line:
+    def add_line(self, evaluator: Evaluator) -> EvaluatorQueue:
         """A network that players may ask here; the evaluator is asked by the desk's thread alone."""
-        line = Line(evaluator)
+        line = EvaluatorQueue(evaluator)
         with self.monitor:
             self._lines.append(line)
         return line
 
-    def seat(self, single: Line, wide: Line | None) -> Seat:
+    def seat(self, single: EvaluatorQueue, wide: EvaluatorQueue | None) -> SearchSlot:
         """A free tree. Single positions go to `single`; larger searches have batches of `wide`'s size, where given."""
         with self.monitor:
-            seat = Seat(self, self._free.pop(), single, wide)
+            seat = SearchSlot(self, self._free.pop(), single, wide)
             seat.begin_in(self._searcher.forest)
             self._seats.append(seat)
         return seat
 
-    def dismiss(self, seat: Seat) -> None:
+    def dismiss(self, seat: SearchSlot) -> None:
         with self.monitor:
             self._seats.remove(seat)
             if not seat.is_stuck:
                 self._free.append(seat.tree)
 
     def close(self) -> None:
-        """End the thread; whoever still waits gets DeskClosedError."""
+        """End the thread; whoever still waits gets SearchClosedError."""
         with self.monitor:
             self._is_closed = True
             self._changed.notify()
@@ -167,7 +170,7 @@ class Desk:
     def wait_for(self, job: _Search | _Question, answer_s: float | None) -> None:
         """Until it is over. Raises what went wrong; TimeoutError if no batch at all is answered for `answer_s`."""
         if self._is_closed:
-            raise DeskClosedError
+            raise SearchClosedError
         if isinstance(job, _Search):
             self._ready.append(job)
         else:
@@ -184,7 +187,7 @@ class Desk:
     # The desk's own thread
 
     def _work(self) -> None:
-        reason: BaseException = DeskClosedError()
+        reason: BaseException = SearchClosedError()
         with self.monitor:
             try:
                 while not self._is_closed:
@@ -265,7 +268,7 @@ class Desk:
         assert line is not None
         self._line_up(search, visits, leaves, line)
 
-    def _line_up(self, search: _Search, visits_before: int, leaves: list[int], line: Line) -> None:
+    def _line_up(self, search: _Search, visits_before: int, leaves: list[int], line: EvaluatorQueue) -> None:
         search.leaves = leaves
         line.rows += [search] * len(leaves)
         if not leaves and self._visits(search) == visits_before:
@@ -273,7 +276,7 @@ class Desk:
         elif not leaves:
             self._ready.append(search)
 
-    def _answer(self, line: Line, batch: Sequence[_Search | _Question]) -> None:
+    def _answer(self, line: EvaluatorQueue, batch: Sequence[_Search | _Question]) -> None:
         searches = [job for job in batch if isinstance(job, _Search)]
         questions = [job for job in batch if isinstance(job, _Question)]
         trees = np.array([search.seat.tree for search in searches], np.int32)
@@ -288,25 +291,29 @@ class Desk:
             self.monitor.acquire()
         self._searcher.apply(trees, leaves, line.waiting, answer.policy, answer.value)
         for row, question in enumerate(questions, len(searches)):
-            question.answer = Answer(answer.policy[row : row + 1].copy(), answer.value[row : row + 1].copy())
+            question.answer = NetworkAnswer(
+                answer.policy[row : row + 1].copy(), answer.value[row : row + 1].copy()
+            )
             question.end()
         for search in dict.fromkeys(searches):
             if not search.leaves:
                 self._ready.append(search)
 
-    def _give_up(self, line: Line, batch: Sequence[_Search | _Question], problem: Exception) -> None:
+    def _give_up(
+        self, line: EvaluatorQueue, batch: Sequence[_Search | _Question], problem: Exception
+    ) -> None:
         """Those whose positions could not be answered; the others go on."""
         line.rows = [job for job in line.rows if job not in batch]
         for job in dict.fromkeys(batch):
             job.end(problem)
 
 
-class SeatedGrowth(Growth):
+class SharedTree(SingleTree):
     """Grows a tree at a desk: what `NetworkPlayer` has instead of searching by itself."""
 
-    def __init__(self, seat: Seat, most_nodes: int, answer_s: float | None = None) -> None:
+    def __init__(self, seat: SearchSlot, most_nodes: int, answer_s: float | None = None) -> None:
         """`answer_s`: how long a single answer of the network may take, in seconds; None: for ever."""
-        super().__init__(seat, 0, [Lane(SeatedEvaluator(seat, answer_s))], most_nodes)
+        super().__init__(seat, 0, [Lane(SharedEvaluator(seat, answer_s))], most_nodes)
         self._seat = seat
         self._answer_s = answer_s
         self._done = threading.Condition(seat.desk.monitor)
@@ -316,7 +323,7 @@ class SeatedGrowth(Growth):
         return self._seat.desk.monitor
 
     def run(self, limit: int | None, watch: Callable[[], bool], *, impatient: bool = False) -> None:  # noqa: ARG002
-        """As Growth's. `watch` is called on the desk's thread."""
+        """As SingleTree's. `watch` is called on the desk's thread."""
         self.expand_root()
         self._search(limit, watch)
 
@@ -329,17 +336,17 @@ class SeatedGrowth(Growth):
         self._seat.desk.wait_for(search, self._answer_s)
 
 
-class SeatedEvaluator:
+class SharedEvaluator:
     """Answers about single positions, at a desk."""
 
-    def __init__(self, seat: Seat, answer_s: float | None = None) -> None:
+    def __init__(self, seat: SearchSlot, answer_s: float | None = None) -> None:
         self.info = seat.single.evaluator.info
         self.batch_size = 1
         self._seat = seat
         self._answer_s = answer_s
         self._done = threading.Condition(seat.desk.monitor)
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         """As `Evaluator.evaluate`; the thread holds the desk's monitor."""
         question = _Question(self._seat, self._done, planes=planes[0].copy())
         self._seat.desk.wait_for(question, self._answer_s)

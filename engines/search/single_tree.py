@@ -65,7 +65,7 @@ class Lane:
             self._wide_s = seconds
 
 
-class Growth:
+class SingleTree:
     """Grows tree `tree` of a searcher."""
 
     def __init__(self, searcher: Searcher, tree: int, lanes: Sequence[Lane], most_nodes: int) -> None:

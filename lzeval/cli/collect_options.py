@@ -16,8 +16,8 @@ from lzeval.text.decimals import parse_integer, parse_number
 from lzeval.text.terminal import progress_bar, say
 
 if TYPE_CHECKING:
-    from tournaments.collect.collect import Intake
-    from tournaments.collect.filters import Choice
+    from tournaments.collect.collect import CollectedGames
+    from tournaments.collect.filters import Filters
     from tournaments.collect.read_records import Listener
 
 NAMES, WHICH = "Names", "Which games"
@@ -76,11 +76,11 @@ def choose(
     since: str | None,
     until: str | None,
     player: Sequence[str] | None,
-) -> Choice:
+) -> Filters:
     """The filters as given. Raises UserError for one that cannot be read."""
-    from tournaments.collect.filters import Choice, parse_day
+    from tournaments.collect.filters import Filters, parse_day
 
-    return Choice(
+    return Filters(
         sizes=frozenset(size or ()),
         komi=parse_range("--komi", komi, "..", "7.5 or 6.5..7.5", parse_number),
         handicap=parse_range("--handicap", handicap, "-", "0 or 2-4", parse_integer),
@@ -91,15 +91,17 @@ def choose(
     )
 
 
-def take(paths: Sequence[Path], choice: Choice, alias: Sequence[str] | None, aliases: Path | None) -> Intake:
+def take(
+    paths: Sequence[Path], choice: Filters, alias: Sequence[str] | None, aliases: Path | None
+) -> CollectedGames:
     """Read everything, with a bar if it takes long; warnings go to standard error."""
     from tournaments.collect.aliases import parse_aliases
-    from tournaments.collect.collect import take_in
+    from tournaments.collect.collect import collect_games
 
     names = parse_aliases(alias or (), aliases)
     try:
         with _bar() as listener:
-            intake = take_in(paths, choice, names, listener)
+            intake = collect_games(paths, choice, names, listener)
     except KeyboardInterrupt as exc:
         say("lzeval: interrupted while reading", err=True)
         raise typer.Exit(INTERRUPTED) from exc

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-NETWORK, HABITS, TIME, CLIENT = "Network", "Habits", "Time", "What clients are told"
+NETWORK, MOVE_POLICY, TIME, CLIENT = "Network", "Habits", "Time", "What clients are told"
 
 if TYPE_CHECKING:
     from engines.gtp.engine import Engine
@@ -43,26 +43,36 @@ def gtp(
         ),
     ] = 16,
     resign: Annotated[
-        float, typer.Option(help="Resign below this winrate, in percent; 0: never.", rich_help_panel=HABITS)
+        float,
+        typer.Option(help="Resign below this winrate, in percent; 0: never.", rich_help_panel=MOVE_POLICY),
     ] = 10.0,
     dumb_pass: Annotated[
-        bool, typer.Option("--dumbpass", help="Pass whenever the search says so.", rich_help_panel=HABITS)
+        bool,
+        typer.Option("--dumbpass", help="Pass whenever the search says so.", rich_help_panel=MOVE_POLICY),
     ] = False,
     random_moves: Annotated[
-        int, typer.Option(min=0, help="Draw so many moves of a game by their visits.", rich_help_panel=HABITS)
+        int,
+        typer.Option(
+            min=0, help="Draw so many moves of a game by their visits.", rich_help_panel=MOVE_POLICY
+        ),
     ] = 0,
     temperature: Annotated[
         float,
         typer.Option(
-            min=0.01, max=100, help="Of those draws: lower is nearer to the best.", rich_help_panel=HABITS
+            min=0.01,
+            max=100,
+            help="Of those draws: lower is nearer to the best.",
+            rich_help_panel=MOVE_POLICY,
         ),
     ] = 1.0,
     noise: Annotated[
         bool,
-        typer.Option("--noise", help="Mix Dirichlet noise into the root's priors.", rich_help_panel=HABITS),
+        typer.Option(
+            "--noise", help="Mix Dirichlet noise into the root's priors.", rich_help_panel=MOVE_POLICY
+        ),
     ] = False,
     seed: Annotated[
-        int, typer.Option(help="The same seed gives the same moves.", rich_help_panel=HABITS)
+        int, typer.Option(help="The same seed gives the same moves.", rich_help_panel=MOVE_POLICY)
     ] = 1,
     ponder: Annotated[
         bool, typer.Option("--ponder", help="Think on the opponent's time.", rich_help_panel=TIME)

@@ -14,8 +14,8 @@ from lzeval.text.terminal import say, say_json, say_prose, screen
 from tournaments.collect.without_gc import no_collection
 
 if TYPE_CHECKING:
-    from tournaments.collect.collect import Intake
-    from tournaments.report.summary import Facts
+    from tournaments.collect.collect import CollectedGames
+    from tournaments.report.summary import GamesSummary
 
 MOST_INDENTED = 100
 """Players; JSON of more has their matrix in one long line."""
@@ -111,7 +111,7 @@ def rate(
     _print(facts, taken, matrix)
 
 
-def _print(facts: Facts, taken: Intake, matrix: bool) -> None:
+def _print(facts: GamesSummary, taken: CollectedGames, matrix: bool) -> None:
     """The table, and if asked for everybody against everybody; what was not counted; the running score.
 
     The latter where the terminal can show it, and the order of the games is known.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from engines.evaluator.base import EvaluatorInfo
     from engines.review.assess import MoveReview
-    from engines.review.record import Record
+    from engines.review.record import ReviewedRecord
 
 
 def review(
@@ -89,7 +89,9 @@ def _progress(positions: int) -> Progress:
     return bar
 
 
-def _summary(record: Record, out: Path, reviews: list[MoveReview], info: EvaluatorInfo) -> dict[str, Any]:
+def _summary(
+    record: ReviewedRecord, out: Path, reviews: list[MoveReview], info: EvaluatorInfo
+) -> dict[str, Any]:
     """The review as JSON; winrates are 0 to 1, for the player who made the move."""
     from lzeval.go.points import format_vertex
 
@@ -111,7 +113,7 @@ def _summary(record: Record, out: Path, reviews: list[MoveReview], info: Evaluat
     return {"record": str(record.path), "reviewed": str(out), "network": info.as_dict(), "moves": moves}
 
 
-def _print_worst(record: Record, reviews: list[MoveReview], source: str) -> None:
+def _print_worst(record: ReviewedRecord, reviews: list[MoveReview], source: str) -> None:
     from engines.review.assess import worst_moves
     from lzeval.go.points import format_vertex
 

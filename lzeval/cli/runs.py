@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from lzeval.text.terminal import Column, name_column, print_table, say, say_json
 
 if TYPE_CHECKING:
-    from trainer.runs.folders import Listing, Run
+    from trainer.runs.folders import Listing, TrainingRun
 
 
 class _ListByDefault(TyperGroup):
@@ -95,7 +95,7 @@ def show(
         say(f"{found.name}: {problem}", err=True)
 
 
-def _draw(run: Run, path: Path) -> None:
+def _draw(run: TrainingRun, path: Path) -> None:
     from trainer.runs.curves import plot_run
     from trainer.runs.page import write_page
     from trainer.runs.plots import check_plot
@@ -107,7 +107,7 @@ def _draw(run: Run, path: Path) -> None:
         plot_run(run, path)
 
 
-def _print_run(run: Run) -> None:
+def _print_run(run: TrainingRun) -> None:
     from trainer.runs.page import describe, key_figures
 
     say(f"{run.name}: {describe(run)}")
@@ -117,7 +117,7 @@ def _print_run(run: Run) -> None:
 
 FAILED = "failed"
 COLUMNS = (
-    name_column("Run"),
+    name_column("TrainingRun"),
     Column("State", is_text=True),
     Column("Positions"),
     *(Column(f"{heading}\nbest last") for heading in ("Top 1, %", "Policy loss", "Value MSE/4")),
@@ -136,7 +136,7 @@ def _print_table(listing: Listing, failures: Mapping[str, str] | None = None) ->
     print_table(COLUMNS, rows)
 
 
-def _cells(run: Run, now: float, *, failed: bool) -> list[str]:
+def _cells(run: TrainingRun, now: float, *, failed: bool) -> list[str]:
     loss = run.train_mean("policy_loss")
     return [
         run.name,
@@ -151,7 +151,7 @@ def _cells(run: Run, now: float, *, failed: bool) -> list[str]:
     ]
 
 
-def _best_and_last(run: Run, measure: str, factor: float, form: str) -> str:
+def _best_and_last(run: TrainingRun, measure: str, factor: float, form: str) -> str:
     """On the holdout."""
     from trainer.runs.logs import LOWER_IS_BETTER, NOTHING
 

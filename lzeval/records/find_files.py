@@ -26,7 +26,7 @@ RESULTS = "results.csv"
 """The only table that is looked for in folders: our own matches write it."""
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """What a file is; of two that tell of the same game, the upper one is believed."""
 
     LOG = "log of lzeval tournament"
@@ -37,7 +37,7 @@ class Kind(Enum):
 
     @property
     def rank(self) -> int:
-        return list(Kind).index(self)
+        return list(FileKind).index(self)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Found:
     """A file, or a control file, that tells of games."""
 
     path: Path
-    kind: Kind
+    kind: FileKind
 
 
 def find(paths: Iterable[str | Path]) -> list[Found]:
@@ -67,9 +67,9 @@ def find(paths: Iterable[str | Path]) -> list[Found]:
     return list(found.values())
 
 
-def _kind_of(path: Path) -> Kind:
-    named = {".played": Kind.LOG, ".ctl": Kind.STATE, ".hist": Kind.HISTORY}
-    return named.get(path.suffix.lower(), Kind.TABLE if is_table_name(path.name) else Kind.RECORD)
+def _kind_of(path: Path) -> FileKind:
+    named = {".played": FileKind.LOG, ".ctl": FileKind.STATE, ".hist": FileKind.HISTORY}
+    return named.get(path.suffix.lower(), FileKind.TABLE if is_table_name(path.name) else FileKind.RECORD)
 
 
 def _inside(folder: Path) -> Iterator[Found]:
@@ -91,17 +91,17 @@ def _inside(folder: Path) -> Iterator[Found]:
             yield Found(folder / entry.name, kind)
 
 
-def _kind_inside(entry: os.DirEntry[str]) -> Kind | None:
+def _kind_inside(entry: os.DirEntry[str]) -> FileKind | None:
     name = entry.name.lower()
     if name.endswith(".sgf") or _RECORD_NAME.fullmatch(name):
-        return Kind.RECORD
+        return FileKind.RECORD
     if name.endswith(".played"):
-        return Kind.LOG
+        return FileKind.LOG
     if name.endswith(".hist"):
-        return Kind.HISTORY
+        return FileKind.HISTORY
     if name == RESULTS:
-        return Kind.TABLE
-    return Kind.RECORD if _begins_like_a_record(entry.path) else None
+        return FileKind.TABLE
+    return FileKind.RECORD if _begins_like_a_record(entry.path) else None
 
 
 def _begins_like_a_record(path: str) -> bool:

@@ -12,7 +12,7 @@ from lzeval.records.result import Colour
 
 PropertyMap = dict[str, list[bytes]]
 """One node: each property's values as they stand in the file, between the brackets."""
-Move = tuple[Colour, int]
+RecordedMove = tuple[Colour, int]
 
 NO_GAME = "no game begins in it"
 ENDS_EARLY = "the record ends in the middle of the game"
@@ -180,13 +180,13 @@ def properties(written: bytes) -> PropertyMap:
 
 
 @cache
-def known_moves(size: int) -> dict[bytes, Move]:
+def known_moves(size: int) -> dict[bytes, RecordedMove]:
     """Meanings of `B[pd]` and the like; each move is one object, however many games it is in."""
     return {b"%b[%b]" % (letter, point): move for letter, point, move in _spelt_moves(size)}
 
 
 @cache
-def cut_moves(size: int) -> tuple[dict[bytes, Move], dict[bytes, Move]]:
+def cut_moves(size: int) -> tuple[dict[bytes, RecordedMove], dict[bytes, RecordedMove]]:
     """Meanings of `;B[pd` and of `B[pd`: where the text of nodes was cut at each closing bracket."""
     known = known_moves(size)
     return {b";" + text[:-1]: move for text, move in known.items()}, {
@@ -194,7 +194,7 @@ def cut_moves(size: int) -> tuple[dict[bytes, Move], dict[bytes, Move]]:
     }
 
 
-def _spelt_moves(size: int) -> Iterator[tuple[bytes, bytes, Move]]:
+def _spelt_moves(size: int) -> Iterator[tuple[bytes, bytes, RecordedMove]]:
     colours: tuple[Colour, Colour] = ("b", "w")
     for colour in colours:
         letter = colour.upper().encode("ascii")

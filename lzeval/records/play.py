@@ -11,8 +11,8 @@ from lzeval.go.points import format_sgf, format_vertex, parse_sgf, parse_vertex
 from lzeval.records.info import BLANK, parse_player, shown
 from lzeval.records.nodes import (
     ANOTHER_GAME,
-    Move,
     PropertyMap,
+    RecordedMove,
     annotated_nodes,
     cut_moves,
     known_moves,
@@ -32,14 +32,14 @@ _TO_COLOUR: Mapping[str, Colour] = {"B": "b", "W": "w"}
 _WORDS: Mapping[str, str] = {"b": "Black", "w": "White"}
 MOST_CHANCES = 20_000
 """Winrates are written with two digits behind the point."""
-UNREAD: Move = ("b", -1)
+UNREAD: RecordedMove = ("b", -1)
 _ONLY_CHANCE = re.compile(rb"\s*SBKV\s*\[([0-9.]+)\]\s*")
 
 
-class Play(NamedTuple):
+class MainLine(NamedTuple):
     """Events on the board."""
 
-    moves: tuple[Move, ...]
+    moves: tuple[RecordedMove, ...]
     setup: Mapping[int, Colour]
     """Stones before the first move: index and colour, in the order of the record."""
     chances: tuple[float | None, ...] = ()
@@ -67,9 +67,9 @@ def setup_of(node: PropertyMap, size: int, before: Mapping[int, Colour] | None =
     return stones
 
 
-def play_of(nodes: Sequence[PropertyMap], size: int) -> Play:
+def play_of(nodes: Sequence[PropertyMap], size: int) -> MainLine:
     """Set-up, moves and remarks of a main line. Raises ValueError where no game of Go was played like that."""
-    moves: list[Move] = []
+    moves: list[RecordedMove] = []
     chances: list[float | None] = []
     comments: dict[int, bytes] = {}
     stones: dict[int, Colour] = {}
@@ -95,7 +95,7 @@ def play_of(nodes: Sequence[PropertyMap], size: int) -> Play:
     has_blanks = any(
         _BLANKS.search(value) for node in nodes for name in POINTS if name in node for value in node[name]
     )
-    return Play(tuple(moves), stones, tuple(chances), comments, first_player, player, has_blanks)
+    return MainLine(tuple(moves), stones, tuple(chances), comments, first_player, player, has_blanks)
 
 
 def _require_same_game(node: PropertyMap, moves: int) -> None:
@@ -112,7 +112,7 @@ def _player(values: Sequence[bytes]) -> Colour | None:
     return next((colour for colour in found if colour is not None), None)
 
 
-def _move(name: str, values: Sequence[bytes], size: int, before: int) -> Move:
+def _move(name: str, values: Sequence[bytes], size: int, before: int) -> RecordedMove:
     """The move of the property `name`, the next after `before` moves."""
     colour = _TO_COLOUR[name]
     if len(values) != 1:
@@ -172,8 +172,8 @@ def _percentage(node: PropertyMap) -> float | None:
 
 def plain_play(
     root: PropertyMap, nodes: bytes, rest: bytes, size: int
-) -> tuple[Play, list[PropertyMap]] | None:
-    """Play of what `plain_game` has found, as `annotated_play` tells it; None where a node is odd."""
+) -> tuple[MainLine, list[PropertyMap]] | None:
+    """MainLine of what `plain_game` has found, as `annotated_play` tells it; None where a node is odd."""
     chances: list[float | None] = []
     try:
         if b"SBKV[" in nodes:
@@ -215,7 +215,7 @@ class _Chances(dict[bytes, float | None]):
 _BEHIND, _BEFORE = _Chances(b""), _Chances(b";")
 
 
-def _moves_and_chances(nodes: bytes, size: int) -> tuple[list[Move], list[float | None]]:
+def _moves_and_chances(nodes: bytes, size: int) -> tuple[list[RecordedMove], list[float | None]]:
     """Moves and winrates of nodes `;B[pd]SBKV[50.00]` and `;SBKV[50.00]W[pd]` in turn, as our matches write them.
 
     Those before the first winrate may be moves alone. Raises KeyError if they are anything else.
@@ -240,20 +240,20 @@ def _moves_and_chances(nodes: bytes, size: int) -> tuple[list[Move], list[float 
 def _with_root(
     root: PropertyMap,
     size: int,
-    moves: tuple[Move, ...],
+    moves: tuple[RecordedMove, ...],
     chances: tuple[float | None, ...],
     comments: Mapping[int, bytes] | None = None,
-) -> Play:
+) -> MainLine:
     """A play whose root alone sets stones up and says whose turn it is."""
     player = _player(root["PL"]) if "PL" in root else None
     last = None if moves else player
     has_blanks = any(_BLANKS.search(value) for name in SETUP if name in root for value in root[name])
-    return Play(moves, setup_of(root, size), chances, comments or {}, player, last, has_blanks)
+    return MainLine(moves, setup_of(root, size), chances, comments or {}, player, last, has_blanks)
 
 
 def annotated_play(
     root: PropertyMap, written: list[tuple[bytes, bytes]], size: int
-) -> tuple[Play, list[PropertyMap]] | None:
+) -> tuple[MainLine, list[PropertyMap]] | None:
     """The play, and nodes with more than a move and a winrate; None where a node is odd."""
     known = known_moves(size)
     nodes: list[PropertyMap] = []

@@ -14,7 +14,7 @@ from sgfmill.sgf_grammar import simpletext_value, text_value
 
 from lzeval.records.info import INFO, GameInfo, read_info, read_size
 from lzeval.records.nodes import PropertyMap, annotated_game, main_line, plain_game
-from lzeval.records.play import MOVES, ROOT_ONLY, Play, annotated_play, plain_play, play_of
+from lzeval.records.play import MOVES, ROOT_ONLY, MainLine, annotated_play, plain_play, play_of
 
 BLANKS = "blanks around points are left out"
 _SPECIAL = re.compile(rb"[\\\n\r\t\f\v]")
@@ -28,7 +28,7 @@ class ReadGame(NamedTuple):
     """A game as its record has it."""
 
     size: int
-    play: Play
+    play: MainLine
     info: GameInfo
     nodes: Sequence[PropertyMap]
     """The root, and those of the other nodes that hold more than a move and a winrate."""
@@ -63,7 +63,7 @@ def read_game(text: bytes) -> ReadGame:
     return _game(nodes, size, play_of(nodes, size))
 
 
-def _game(nodes: list[PropertyMap], size: int, play: Play) -> ReadGame:
+def _game(nodes: list[PropertyMap], size: int, play: MainLine) -> ReadGame:
     values: dict[str, list[str]] = {}
     for node in nodes:
         for name in _READ_INFO:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lzeval.records.find_files import Kind, find, is_record_name
+from lzeval.records.find_files import FileKind, find, is_record_name
 from lzeval.records.input.split_games import split_games
 from lzeval.records.input.text import as_sgf
 from lzeval.records.record import GameRecord
@@ -69,7 +69,7 @@ def read_games(paths: Iterable[str | Path]) -> Iterator[GameRecord | Skipped]:
     and costs no other game. Raises RecordError for a path that does not exist.
     """
     for found in find(paths):
-        if found.kind is Kind.RECORD:
+        if found.kind is FileKind.RECORD:
             yield from read_record_file(found.path)
 
 

@@ -45,7 +45,7 @@ PROBLEMS = {
 Bytes = npt.NDArray[np.uint8]
 
 
-class Record(NamedTuple):
+class ScannedRecord(NamedTuple):
     """Buffers that `read_record` fills; reuse one for a whole file."""
 
     moves: npt.NDArray[np.int16]
@@ -63,8 +63,8 @@ class Record(NamedTuple):
     """`[2]`: first byte and end of what a problem is about."""
 
 
-def new_record() -> Record:
-    return Record(
+def new_record() -> ScannedRecord:
+    return ScannedRecord(
         np.zeros((LONGEST, 2), np.int16),
         np.zeros((LONGEST, 2), np.int16),
         np.zeros(4, np.int64),
@@ -94,7 +94,7 @@ SEEN = 20
 """Bytes of something unexpected that a reason repeats."""
 
 
-def info_of(text: bytes, record: Record) -> GameInfo:
+def info_of(text: bytes, record: ScannedRecord) -> GameInfo:
     """Facts of the game that `read_record` has read out of `text`. Raises NotGoError if it is another game."""
     values = _values(text, record)
     if "GM" in values:
@@ -103,20 +103,20 @@ def info_of(text: bytes, record: Record) -> GameInfo:
     return replace(info, remarks=(*info.remarks, BLANKS)) if record.counts[3] else info
 
 
-def begins_twice(record: Record) -> bool:
+def begins_twice(record: ScannedRecord) -> bool:
     """Whether SZ or GM is given twice, as where a value without an end has swallowed the next game's beginning."""
     names = record.values[: record.counts[2], 0]
     return bool(np.count_nonzero(names == _SZ) > 1 or np.count_nonzero(names == _GM) > 1)
 
 
-def _values(text: bytes, record: Record) -> dict[str, list[str]]:
+def _values(text: bytes, record: ScannedRecord) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for name, start, end in record.values[: record.counts[2]].tolist():
         values.setdefault(NAMES[name], []).append(simple_text(text[start:end]))
     return values
 
 
-def refusal(problem: int, text: bytes, record: Record) -> tuple[str, str]:
+def refusal(problem: int, text: bytes, record: ScannedRecord) -> tuple[str, str]:
     """One of PROBLEMS in words: its kind, and which move or property it is about, empty if the kind says it all.
 
     A record of another game is refused for being one, whatever else is wrong with it.
@@ -296,7 +296,7 @@ def _point(text: Bytes, start: int, end: int, size: int) -> int:
 
 
 @jit
-def _take_setup(text: Bytes, start: int, end: int, size: int, colour: int, record: Record) -> bool:
+def _take_setup(text: Bytes, start: int, end: int, size: int, colour: int, record: ScannedRecord) -> bool:
     """Add a point or a rectangle (`aa:cc`) of set-up stones. Returns whether it was on the board and fits."""
     record.counts[3] += _has_blanks(text, start, end)
     start, end = _trimmed(text, start, end)
@@ -339,7 +339,7 @@ def _skip_tree(text: Bytes, start: int, depth: int) -> int:
 
 
 @jit
-def read_record(text: Bytes, start: int, record: Record) -> tuple[int, int]:
+def read_record(text: Bytes, start: int, record: ScannedRecord) -> tuple[int, int]:
     """Read the game tree that begins at or after `start` into `record`, along its main line.
 
     Returns where the next one may begin, and OK, or NO_GAME at the end of the text, or which of PROBLEMS it has.
@@ -406,7 +406,7 @@ def _may_follow(byte: int, opens: bool) -> bool:
 
 
 @jit
-def _found(record: Record, problem: int, start: int, end: int) -> int:
+def _found(record: ScannedRecord, problem: int, start: int, end: int) -> int:
     """`problem`, with where in the text it is."""
     record.seen[0], record.seen[1] = start, end
     return problem
@@ -440,7 +440,7 @@ def end_of_games(text: Bytes, start: int, wanted: int) -> int:
 
 @jit
 def _take_value(
-    text: Bytes, start: int, end: int, name: int, nodes: int, moves_before: int, record: Record
+    text: Bytes, start: int, end: int, name: int, nodes: int, moves_before: int, record: ScannedRecord
 ) -> int:
     """Note one value of the node number `nodes`, which begins after `moves_before` moves. Returns OK or a problem."""
     size = int(record.facts[0])
@@ -481,7 +481,9 @@ def _swallows_move(text: Bytes, start: int, end: int) -> bool:
 
 
 @jit
-def _take_move(text: Bytes, start: int, end: int, colour: int, moves_before: int, record: Record) -> int:
+def _take_move(
+    text: Bytes, start: int, end: int, colour: int, moves_before: int, record: ScannedRecord
+) -> int:
     """Note a move of a node that begins after `moves_before` moves. Returns OK or a problem."""
     size, count = int(record.facts[0]), record.counts[0]
     for number in range(moves_before, count):

@@ -17,11 +17,11 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
-def replacing(path: str | Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends, on disk and complete.
 
     It grows under a temporary name in the same folder. If the block raises, `path` stays as it was and the temporary
-    file is removed. Not `lasting`, the file is complete for every reader, but a power failure may leave it empty or cut
+    file is removed. Not `durable`, the file is complete for every reader, but a power failure may leave it empty or cut
     off. Raises UserError where the folder does not exist or cannot be written to, and where the disk is full.
     """
     target = Path(path)
@@ -34,7 +34,7 @@ def replacing(path: str | Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
         with file:
             yield file
             file.flush()
-            if lasting:
+            if durable:
                 os.fsync(file.fileno())
         _rename(temporary, target)
     except OSError as exc:
@@ -72,10 +72,10 @@ def _rename(temporary: Path, target: Path) -> None:
         raise UserError(f"cannot write {target}: {exc.strerror}") from exc
 
 
-def write_bytes_atomically(path: str | Path, content: bytes, *, lasting: bool = True) -> None:
+def write_bytes_atomically(path: str | Path, content: bytes, *, durable: bool = True) -> None:
     """Make `content` the whole of `path`, or leave `path` as it was; raises UserError, on a full disk too."""
     try:
-        with replacing(path, lasting=lasting) as file:
+        with replacing(path, durable=durable) as file:
             file.write(content)
     except OSError as exc:
         raise UserError(f"cannot write {path}: {exc.strerror}") from exc

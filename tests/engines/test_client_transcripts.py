@@ -55,7 +55,7 @@ def shown(lines: list[str]) -> str:
 @pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
 def test_a_clients_session_word_for_word(client: Client, golden: Golden) -> None:
     engine = Recorded()
-    talk = Conversation(engine, client.habits, 9, 30)
+    talk = Conversation(engine, client.quirks, 9, 30)
     with contextlib.suppress(SessionOverError):
         client.session(talk)
     engine.close(5)

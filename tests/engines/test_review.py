@@ -17,8 +17,8 @@ from sgfmill import sgf
 
 from engines.review.assess import MoveReview, analyse_game, review_moves, worst_moves
 from engines.review.plot import check_plot, plot_winrate
-from engines.review.record import Record, annotate, read_record, serialise
-from engines.search.position_search import Analysis
+from engines.review.record import ReviewedRecord, annotate, read_record, serialise
+from engines.search.position_search import PositionAnalysis
 from lzeval.errors import RecordError, UserError
 from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.go.points import parse_vertex
@@ -41,7 +41,7 @@ def written(tmp_path: Path, content: str | bytes) -> Path:
 
 def reviewed(
     path: Path, visits: int = 40, variations: int = 3
-) -> tuple[Record, list[Analysis], list[MoveReview]]:
+) -> tuple[ReviewedRecord, list[PositionAnalysis], list[MoveReview]]:
     """The record at `path`, annotated."""
     record = read_record(path)
     analyses = analyse_game(HashEvaluator(record.game.size, 4), record.game, visits=visits, places=8)
@@ -161,7 +161,7 @@ def _index(point: tuple[int, int] | None) -> int:
     return SIZE * SIZE if point is None else point[0] * SIZE + point[1]
 
 
-def _check_variation(game: Game, turn: int, node: Any, analysis: Analysis) -> None:
+def _check_variation(game: Game, turn: int, node: Any, analysis: PositionAnalysis) -> None:
     """It is the principal variation, it can be played, and it says how good it is."""
     move, line = next(
         (move, line)

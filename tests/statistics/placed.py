@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tournaments.rating.likelihood import PER_ELO
-from tournaments.rating.results_array import Floats, Ints, Ledger
-from tournaments.report.rating_table import RatingTable, table_of_ledger
+from tournaments.rating.results_array import Floats, Ints, ResultsArray
+from tournaments.report.rating_table import RatingTable, table_of_results
 
 Plan = Literal["round robin", "knock-out", "newcomers"]
 NEWCOMERS = 3
@@ -75,7 +75,7 @@ def placed_coverage(scenario: PlacedScenario, tournaments: int, rng: np.random.G
     needed = 0
     for _ in range(tournaments):
         truth = rng.normal(0, scenario.spread, scenario.players)
-        table = table_of_ledger(draw(scenario, truth, rng))
+        table = table_of_results(draw(scenario, truth, rng))
         if not table.placed:
             continue
         needed += 1
@@ -100,12 +100,12 @@ def placed_coverage(scenario: PlacedScenario, tournaments: int, rng: np.random.G
     )
 
 
-def draw(scenario: PlacedScenario, truth: Floats, rng: np.random.Generator) -> Ledger:
+def draw(scenario: PlacedScenario, truth: Floats, rng: np.random.Generator) -> ResultsArray:
     black, white, points = (
         _knock_out(truth, rng) if scenario.plan == "knock-out" else _planned(scenario, truth, rng)
     )
     names = tuple(f"{number:02}" for number in range(scenario.players))
-    return Ledger(names, black, white, points, np.arange(len(points)))
+    return ResultsArray(names, black, white, points, np.arange(len(points)))
 
 
 def _won(black: Ints, white: Ints, truth: Floats, rng: np.random.Generator) -> npt.NDArray[np.bool_]:

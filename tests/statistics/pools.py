@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from tournaments.rating.bradley_terry import fit_pool
 from tournaments.rating.likelihood import PER_ELO
-from tournaments.rating.results_array import Floats, Ledger
-from tournaments.report.rating_table import RatingTable, table_of_ledger
+from tournaments.rating.results_array import Floats, ResultsArray
+from tournaments.report.rating_table import RatingTable, table_of_results
 
 Schedule = Literal["all alike", "lopsided", "one against all"]
 EVEN: tuple[Schedule, ...] = ("all alike",)
@@ -103,7 +103,7 @@ class PoolCoverage:
     """Share of players without a finite rating."""
 
 
-def draw(pool: PoolScenario, rng: np.random.Generator) -> Ledger:
+def draw(pool: PoolScenario, rng: np.random.Generator) -> ResultsArray:
     first, second = pool.pairings
     pairs = len(first)
     favour = np.tile(rng.normal(0, pool.spread, pairs), 2)
@@ -112,7 +112,7 @@ def draw(pool: PoolScenario, rng: np.random.Generator) -> Ledger:
     edge = (strengths[black] - strengths[white] + BLACK_WORTH) * PER_ELO + favour
     points = (rng.random(2 * pairs) < 1 / (1 + np.exp(-edge))).astype(float)
     points[rng.random(2 * pairs) < pool.jigos] = 0.5
-    return Ledger(names_of(pool), black, white, points, np.tile(np.arange(pairs), 2))
+    return ResultsArray(names_of(pool), black, white, points, np.tile(np.arange(pairs), 2))
 
 
 def names_of(pool: PoolScenario) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def pool_coverage(pool: PoolScenario, tournaments: int, rng: np.random.Generator
     compared = held = alarms = unrated = 0
     advantages: list[bool] = []
     for _ in range(tournaments):
-        table = table_of_ledger(draw(pool, rng))
+        table = table_of_results(draw(pool, rng))
         inside += _held(table, truth)
         unrated += sum(row.rating.elo is None for row in table.rows)
         found = table.comparisons

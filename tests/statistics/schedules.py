@@ -8,10 +8,10 @@ from itertools import combinations, cycle
 
 import numpy as np
 
-from tournaments.pool.matchmaking import Standing
-from tournaments.rating.bradley_terry import Pool, rate_ledger
+from tournaments.pool.matchmaking import PairStandings
+from tournaments.rating.bradley_terry import Ratings, rate_results
 from tournaments.rating.likelihood import PER_ELO
-from tournaments.rating.results_array import Floats, ledger_of_columns
+from tournaments.rating.results_array import Floats, results_of_columns
 
 NETWORKS = 12
 STEP = 200.0
@@ -21,28 +21,28 @@ JITTER = 60.0
 OPENINGS = 100.0
 """Standard deviation of what openings are worth to Black, in Elo."""
 
-Chooser = Callable[[Standing], tuple[str, str]]
+Chooser = Callable[[PairStandings], tuple[str, str]]
 
 
-def from_first(standing: Standing) -> tuple[str, str]:
+def from_first(standing: PairStandings) -> tuple[str, str]:
     """The pair that tells most of the distances from the first network, which is the weakest."""
     measure = np.eye(NETWORKS)
     measure[:, 0] -= 1
     return _best(standing, measure)
 
 
-def from_centre(standing: Standing) -> tuple[str, str]:
+def from_centre(standing: PairStandings) -> tuple[str, str]:
     return _best(standing, standing.about_centre())
 
 
-def between_neighbours(standing: Standing) -> tuple[str, str]:
+def between_neighbours(standing: PairStandings) -> tuple[str, str]:
     """The pair that `lzeval pool play` chooses."""
     found = standing.best_pairing(standing.players)
     assert found is not None
     return found
 
 
-def _best(standing: Standing, measure: Floats) -> tuple[str, str]:
+def _best(standing: PairStandings, measure: Floats) -> tuple[str, str]:
     gains = np.triu(standing.gains(measure), 1)
     one, other = np.unravel_index(int(gains.argmax()), gains.shape)
     return standing.players[int(one)], standing.players[int(other)]
@@ -51,7 +51,7 @@ def _best(standing: Standing, measure: Floats) -> tuple[str, str]:
 def everybody_in_turn() -> Chooser:
     order = cycle(list(combinations(range(NETWORKS), 2)))
 
-    def choose(standing: Standing) -> tuple[str, str]:
+    def choose(standing: PairStandings) -> tuple[str, str]:
         one, other = next(order)
         return standing.players[one], standing.players[other]
 
@@ -72,7 +72,7 @@ class Played:
 
     games: int
     of_weakest: int
-    ratings: Pool
+    ratings: Ratings
     truth: Floats
 
     def _neighbours(self) -> tuple[Floats, Floats]:
@@ -105,7 +105,7 @@ def play(choose: Chooser, rng: np.random.Generator, looks: list[int]) -> Iterato
     """A pool of NETWORKS, weakest first, as it stands after each of `looks` games."""
     truth = STEP * np.arange(NETWORKS) + rng.normal(0, JITTER, NETWORKS)
     names = [f"n{number:02}" for number in range(NETWORKS)]
-    standing = Standing(names)
+    standing = PairStandings(names)
     sides: list[tuple[str, str]] = []
     points: list[float] = []
     for pair in range(max(looks) // 2):
@@ -119,8 +119,8 @@ def play(choose: Chooser, rng: np.random.Generator, looks: list[int]) -> Iterato
         games = 2 * pair + 2
         if games in looks and standing.games.any(axis=1).all():
             blacks, whites = zip(*sides, strict=True)
-            ledger = ledger_of_columns(blacks, whites, points, [number // 2 for number in range(games)])
-            yield Played(games, sum(names[0] in both for both in sides), rate_ledger(ledger), truth)
+            results = results_of_columns(blacks, whites, points, [number // 2 for number in range(games)])
+            yield Played(games, sum(names[0] in both for both in sides), rate_results(results), truth)
 
 
 @dataclass

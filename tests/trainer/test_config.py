@@ -14,7 +14,7 @@ from tests.support.tiny_runs import as_overrides
 from trainer.settings.bounds import BOUNDS, CHOICES, DURATIONS, Bounds
 from trainer.settings.compose import CONFIG_FOLDER, compose, stored
 from trainer.settings.config import PATHS, TrainConfig, seconds
-from trainer.settings.overrides import Kind, build, flat, kinds, split_list
+from trainer.settings.overrides import ValueKind, build, flat, kinds, split_list
 from trainer.training.sweep import plan_sweep
 
 quick = settings(deadline=None, max_examples=100)
@@ -220,7 +220,7 @@ def test_mistakes_are_named_in_one_line(override: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def beyond(bounds: Bounds, kind: Kind) -> list[str]:
+def beyond(bounds: Bounds, kind: ValueKind) -> list[str]:
     """Numbers that are none, just too small, below nothing, and too large."""
     strange = ["nan", "inf", "-inf"] if float in (*kind.scalars, kind.items) else []
     low = bounds.low if bounds.above else bounds.low - 1

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.evaluator.base import Answer, Evaluator, Planes
+from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.evaluator.load import EvaluatorPlan
 from lzeval.errors import UserError
 from lzeval.network.leela import write_network
@@ -129,7 +129,7 @@ class Interrupted:
         self.inner, self.left, self.made = inner, calls, 0
         self.info, self.batch_size = inner.info, inner.batch_size
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         if self.made == self.left:
             raise KeyboardInterrupt
         self.made += 1

@@ -28,7 +28,7 @@ from tests.support.golden_files import Golden
 from tests.support.make_games import random_game, sgf_text
 from tests.support.paths import ROOT
 from trainer.runs.curves import plot_run, smoothed
-from trainer.runs.folders import State, find_runs, open_run, read_run
+from trainer.runs.folders import RunState, find_runs, open_run, read_run
 from trainer.runs.logs import Series
 from trainer.runs.page import write_page
 
@@ -118,7 +118,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
     )
     saved = {"positions": 6400, "elapsed_s": 12.5}
     run = read_run(make_run(tmp_path / "done", {"csv": log}, saved=saved), NOW)
-    assert (run.name, run.network, run.state) == ("done", "2x8", State.FINISHED)
+    assert (run.name, run.network, run.state) == ("done", "2x8", RunState.FINISHED)
     assert (run.positions, run.saved_positions, run.elapsed_s) == (6400, 6400, 12.5)
     assert (run.sittings, run.problems, run.changed) == (1, (), LONG_AGO)
     assert run.holdout["policy_loss"].positions.tolist() == [50 * BATCH, 100 * BATCH]
@@ -149,23 +149,23 @@ def test_a_value_that_lightning_repeats_at_the_end_is_no_news(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("steps", "limits", "saved", "changed", "state"),
     [
-        (99, {"max_positions": 6400}, 6400, LONG_AGO, State.FINISHED),
-        (99, {"max_positions": 6400}, None, LONG_AGO, State.FINISHED),
-        (98, {"max_positions": 6400}, None, LONG_AGO, State.INTERRUPTED),
-        (89, {"max_positions": 6400}, 6400, LONG_AGO, State.FINISHED),  # the log was not flushed
-        (89, {"max_positions": 6400}, 3200, LONG_AGO, State.INTERRUPTED),
-        (89, {"max_positions": 6400}, 3200, NOW - 60, State.RECENT),
-        (99, {"max_positions": 6400}, 6400, NOW - 60, State.FINISHED),
-        (89, {"max_positions": None, "max_time": "50s"}, 5000, LONG_AGO, State.FINISHED),
-        (89, {"max_positions": None, "max_time": "1h"}, 5000, LONG_AGO, State.INTERRUPTED),
-        (89, {"max_positions": None, "max_time": "1h"}, None, LONG_AGO, State.INTERRUPTED),
-        (89, {"max_positions": 6400, "max_time": "50s"}, 5000, LONG_AGO, State.FINISHED),
-        (89, {"max_positions": None}, 5000, LONG_AGO, State.UNKNOWN),
-        (89, {"max_positions": None, "max_time": "soon"}, 5000, LONG_AGO, State.UNKNOWN),
+        (99, {"max_positions": 6400}, 6400, LONG_AGO, RunState.FINISHED),
+        (99, {"max_positions": 6400}, None, LONG_AGO, RunState.FINISHED),
+        (98, {"max_positions": 6400}, None, LONG_AGO, RunState.INTERRUPTED),
+        (89, {"max_positions": 6400}, 6400, LONG_AGO, RunState.FINISHED),  # the log was not flushed
+        (89, {"max_positions": 6400}, 3200, LONG_AGO, RunState.INTERRUPTED),
+        (89, {"max_positions": 6400}, 3200, NOW - 60, RunState.RECENT),
+        (99, {"max_positions": 6400}, 6400, NOW - 60, RunState.FINISHED),
+        (89, {"max_positions": None, "max_time": "50s"}, 5000, LONG_AGO, RunState.FINISHED),
+        (89, {"max_positions": None, "max_time": "1h"}, 5000, LONG_AGO, RunState.INTERRUPTED),
+        (89, {"max_positions": None, "max_time": "1h"}, None, LONG_AGO, RunState.INTERRUPTED),
+        (89, {"max_positions": 6400, "max_time": "50s"}, 5000, LONG_AGO, RunState.FINISHED),
+        (89, {"max_positions": None}, 5000, LONG_AGO, RunState.UNKNOWN),
+        (89, {"max_positions": None, "max_time": "soon"}, 5000, LONG_AGO, RunState.UNKNOWN),
     ],
 )
 def test_states(
-    tmp_path: Path, steps: int, limits: dict[str, Any], saved: int | None, changed: float, state: State
+    tmp_path: Path, steps: int, limits: dict[str, Any], saved: int | None, changed: float, state: RunState
 ) -> None:
     progress = None if saved is None else {"positions": saved, "elapsed_s": 50.5}
     run = make_run(
@@ -184,14 +184,14 @@ def test_a_time_limit_and_a_damaged_checkpoint_leave_the_state_open(tmp_path: Pa
     (run / "latest.ckpt").write_bytes(b"PK\x03\x04 half of it")
     os.utime(run / "latest.ckpt", (LONG_AGO, LONG_AGO))
     found = read_run(run, NOW)
-    assert found.state is State.UNKNOWN
+    assert found.state is RunState.UNKNOWN
     assert found.problems == ("latest.ckpt is damaged, or not of lzeval",)
     assert found.positions == 41 * BATCH
 
 
 def test_a_run_that_wrote_nothing_yet(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "run", {}), NOW)
-    assert (run.state, run.positions, run.sittings, run.problems) == (State.INTERRUPTED, None, 0, ())
+    assert (run.state, run.positions, run.sittings, run.problems) == (RunState.INTERRUPTED, None, 0, ())
     with pytest.raises(UserError, match="nothing was measured yet"):
         plot_run(run, tmp_path / "plot.png")
 
@@ -264,7 +264,9 @@ def test_broken_and_foreign_folders(tmp_path: Path) -> None:
     listing = find_runs(tmp_path, NOW)
     assert listing.foreign == ("pictures",)
     states = {run.name: run.state for run in listing.runs}
-    assert states == dict.fromkeys(("garbled", "binary", "other"), State.BROKEN) | {"good": State.INTERRUPTED}
+    assert states == dict.fromkeys(("garbled", "binary", "other"), RunState.BROKEN) | {
+        "good": RunState.INTERRUPTED
+    }
     broken = next(run for run in listing.runs if run.name == "garbled")
     assert broken.problems == ("config.yaml is damaged, or not of lzeval",)
     assert broken.network == "?"
@@ -355,7 +357,7 @@ def test_a_run_as_training_leaves_it(tmp_path: Path) -> None:
     config = compose([f"{key}={value}" for key, value in settings_.items()])
     train(config)
     (run,) = find_runs(tmp_path / "runs").runs
-    assert (run.name, run.network, run.state, run.problems) == ("tiny", "1x4", State.FINISHED, ())
+    assert (run.name, run.network, run.state, run.problems) == ("tiny", "1x4", RunState.FINISHED, ())
     assert (run.positions, run.saved_positions) == (160, 160)
     assert run.train["policy_loss"].positions.tolist() == [32, 80, 128]
     assert run.holdout["top1"].positions.tolist() == [64, 128, 160]

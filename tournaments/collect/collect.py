@@ -8,27 +8,27 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from lzeval.records.find_files import Found, Kind, find
+from lzeval.records.find_files import FileKind, Found, find
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped
 from tournaments.collect.aliases import look_alikes, names_in, renamed
 from tournaments.collect.csv_tables import read_table
-from tournaments.collect.deduplicate import Told, merged
-from tournaments.collect.filters import Choice
+from tournaments.collect.deduplicate import SourcedGame, merged
+from tournaments.collect.filters import Filters
 from tournaments.collect.read_records import Listener, read_records
 from tournaments.collect.tournament_state import read_competition, read_history, read_played
 from tournaments.collect.without_gc import no_collection
 
 _READERS = {
-    Kind.LOG: read_played,
-    Kind.HISTORY: read_history,
-    Kind.STATE: read_competition,
-    Kind.TABLE: read_table,
+    FileKind.LOG: read_played,
+    FileKind.HISTORY: read_history,
+    FileKind.STATE: read_competition,
+    FileKind.TABLE: read_table,
 }
 
 
 @dataclass(frozen=True)
-class Intake:
+class CollectedGames:
     """What was taken in, and what was not."""
 
     games: list[GameRecord]
@@ -48,13 +48,13 @@ class Intake:
         return not any(one is other for one, other in pairwise(self.games))
 
 
-def take_in(
+def collect_games(
     paths: Sequence[str | Path],
-    choice: Choice | None = None,
+    choice: Filters | None = None,
     aliases: Mapping[str, str] | None = None,
     listener: Listener | None = None,
     processes: int | None = None,
-) -> Intake:
+) -> CollectedGames:
     """All games of files and folders. Raises UserError for a path that is not there, or a control file with mistakes.
 
     Of a choice, players are meant by their new names. `listener` and `processes` are `read_records`'.
@@ -62,7 +62,7 @@ def take_in(
     skipped: list[Skipped] = []
     with no_collection():
         games, duplicates = merged(_told(find(paths), skipped, listener, processes))
-    aliases, choice = aliases or {}, choice or Choice()
+    aliases, choice = aliases or {}, choice or Filters()
     names = names_in(games)
     games = renamed(games, aliases)
     new_names = names_in(games) if aliases else names
@@ -77,22 +77,22 @@ def take_in(
         ),
         *look_alikes(kept_names),
     ]
-    return Intake(kept, skipped, duplicates, dict(Counter(left_out).most_common()), warnings)
+    return CollectedGames(kept, skipped, duplicates, dict(Counter(left_out).most_common()), warnings)
 
 
 def _told(
     files: Sequence[Found], skipped: list[Skipped], listener: Listener | None, processes: int | None
-) -> Iterator[Told]:
+) -> Iterator[SourcedGame]:
     """Every game and who tells of it; what cannot be read goes to `skipped`."""
-    records = [found.path for found in files if found.kind is Kind.RECORD]
+    records = [found.path for found in files if found.kind is FileKind.RECORD]
     for game in read_records(records, listener, processes):
         if isinstance(game, Skipped):
             skipped.append(game)
         else:
             assert game.path is not None, "it was read from a file"
-            yield Found(game.path, Kind.RECORD), game
+            yield Found(game.path, FileKind.RECORD), game
     for found in files:
-        if found.kind is not Kind.RECORD:
+        if found.kind is not FileKind.RECORD:
             for game in _READERS[found.kind](found.path):
                 if isinstance(game, Skipped):
                     skipped.append(game)

@@ -9,16 +9,16 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from lzeval.records.find_files import Found, Kind
+from lzeval.records.find_files import FileKind, Found
 from lzeval.records.record import GameRecord
 from lzeval.records.result import GameResult, Outcome, format_result
 
-Told = tuple[Found, GameRecord]
+SourcedGame = tuple[Found, GameRecord]
 """A game, and the file that told of it."""
 _FOLDERS = (".games", ".void")
 
 
-def merged(told: Iterable[Told]) -> tuple[list[GameRecord], int]:
+def merged(told: Iterable[SourcedGame]) -> tuple[list[GameRecord], int]:
     """Every game once, in order, and how many were dropped because another source had told of them.
 
     Sources of one competition know a game by its id; void attempts have ids of their own. Elsewhere two games are
@@ -46,12 +46,12 @@ def merged(told: Iterable[Told]) -> tuple[list[GameRecord], int]:
 
 def home_of(found: Found) -> str:
     """The competition that a file belongs to: its control file's path without the suffix; empty if to none."""
-    if found.kind in (Kind.LOG, Kind.STATE, Kind.HISTORY):
+    if found.kind in (FileKind.LOG, FileKind.STATE, FileKind.HISTORY):
         return _absolute(str(found.path.with_suffix("")))
     folder = found.path.parent
-    if found.kind is Kind.RECORD and folder.suffix in _FOLDERS:
+    if found.kind is FileKind.RECORD and folder.suffix in _FOLDERS:
         return _absolute(str(folder.with_suffix("")))
-    return _home_of_table(folder) if found.kind is Kind.TABLE else ""
+    return _home_of_table(folder) if found.kind is FileKind.TABLE else ""
 
 
 @cache
@@ -65,7 +65,7 @@ def _home_of_table(folder: Path) -> str:
     return _absolute(str(beside[0].with_suffix(""))) if len(beside) == 1 else ""
 
 
-def _merge_group(places: list[int], ordered: list[Told], kept: list[GameRecord | None]) -> None:
+def _merge_group(places: list[int], ordered: list[SourcedGame], kept: list[GameRecord | None]) -> None:
     """Keep what the best kind of source tells; within one kind every game is a game. Who is dropped becomes None."""
     kinds = {ordered[place][0].kind for place in places}
     if len(kinds) == 1:
@@ -97,7 +97,7 @@ def _told(game: GameRecord) -> str:
     return f"{game.black} - {game.white} {format_result(game.result)}"
 
 
-def _drop_copies(kept: list[GameRecord | None], ordered: list[Told]) -> None:
+def _drop_copies(kept: list[GameRecord | None], ordered: list[SourcedGame]) -> None:
     """Records that say the same in every particular, wherever they lie; entries of histories of copied records."""
     seen: dict[object, list[GameRecord]] = defaultdict(list)
     known: set[object] = set()
@@ -116,7 +116,7 @@ def _drop_copies(kept: list[GameRecord | None], ordered: list[Told]) -> None:
         return
     for place, game in enumerate(kept):
         found = ordered[place][0]
-        if game and found.kind is Kind.HISTORY and (found.path.stem, *_entry(game)) in known:
+        if game and found.kind is FileKind.HISTORY and (found.path.stem, *_entry(game)) in known:
             kept[place] = None
 
 

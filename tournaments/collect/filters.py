@@ -15,7 +15,7 @@ _DATE = re.compile(r"([0-9]{4})(?:[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?)?")
 
 
 @dataclass(frozen=True)
-class Choice:
+class Filters:
     """What a game must be like; None and empty: anything."""
 
     sizes: frozenset[int] = frozenset()

@@ -11,7 +11,7 @@ from lzeval.records.find_files import is_table_name
 from lzeval.records.record import GameRecord
 from lzeval.records.result import Outcome
 from lzeval.text.wording import counted
-from tournaments.collect.collect import Intake
+from tournaments.collect.collect import CollectedGames
 from tournaments.rating.pairs import weigh
 from tournaments.report.summary import dispute, why_nobody
 
@@ -32,7 +32,7 @@ class Case:
     why: str
 
 
-def cases_of(intake: Intake) -> list[Case]:
+def cases_of(intake: CollectedGames) -> list[Case]:
     """All of them, by kind."""
     evidence = weigh([game for game in intake.games if not _counts(game)])
     found = [Case("unreadable", str(one.path), str(one.number), one.why) for one in intake.skipped]
@@ -47,7 +47,7 @@ def cases_of(intake: Intake) -> list[Case]:
     return found
 
 
-def remarks_on(intake: Intake) -> list[Case]:
+def remarks_on(intake: CollectedGames) -> list[Case]:
     """Departures from what records say, such as properties that could not be read and count as not given."""
     return [_case("taken, although", game, why) for game in intake.games for why in game.remarks]
 
@@ -63,7 +63,7 @@ def _case(kind: str, game: GameRecord, why: str) -> Case:
     return Case(kind, str(game.path or ""), game.game_id, why)
 
 
-def as_dict(intake: Intake) -> dict[str, object]:
+def as_dict(intake: CollectedGames) -> dict[str, object]:
     """Everything, as JSON has it."""
     return {
         "skipped": [asdict(case) for case in cases_of(intake)],
@@ -74,7 +74,7 @@ def as_dict(intake: Intake) -> dict[str, object]:
     }
 
 
-def lines_of(intake: Intake) -> Iterator[str]:
+def lines_of(intake: CollectedGames) -> Iterator[str]:
     """What has to be known of the intake, in a few lines."""
     if intake.duplicates:
         yield f"Dropped {counted(intake.duplicates, 'game')} that another source told of as well."

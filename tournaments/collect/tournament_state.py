@@ -12,7 +12,7 @@ from lzeval.records.record_folder import Skipped, read_games
 from lzeval.records.result import GameResult, Outcome
 from tournaments.gomill.control_file import read_control_file
 from tournaments.gomill.takeover import games_of_history
-from tournaments.store.folder import Files, counted_games, history
+from tournaments.store.folder import TournamentFiles, counted_games, history
 from tournaments.store.game_log import decode_game, read_log
 
 UNKNOWN_SIZE = 0
@@ -70,7 +70,7 @@ def read_history(path: Path) -> Iterator[GameRecord | Skipped]:
 def read_competition(control_file: Path) -> Iterator[GameRecord | Skipped]:
     """What has been played of the matchups of a control file, by us or by gomill, void games included."""
     competition = read_control_file(control_file)
-    files = Files.of(competition)
+    files = TournamentFiles.of(competition)
     if files.played.exists():
         ids = {matchup.id for matchup in competition.matchups}
         for found in read_played(files.played):

@@ -10,29 +10,29 @@ from engines.gtp.errors import EngineRefused
 from lzeval.errors import EngineError
 from lzeval.go.points import format_vertex, parse_vertex
 from lzeval.go.referee import EMPTY, RefereedGame
-from tournaments.games.gtp_player import Circumstances, Contestant
+from tournaments.games.gtp_player import GameContext, GtpPlayer
 
 
-class Judge:
+class Arbiter:
     """One process for all games, started when it is first needed; games wait for each other."""
 
-    def __init__(self, code: str, start: Callable[[], Contestant]) -> None:
+    def __init__(self, code: str, start: Callable[[], GtpPlayer]) -> None:
         self.code = code
         self._start = start
-        self._engine: Contestant | None = None
+        self._engine: GtpPlayer | None = None
         self._lock = threading.Lock()
 
     def dead_stones(self, game: RefereedGame) -> set[int]:
         """The points of dead stones. Raises EngineError if the judge cannot say."""
         with self._lock:
             engine = self._running()
-            engine.begin(game.size, game.komi, Circumstances())
+            engine.begin(game.size, game.komi, GameContext())
             for point, colour in enumerate(game.stones[:-1]):
                 if colour != EMPTY:
                     engine.ask("play", "bw"[colour - 1], format_vertex(point, game.size))
             return self._read(engine.ask("final_status_list", "dead"), game)
 
-    def _running(self) -> Contestant:
+    def _running(self) -> GtpPlayer:
         if self._engine is None or not self._engine.is_alive:
             self.close()
             self._engine = self._start()

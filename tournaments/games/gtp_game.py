@@ -17,11 +17,11 @@ from lzeval.go.points import format_vertex, parse_vertex
 from lzeval.go.referee import GOMILL, RefereedGame, Rules
 from lzeval.records.record import GameRecord
 from lzeval.records.result import VOID, GameResult, win
-from tournaments.games.arbiter import Judge
+from tournaments.games.arbiter import Arbiter
 from tournaments.games.clock import LAG_S, ClockTalk, GameClock, clock_talk, sgf_left, sgf_settings
 from tournaments.games.faults import GENTLE, Fault, Incident, Policy, fault_of
-from tournaments.games.gtp_player import Circumstances, Contestant
-from tournaments.games.scoring import Verdict, compensation, decide
+from tournaments.games.gtp_player import GameContext, GtpPlayer
+from tournaments.games.scoring import ScoredGame, compensation, decide
 from tournaments.plan.competition import MatchupSpec, PlayerSpec
 
 T = TypeVar("T")
@@ -54,14 +54,14 @@ class GameTask:
 
 
 @dataclass(frozen=True)
-class Conditions:
+class GameConditions:
     """What holds for all games of a tournament."""
 
     rules: Rules = GOMILL
     clock: TimeSettings | None = None
     lag_s: float = LAG_S
     policy: Policy = GENTLE
-    judge: Judge | None = None
+    arbiter: Arbiter | None = None
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,17 @@ class PlayedGame:
     """What each player's engine wrote to standard error, by the player's code."""
 
 
-Watch = Callable[[RefereedGame], None]
+OnMove = Callable[[RefereedGame], None]
 """Is shown the board after every move."""
 
 
 def play_game(
     task: GameTask,
-    seats: Mapping[Colour, Contestant],
-    conditions: Conditions,
+    seats: Mapping[Colour, GtpPlayer],
+    conditions: GameConditions,
     *,
     slot: int = 0,
-    watch: Watch | None = None,
+    watch: OnMove | None = None,
 ) -> PlayedGame:
     """Play the game with the two engines. What goes wrong becomes an incident of the game, never an exception."""
     return _Play(task, seats, conditions, slot, watch).run()
@@ -112,15 +112,15 @@ class _Play:
     def __init__(
         self,
         task: GameTask,
-        seats: Mapping[Colour, Contestant],
-        conditions: Conditions,
+        seats: Mapping[Colour, GtpPlayer],
+        conditions: GameConditions,
         slot: int,
-        watch: Watch | None,
+        watch: OnMove | None,
     ) -> None:
         self._task = task
         self._seats = seats
         self._conditions = conditions
-        self._circumstances = Circumstances(task.game_id, slot, task.seed)
+        self._context = GameContext(task.game_id, slot, task.seed)
         self._watch = watch
         matchup = task.matchup
         self._size = matchup.board_size
@@ -180,7 +180,7 @@ class _Play:
         matchup = self._task.matchup
         for colour, seat in self._each():
             try:
-                seat.begin(matchup.board_size, matchup.komi, self._circumstances)
+                seat.begin(matchup.board_size, matchup.komi, self._context)
                 self._explains[colour] = seat.knows("gomill-explain_last_move")
                 self._claims[colour] = self._may_claim(colour)
                 self._start_clock(colour)
@@ -190,7 +190,7 @@ class _Play:
             self._place_handicap(matchup.handicap)
         self._play_opening(self._task.opening.moves if self._task.opening else ())
 
-    def _each(self) -> list[tuple[Colour, Contestant]]:
+    def _each(self) -> list[tuple[Colour, GtpPlayer]]:
         return [(colour, self._seats[colour]) for colour in Colour]
 
     def _may_claim(self, colour: Colour) -> bool:
@@ -360,22 +360,22 @@ class _Play:
     # After the last move
 
     def _score(self) -> GameResult:
-        matchup, judge = self._task.matchup, self._conditions.judge
+        matchup, arbiter = self._task.matchup, self._conditions.arbiter
         bonus = compensation(matchup.internal_scorer_handicap_compensation, len(self._handicap))
         verdict = decide(
             self._board,
             matchup.scorer,
             bonus,
             self._final_scores() if matchup.scorer == "players" else {},
-            judge.code if judge else None,
-            (lambda: judge.dead_stones(self._board)) if judge else None,
+            arbiter.code if arbiter else None,
+            (lambda: arbiter.dead_stones(self._board)) if arbiter else None,
         )
         self._remarks += verdict.remarks()
         if verdict.disputed:
             self._report_dispute(verdict)
         return verdict.result
 
-    def _report_dispute(self, verdict: Verdict) -> None:
+    def _report_dispute(self, verdict: ScoredGame) -> None:
         players = [opinion for opinion in verdict.opinions if opinion.who in self._codes]
         said = ", ".join(f"{opinion.who} says {opinion.text}" for opinion in players)
         self._incidents += [Incident(opinion.who, Fault.DISPUTE, said) for opinion in players]

@@ -16,7 +16,7 @@ from engines.gtp.client.client import Deadlines, GtpClient
 from engines.gtp.client.pipes import LoggedOutput
 from engines.gtp.client.transport import SubprocessPeer
 from engines.gtp.errors import EngineRefused
-from engines.gtp.protocol import Answer
+from engines.gtp.protocol import Response
 from lzeval.errors import EngineError, UserError
 from lzeval.text.decimals import parse_number
 from tournaments.games.process_guard import Guard
@@ -25,7 +25,7 @@ from tournaments.plan.competition import PlayerSpec, Timeouts
 
 if TYPE_CHECKING:
     from engines.gtp.server.in_process import EnginePeer
-    from tournaments.games.network_player import Networks
+    from tournaments.games.network_player import NetworkPlayers
 
 FOR_EVER_S = 4e6
 LONGEST_VERSION = 32
@@ -51,7 +51,7 @@ def deadlines(timeouts: Timeouts) -> Deadlines:
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class GameContext:
     """What an engine may want to know of the game it is started for."""
 
     game_id: str = ""
@@ -79,7 +79,7 @@ class Circumstances:
 
 def fits_one_game_only(player: PlayerSpec) -> bool:
     """Whether the command itself names the game, so that each game needs a new process."""
-    return any(map(Circumstances.concern, player.command))
+    return any(map(GameContext.concern, player.command))
 
 
 def _log_line(log: Say, line: str) -> None:
@@ -123,7 +123,7 @@ class _Peer(SubprocessPeer):
             return super()._finish_reading()
         return True
 
-    def strike(self) -> None:
+    def kill(self) -> None:
         """Kill the program and nothing else: whoever waits for its answer is told that it has gone."""
         if sys.platform == "win32":
             self._process.kill()
@@ -132,10 +132,10 @@ class _Peer(SubprocessPeer):
                 os.killpg(self.pid, signal.SIGKILL)
 
 
-class Contestant:
+class GtpPlayer:
     """A running engine and what is known of it.
 
-    Its methods raise EngineError as the GTP client does; an engine that has ended is replaced by a new Contestant.
+    Its methods raise EngineError as the GTP client does; an engine that has ended is replaced by a new GtpPlayer.
     """
 
     def __init__(self, player: PlayerSpec, peer: _Peer | EnginePeer, timeouts: Timeouts) -> None:
@@ -173,7 +173,7 @@ class Contestant:
 
     # Talking
 
-    def attempt(self, command: str, *words: object, timeout_s: float | None = None) -> Answer:
+    def attempt(self, command: str, *words: object, timeout_s: float | None = None) -> Response:
         """The answer to a command by its standard name, `?` or not."""
         return self._client.attempt(self._line(command, words), timeout_s)
 
@@ -216,7 +216,7 @@ class Contestant:
         self.name = self._word("name") or self.player.code
         self.version = _tidy(self._word("version"), self.name)
         for line in self.player.startup_gtp_commands:
-            if not Circumstances.concern(line):
+            if not GameContext.concern(line):
                 self._say_line(line)
         self.is_ready = True
 
@@ -228,14 +228,14 @@ class Contestant:
         command, *words = line.split()
         self.ask(command, *words)
 
-    def begin(self, size: int, komi: float, circumstances: Circumstances) -> None:
+    def begin(self, size: int, komi: float, context: GameContext) -> None:
         """An empty board, and the start-up commands that depend on the game."""
         self.games += 1
         self._stderr_mark = self._peer.stderr_mark() if self.games > 1 else 0
         self.introduce()
         for line in self.player.startup_gtp_commands:
-            if Circumstances.concern(line):
-                self._say_line(circumstances.fill(line))
+            if GameContext.concern(line):
+                self._say_line(context.fill(line))
         self.ask("boardsize", size)
         self.ask("clear_board")
         self.ask("komi", float(komi))
@@ -280,31 +280,31 @@ class Contestant:
         """Say quit and wait, then kill."""
         self._client.close()
 
-    def strike(self) -> None:
+    def kill(self) -> None:
         """From another thread: end the program, so that the thread that talks to it finds it gone."""
-        self._peer.strike()
+        self._peer.kill()
 
 
 def launch(
     player: PlayerSpec,
-    circumstances: Circumstances,
+    context: GameContext,
     timeouts: Timeouts,
     guard: Guard,
-    networks: Networks | None = None,
-) -> Contestant:
+    networks: NetworkPlayers | None = None,
+) -> GtpPlayer:
     """Start an engine, and do not wait for it; one of `networks` where it can be had there.
 
     Raises EngineError, not UserError, where it cannot be started.
     """
-    peer: _Peer | EnginePeer | None = None if networks is None else networks.host(player, circumstances)
+    peer: _Peer | EnginePeer | None = None if networks is None else networks.host(player, context)
     if peer is None:
-        command = [circumstances.fill(word) for word in player.command]
-        environment = {**circumstances.environment(), **player.environ}
+        command = [context.fill(word) for word in player.command]
+        environment = {**context.environment(), **player.environ}
         try:
             peer = _Peer(command, player.cwd, environment, guard)
         except UserError as error:
             raise EngineError(player.code, str(error)) from error
-    return Contestant(player, peer, timeouts)
+    return GtpPlayer(player, peer, timeouts)
 
 
 def _cpu_of_process_s(pid: int) -> float | None:

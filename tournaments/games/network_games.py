@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engines.evaluator.base import Evaluator
-from engines.search.choice import RESIGN, Choice, Habits, choose, suffice
+from engines.search.choice import RESIGN, Choice, MovePolicy, choose, suffice
 from engines.search.forest import HISTORY, NONE
 from engines.search.searcher import Limits, Searcher, Waiting, opponent
 from lzeval.go.board import BLACK, Game
@@ -33,7 +33,7 @@ class PlayerSettings:
     """Name and version, as GTP would tell them."""
     description: str
     limits: Limits = Limits()
-    habits: Habits = Habits()
+    move_policy: MovePolicy = MovePolicy()
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class GameJob:
 
 
 @dataclass
-class _Table:
+class _LiveGame:
     """A board at which a game is going on."""
 
     job: GameJob
@@ -84,7 +84,7 @@ class _Table:
         return self.job.black_seat if self.game.to_move == BLACK else 1 - self.job.black_seat
 
 
-class Room:
+class NetworkGames:
     """Tables at which games go on, each between two of some players, and the evaluators that the players ask."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Room:
         """Positions answered so far."""
         self._evaluators = list(evaluators)
         self._searcher = Searcher(2 * tables, settings.size, (players[0].limits.visits or 128) + 1)
-        self._tables: list[_Table | None] = [None] * tables
+        self._tables: list[_LiveGame | None] = [None] * tables
         self._player_of = [0] * (2 * tables)
         """By tree: whose it is."""
         self._trees = np.zeros(tables, np.int32)
@@ -149,7 +149,7 @@ class Room:
         """Begin a game at a free table."""
         number = self._tables.index(None)
         game = Game(self.settings.size, self.settings.komi)
-        table = _Table(job, game, datetime.datetime.now())
+        table = _LiveGame(job, game, datetime.datetime.now())
         for move in job.opening.moves:
             game.play(game.to_move, move)
             table.winrates.append(None)
@@ -187,7 +187,7 @@ class Room:
         self.evaluations += len(batch)
         self._run([int(tree) // 2 for tree in trees])
 
-    def _think(self, number: int, table: _Table) -> None:
+    def _think(self, number: int, table: _LiveGame) -> None:
         """Begin the search for the mover at table `number`."""
         tree = 2 * number + table.mover
         limits = self.players[self._player_of[tree]].limits
@@ -218,7 +218,7 @@ class Room:
         moves = self._searcher.root_moves(tree, untried=False)
         if not suffice(moves, game, colour):
             moves = self._searcher.root_moves(tree)
-        choice = choose(moves, self._searcher.visits(tree), game, colour, player.habits)
+        choice = choose(moves, self._searcher.visits(tree), game, colour, player.move_policy)
         result = self._play(table, choice, colour)
         if result is None:
             self._think(number, table)
@@ -227,7 +227,7 @@ class Room:
         self._tables[number] = None
         return False
 
-    def _play(self, table: _Table, choice: Choice, colour: int) -> GameResult | None:
+    def _play(self, table: _LiveGame, choice: Choice, colour: int) -> GameResult | None:
         game = table.game
         if choice.move == RESIGN:
             return win(LETTERS[opponent(colour)], "R")
@@ -239,7 +239,7 @@ class Room:
             return GameResult(Outcome.VOID, note="hit move limit")
         return None
 
-    def _record(self, table: _Table, result: GameResult) -> GameRecord:
+    def _record(self, table: _LiveGame, result: GameResult) -> GameRecord:
         job = table.job
         black, white = self.players[job.black], self.players[job.white]
         return GameRecord(

@@ -18,8 +18,8 @@ from tournaments.plan.competition import Competition, PlayerSpec
 if TYPE_CHECKING:
     from engines.evaluator.load import EvaluatorPlan
     from engines.gtp.server.in_process import EnginePeer
-    from engines.search.shared_search import Desk, Line
-    from tournaments.games.gtp_player import Circumstances
+    from engines.search.shared_search import EvaluatorQueue, SharedSearch
+    from tournaments.games.gtp_player import GameContext
 
 LARGEST_SEARCH = 20_000
 """Visits of a move; the trees of a desk take memory together, and as much as the largest."""
@@ -48,10 +48,10 @@ def in_process(competition: Competition, player: PlayerSpec) -> EngineArguments 
     return found
 
 
-def _filled(player: PlayerSpec, circumstances: Circumstances | None = None) -> list[str]:
-    from tournaments.games.gtp_player import Circumstances
+def _filled(player: PlayerSpec, context: GameContext | None = None) -> list[str]:
+    from tournaments.games.gtp_player import GameContext
 
-    return [(circumstances or Circumstances()).fill(word) for word in player.command]
+    return [(context or GameContext()).fill(word) for word in player.command]
 
 
 def _search_size(arguments: EngineArguments) -> int:
@@ -80,11 +80,11 @@ def batch_size(plan: EvaluatorPlan) -> int:
 class _Group:
     """The desks of one board size and device, and the lines of each by network."""
 
-    desks: list[Desk]
-    lines: dict[tuple[object, ...], list[Line]]
+    desks: list[SharedSearch]
+    lines: dict[tuple[object, ...], list[EvaluatorQueue]]
 
 
-class Networks:
+class NetworkPlayers:
     """What the players in this process share."""
 
     def __init__(self, competition: Competition, parallel: int = 1) -> None:
@@ -96,22 +96,22 @@ class Networks:
         self._plans: dict[tuple[str, str, str], EvaluatorPlan] = {}
         self._groups: dict[tuple[int, str], _Group] = {}
 
-    def host(self, player: PlayerSpec, circumstances: Circumstances) -> EnginePeer | None:
+    def host(self, player: PlayerSpec, context: GameContext) -> EnginePeer | None:
         """An engine for one game; None if the player needs a program. Raises EngineError if it cannot be had."""
         if in_process(self._competition, player) is None:
             return None
-        arguments = parse_command(_filled(player, circumstances), player.cwd)
+        arguments = parse_command(_filled(player, context), player.cwd)
         if arguments is None:
             return None
         try:
-            return self._engine(arguments, circumstances.game_id)
+            return self._engine(arguments, context.game_id)
         except UserError as error:
             raise EngineError(player.code, str(error)) from error
 
     def _engine(self, arguments: EngineArguments, game_id: str) -> EnginePeer:
         from engines.gtp.server.in_process import EnginePeer
         from engines.player.player import NetworkPlayer
-        from engines.search.shared_search import SeatedEvaluator, SeatedGrowth
+        from engines.search.shared_search import SharedEvaluator, SharedTree
 
         with self._lock:
             plan = self._plan(arguments)
@@ -127,9 +127,9 @@ class Networks:
         answer_s = self._competition.lzeval.timeouts.move_s
         with desk.monitor:
             engine = NetworkPlayer(
-                SeatedEvaluator(seat, answer_s),
+                SharedEvaluator(seat, answer_s),
                 options,
-                growth=SeatedGrowth(seat, options.most_nodes, answer_s),
+                growth=SharedTree(seat, options.most_nodes, answer_s),
             )
         return EnginePeer(
             engine,
@@ -155,17 +155,17 @@ class Networks:
         return self._plans[key]
 
     def _group(self, plan: EvaluatorPlan) -> _Group:
-        from engines.search.shared_search import Desk
+        from engines.search.shared_search import SharedSearch
 
         size = plan.info.board_size
         key = size, plan.device
         if key not in self._groups:
             count = min(available_cores(), self._parallel) if plan.device == "cpu" else 1
             trees = -(-2 * self._parallel // count)
-            self._groups[key] = _Group([Desk(size, trees) for _ in range(count)], {})
+            self._groups[key] = _Group([SharedSearch(size, trees) for _ in range(count)], {})
         return self._groups[key]
 
-    def _lines(self, group: _Group, plan: EvaluatorPlan) -> list[Line]:
+    def _lines(self, group: _Group, plan: EvaluatorPlan) -> list[EvaluatorQueue]:
         """One at each desk."""
         key = plan.info.sha256, plan.precision, plan.batch_size
         if key not in group.lines:

@@ -30,7 +30,7 @@ class Opinion:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ScoredGame:
     """The result of a game that two passes ended, and everything that was said about it."""
 
     result: GameResult
@@ -55,9 +55,9 @@ def decide(
     scorer: Scorer,
     white_bonus: int,
     answers: Mapping[str, str],
-    judge: str | None = None,
+    arbiter: str | None = None,
     dead_stones: DeadStones | None = None,
-) -> Verdict:
+) -> ScoredGame:
     """Who has won the position.
 
     `answers` are the players' to final_score. With the scorer `players` they decide where they agree on the winner,
@@ -70,18 +70,18 @@ def decide(
     opinions.append(Opinion(AREA, format_result(counted), counted))
     disputed = of_players.note == _DISAGREED
     if scorer == "internal":
-        return Verdict(counted, tuple(opinions), disputed)
-    if of_players.is_decided or judge is None or dead_stones is None:
-        return Verdict(of_players, tuple(opinions), disputed)
+        return ScoredGame(counted, tuple(opinions), disputed)
+    if of_players.is_decided or arbiter is None or dead_stones is None:
+        return ScoredGame(of_players, tuple(opinions), disputed)
     try:
         dead = dead_stones()
     except EngineError as error:
-        opinions.append(Opinion(judge, f"no answer ({error})", UNKNOWN))
-        return Verdict(of_players, tuple(opinions), disputed)
+        opinions.append(Opinion(arbiter, f"no answer ({error})", UNKNOWN))
+        return ScoredGame(of_players, tuple(opinions), disputed)
     judged = _counted(game, without(game.stones, dead), white_bonus)
-    opinions.append(Opinion(judge, f"{format_result(judged)} with {len(set(dead))} dead stones", judged))
-    note = f"{of_players.note}, {judge} decided"
-    return Verdict(replace(judged, note=note), tuple(opinions), disputed)
+    opinions.append(Opinion(arbiter, f"{format_result(judged)} with {len(set(dead))} dead stones", judged))
+    note = f"{of_players.note}, {arbiter} decided"
+    return ScoredGame(replace(judged, note=note), tuple(opinions), disputed)
 
 
 _DISAGREED = "players disagreed"

@@ -19,7 +19,7 @@ from typing import Any
 
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
 from engines.player.arguments import our_command
-from engines.search.choice import Habits
+from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
 from lzeval.go.openings import DEFAULT, EMPTY_BOARD, Book, game_of, game_seed, load_book
@@ -36,7 +36,7 @@ from tournaments.gomill.write_control_file import CtlPlayer, game_ids, write_mat
 from tournaments.plan.stopping import Gatekeeper, PairedTest, StoppingRule, counted
 from tournaments.rating.sprt import Sprt
 from tournaments.report.rating_table import RatingTable, build_table, write_ratings, write_results
-from tournaments.runner.processes import Report, Workers, WorkerTask, share_jobs
+from tournaments.runner.processes import WorkerReport, Workers, WorkerTask, share_jobs
 
 BEGUN_DIFFERENTLY = (
     "the games in the folder were begun under another rule for stopping; error rates and intervals hold only"
@@ -345,17 +345,17 @@ def create_folder(match: PlannedMatch) -> None:
 def _open_folder(match: Match) -> dict[int, GameRecord]:
     """Begin in the folder, or take it over from an earlier run. Returns the games that are there, by number."""
     done = _finished_games(match)
-    write_description(match, _circumstances(match))
+    write_description(match, _context(match))
     _write_ctl(match)
     return done
 
 
-def write_description(match: PlannedMatch, circumstances: dict[str, Any]) -> None:
+def write_description(match: PlannedMatch, context: dict[str, Any]) -> None:
     content = {
         "games": match.options.games,
         "stopping": match.stopping(),
         "settings": match.settings(),
-        **circumstances,
+        **context,
     }
     write_text_atomically(match.folder / "match.json", json.dumps(content, indent=1) + "\n")
 
@@ -427,7 +427,7 @@ def _finished_games(match: Match) -> dict[int, GameRecord]:
     return done
 
 
-def _circumstances(match: Match) -> dict[str, Any]:
+def _context(match: Match) -> dict[str, Any]:
     """What else one may want to know of a result years later."""
     return {
         "networks": [plan.info.as_dict() | {"precision": plan.precision} for plan in match.plans],
@@ -514,7 +514,7 @@ def _play(match: Match, jobs: list[GameJob], progress: Progress, watch: Watcher 
         workers.stop()
 
 
-def _take(report: Report, progress: Progress, evaluations: list[int]) -> None:
+def _take(report: WorkerReport, progress: Progress, evaluations: list[int]) -> None:
     if report.kind == "stopped":
         raise UserError(f"the match has stopped: {report.reason}; mend that, and the same command goes on")
     evaluations[report.worker] = report.evaluations
@@ -527,14 +527,14 @@ def _take(report: Report, progress: Progress, evaluations: list[int]) -> None:
 def _task(match: Match) -> WorkerTask:
     options = match.options
     limits = Limits(options.visits, options.playouts)
-    habits = Habits(resign=options.resign / 100)
+    move_policy = MovePolicy(resign=options.resign / 100)
     players = tuple(
         PlayerSettings(
             code=code,
             engine=f"{code}:lzeval {__version__}",
             description=_describe(plan, limits),
             limits=limits,
-            habits=habits,
+            move_policy=move_policy,
         )
         for code, plan in zip(match.codes, match.plans, strict=True)
     )

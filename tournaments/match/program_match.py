@@ -46,7 +46,7 @@ from tournaments.plan.competition import Competition
 from tournaments.plan.settings_check import sha256_of
 from tournaments.plan.stopping import Gatekeeper
 from tournaments.runner.progress import Event
-from tournaments.runner.tournament import Run, RunOptions, prepare
+from tournaments.runner.tournament import RunOptions, TournamentRun, prepare
 from tournaments.store.folder import ask_to_stop, counted_games, history
 
 Tell = Callable[[Event], None]
@@ -221,7 +221,7 @@ def _add(progress: Progress, records: Collection[Any], match: ProgramMatch) -> N
 def _listen(
     match: ProgramMatch,
     competition: Competition,
-    run: Run,
+    run: TournamentRun,
     progress: Progress,
     watch: Watcher | None,
     tell: Tell | None,

@@ -37,12 +37,12 @@ LARGEST_LEAN = 0.08
 EVEN_WINRATES = 0.42, 0.58
 """What the judge may give Black."""
 
-Opening = tuple[int, ...]
+BookOpening = tuple[int, ...]
 
 
-def count_openings(games: Iterable[GameRecord]) -> dict[Opening, tuple[int, int]]:
+def count_openings(games: Iterable[GameRecord]) -> dict[BookOpening, tuple[int, int]]:
     """Canonical opening: how many games began with it, and how many of them Black won."""
-    counts: dict[Opening, tuple[int, int]] = {}
+    counts: dict[BookOpening, tuple[int, int]] = {}
     tables = symmetry_tables(SIZE)
     for game in games:
         if game.size != SIZE or game.handicap or game.setup_black or game.result.winner is None:
@@ -59,7 +59,7 @@ def count_openings(games: Iterable[GameRecord]) -> dict[Opening, tuple[int, int]
     return counts
 
 
-def position_key(moves: Opening) -> bytes:
+def position_key(moves: BookOpening) -> bytes:
     """The stones after `moves`, the same for all symmetries and orders."""
     game = Game(SIZE)
     for move in moves:
@@ -69,7 +69,7 @@ def position_key(moves: Opening) -> bytes:
     return stones + bytes([game.to_move])
 
 
-def black_winrates(openings: list[Opening], evaluator: Evaluator) -> npt.NDArray[np.float64]:
+def black_winrates(openings: list[BookOpening], evaluator: Evaluator) -> npt.NDArray[np.float64]:
     """`[N]`: what the network gives Black after each opening."""
     planes = np.zeros((evaluator.batch_size, 18, SIZE, SIZE), np.uint8)
     winrates = []
@@ -82,7 +82,7 @@ def black_winrates(openings: list[Opening], evaluator: Evaluator) -> npt.NDArray
     return np.array(winrates)
 
 
-def _planes(moves: Opening) -> npt.NDArray[np.uint8]:
+def _planes(moves: BookOpening) -> npt.NDArray[np.uint8]:
     game = Game(SIZE)
     for move in moves:
         game.play(game.to_move, move)
@@ -95,9 +95,11 @@ def _planes(moves: Opening) -> npt.NDArray[np.uint8]:
     return planes
 
 
-def choose_openings(counts: dict[Opening, tuple[int, int]], evaluator: Evaluator, most: int) -> list[Opening]:
+def choose_openings(
+    counts: dict[BookOpening, tuple[int, int]], evaluator: Evaluator, most: int
+) -> list[BookOpening]:
     """The most frequent fair openings, in order of length and then of moves."""
-    fair: dict[bytes, Opening] = {}
+    fair: dict[bytes, BookOpening] = {}
     for moves, (played, won) in sorted(counts.items(), key=lambda item: (-item[1][0], item[0])):
         share = (won + PRIOR_GAMES / 2) / (played + PRIOR_GAMES)
         if played >= FEWEST_GAMES and abs(share - 0.5) <= LARGEST_LEAN:

@@ -13,7 +13,7 @@ from lzeval.go.openings import Book
 from lzeval.go.referee import Rules
 from tournaments.plan.competition import Competition, MatchupSpec, PlayerSpec
 
-Settings = Mapping[str, Any]
+TournamentSettings = Mapping[str, Any]
 
 
 def settings_of(competition: Competition, rules: Rules, books: Mapping[int, Book]) -> dict[str, Any]:
@@ -83,7 +83,9 @@ def sha256_of(path: Path, most_bytes: int | None = None) -> str:
     return digest.hexdigest()
 
 
-def check_unchanged(earlier: Settings | None, now: Settings, played: Collection[str], hint: str) -> None:
+def check_unchanged(
+    earlier: TournamentSettings | None, now: TournamentSettings, played: Collection[str], hint: str
+) -> None:
     """Raise UserError, with the differences, if games of the matchups `played` would not be comparable any more.
 
     Players and matchups may be added, and those without games may change.
@@ -95,7 +97,9 @@ def check_unchanged(earlier: Settings | None, now: Settings, played: Collection[
         raise UserError(f"games have been played under other settings: {'; '.join(differences)}; {hint}")
 
 
-def _differences(earlier: Settings, now: Settings, played: Collection[str]) -> Iterator[str]:
+def _differences(
+    earlier: TournamentSettings, now: TournamentSettings, played: Collection[str]
+) -> Iterator[str]:
     yield from _compare("", earlier["conditions"], now["conditions"])
     codes: set[str] = {str(code) for code in (earlier["conditions"]["referee"],) if code}
     for matchup_id in sorted(played):
@@ -109,7 +113,7 @@ def _differences(earlier: Settings, now: Settings, played: Collection[str]) -> I
             yield from _compare(f"player {code}: ", before, after)
 
 
-def _compare(whose: str, before: Settings, after: Settings) -> Iterator[str]:
+def _compare(whose: str, before: TournamentSettings, after: TournamentSettings) -> Iterator[str]:
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old == new or (name == "openings" and _agree(old, new)):
@@ -121,7 +125,7 @@ def _compare(whose: str, before: Settings, after: Settings) -> Iterator[str]:
             yield f"{whose}{name} was {_short(old)}, is {_short(new)}"
 
 
-def _compare_files(whose: str, before: Settings, after: Settings) -> Iterator[str]:
+def _compare_files(whose: str, before: TournamentSettings, after: TournamentSettings) -> Iterator[str]:
     """Files with other content; what engines write themselves, new files and ones that have only grown, may differ."""
     for name in sorted({*before} & {*after}):
         (old_size, old), (new_size, new) = before[name], after[name]

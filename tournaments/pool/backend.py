@@ -11,7 +11,7 @@ from tournaments.games.network_games import GameJob
 from tournaments.runner.processes import Workers, WorkerTask
 
 
-class Crew(Protocol):
+class Backend(Protocol):
     """Whoever plays games."""
 
     evaluations: int
@@ -35,7 +35,7 @@ class Crew(Protocol):
         ...
 
 
-class ProcessCrew:
+class ProcessBackend:
     """A crew of this machine's processes."""
 
     def __init__(self, task: WorkerTask, count: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.text.wording import counted, signed
-from tournaments.pool.matchmaking import Standing
+from tournaments.pool.matchmaking import PairStandings
 from tournaments.pool.play import Progress
 from tournaments.pool.rating import Rated, quick_rating
 from tournaments.pool.store import RatingPool
@@ -34,7 +34,7 @@ class Gauntlet:
         if not self.opponents:
             raise UserError(f"{self.pool.path}: nobody in it whom {self.new} could play against")
 
-    def choose(self, standing: Standing) -> tuple[str, str] | None:
+    def choose(self, standing: PairStandings) -> tuple[str, str] | None:
         """The next two to meet."""
         opponent = standing.best_opponent(self.new, self.opponents)
         return None if opponent is None else (self.new, opponent)

@@ -31,7 +31,7 @@ PRIOR = 500.0
 QUADRATURE_POINTS = 9
 
 
-class Standing:
+class PairStandings:
     """Results between some players so far, and games under way."""
 
     def __init__(self, players: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
-from engines.search.choice import Habits
+from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
@@ -17,8 +17,8 @@ from lzeval.records.result import parse_result
 from lzeval.system.machine import hardware, process_count, software
 from lzeval.version import __version__
 from tournaments.games.network_games import GameJob, GameSettings, PlayerSettings
-from tournaments.pool.backend import Crew, ProcessCrew
-from tournaments.pool.matchmaking import Standing
+from tournaments.pool.backend import Backend, ProcessBackend
+from tournaments.pool.matchmaking import PairStandings
 from tournaments.pool.networks import Network
 from tournaments.pool.sessions import Pair
 from tournaments.pool.settings import PoolSettings
@@ -37,7 +37,7 @@ class Entrant:
     plan: EvaluatorPlan
 
 
-Choice = Callable[[Standing], tuple[str, str] | None]
+PairChooser = Callable[[PairStandings], tuple[str, str] | None]
 """Who is to meet next; None: nobody."""
 
 
@@ -47,7 +47,7 @@ class Progress:
 
     wanted: int
     """Games of this sitting, at most."""
-    standing: Standing
+    standing: PairStandings
     played: int = 0
     begun: int = 0
     """Games given to the crew, finished ones among them."""
@@ -65,9 +65,9 @@ class Progress:
 Watcher = Callable[[Progress], None]
 
 
-def standing_of(pool: RatingPool, names: Sequence[str]) -> Standing:
+def standing_of(pool: RatingPool, names: Sequence[str]) -> PairStandings:
     """Results so far between the members `names`."""
-    standing = Standing(names)
+    standing = PairStandings(names)
     for black, white, text, _ in pool.results():
         result = parse_result(text)
         if result.is_decided and black != white:
@@ -90,7 +90,7 @@ def entrants(pool: RatingPool, networks: Sequence[Network], cache: Path, device:
             engine=f"{network.name}:lzeval {__version__}",
             description=_describe(plan, settings),
             limits=Limits(settings.visits),
-            habits=Habits(resign=settings.resign / 100),
+            move_policy=MovePolicy(resign=settings.resign / 100),
         )
         found[network.name] = Entrant(player, plan)
     return found
@@ -102,27 +102,29 @@ def _describe(plan: EvaluatorPlan, settings: PoolSettings) -> str:
     return f"{network}, {settings.visits} visits, {plan.precision}"
 
 
-def start_crew(pool: RatingPool, players: Sequence[Entrant], threads: int | None, games: int) -> ProcessCrew:
+def start_crew(
+    pool: RatingPool, players: Sequence[Entrant], threads: int | None, games: int
+) -> ProcessBackend:
     """Processes for `players`, no more than the games need; `stop` them. Raises UserError."""
     settings = pool.settings
     plans = [entrant.plan for entrant in players]
     game = GameSettings(settings.size, settings.komi, settings.move_limit, event=pool.name)
     task = WorkerTask([entrant.settings for entrant in players], plans, game)
     count = min(process_count(threads, plans[0].device), max(1, games // GAMES_A_PAIR))
-    crew = ProcessCrew(task, count)
+    crew = ProcessBackend(task, count)
     crew.start()
     return crew
 
 
 @dataclass
-class Session:
+class PoolSession:
     """One process's playing in a pool."""
 
     pool: RatingPool
-    crew: Crew
+    crew: Backend
     players: dict[str, Entrant]
     """In the order in which the crew has them."""
-    choose: Choice
+    choose: PairChooser
     progress: Progress
     is_enough: Callable[[Progress], bool] = lambda _: False
     """Asked after each finished game; games under way are finished all the same."""

@@ -17,8 +17,8 @@ from lzeval.records.result import parse_result
 from lzeval.text.wording import command_line, counted
 from tournaments.pool.networks import Network
 from tournaments.pool.store import RatingPool
-from tournaments.rating.bradley_terry import Pool, Rating, rate_ledger
-from tournaments.rating.results_array import ledger_of_columns
+from tournaments.rating.bradley_terry import Rating, Ratings, rate_results
+from tournaments.rating.results_array import results_of_columns
 from tournaments.report.rating_table import RatingTable, build_table
 
 
@@ -75,7 +75,7 @@ def anchors_in(pool: RatingPool, ratings: Mapping[str, Rating]) -> dict[str, flo
     }
 
 
-def quick_pool(pool: RatingPool) -> Pool | None:
+def quick_pool(pool: RatingPool) -> Ratings | None:
     """All ratings about the pool's centre, from results alone: games that repeat others are not looked for.
 
     None without decided games.
@@ -88,7 +88,7 @@ def quick_pool(pool: RatingPool) -> Pool | None:
     if not columns:
         return None
     blacks, whites, points, pairs = zip(*columns, strict=True)
-    return rate_ledger(ledger_of_columns(blacks, whites, points, pairs))
+    return rate_results(results_of_columns(blacks, whites, points, pairs))
 
 
 def quick_rating(pool: RatingPool, name: str) -> Rating | None:

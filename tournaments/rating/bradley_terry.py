@@ -27,13 +27,13 @@ from tournaments.rating.likelihood import (
     Encounters,
     Group,
     encounters_of_cells,
-    encounters_of_ledger,
+    encounters_of_results,
     fit_group,
     groups_of,
     scattered,
 )
 from tournaments.rating.placing import joined, one_way, place
-from tournaments.rating.results_array import Floats, Ints, Ledger
+from tournaments.rating.results_array import Floats, Ints, ResultsArray
 
 Anchors = Mapping[str, float]
 """Elo by player."""
@@ -61,7 +61,7 @@ class Rating:
 
 
 @dataclass(frozen=True)
-class Pool:
+class Ratings:
     """Everybody's rating, and how sure it is."""
 
     ratings: dict[str, Rating]
@@ -135,7 +135,7 @@ def fit_pool(
     anchors: Anchors = NO_ANCHORS,
     origin: str | None = None,
     prior: bool = True,
-) -> Pool:
+) -> Ratings:
     """Rate everybody in `cells` by the model alone: games independent, jigos half a win in the mean only.
 
     Raises ValueError if there are no cells, UserError if `anchors` or `origin` cannot be kept.
@@ -149,19 +149,19 @@ def fit_pool(
     return _pool(players, met, parts, groups, anchors, origin, prior)
 
 
-def rate_ledger(
-    ledger: Ledger, anchors: Anchors = NO_ANCHORS, *, origin: str | None = None, prior: bool = True
-) -> Pool:
-    """Rate everybody in `ledger`, with intervals by how much the results of its units scatter.
+def rate_results(
+    results: ResultsArray, anchors: Anchors = NO_ANCHORS, *, origin: str | None = None, prior: bool = True
+) -> Ratings:
+    """Rate everybody in `results`, with intervals by how much the results of its units scatter.
 
     Raises ValueError if it is empty, UserError if `anchors` or `origin` cannot be kept.
     """
-    if not len(ledger):
+    if not len(results):
         raise ValueError("no games to rate")
-    met = encounters_of_ledger(ledger)
+    met = encounters_of_results(results)
     parts = groups_of(met)
-    groups = scattered([fit_group(met, members) for members in parts if len(members) > 1], ledger)
-    return _pool(ledger.players, met, parts, groups, anchors, origin, prior)
+    groups = scattered([fit_group(met, members) for members in parts if len(members) > 1], results)
+    return _pool(results.players, met, parts, groups, anchors, origin, prior)
 
 
 def _pool(
@@ -172,7 +172,7 @@ def _pool(
     anchors: Anchors,
     origin: str | None,
     prior: bool,
-) -> Pool:
+) -> Ratings:
     """`groups`: those of `parts` that have two players and more, as the likelihood rates them."""
     joints = joined(met, parts) if prior else [[part] for part in parts if len(part) > 1]
     rated = [_joint_group(met, joint, groups) for joint in joints]
@@ -189,7 +189,7 @@ def _pool(
     _check_anchors([origin] if origin is not None else [], ratings, "--from")
     winners, losers = one_way(met, parts)
     above = sorted({(players[w], players[b]) for w, b in zip(winners.tolist(), losers.tolist(), strict=True)})
-    return Pool({n: ratings[n] for n in players}, tuple(rated), dict(anchors), origin, tuple(above))
+    return Ratings({n: ratings[n] for n in players}, tuple(rated), dict(anchors), origin, tuple(above))
 
 
 def _joint_group(met: Encounters, parts: Sequence[Ints], groups: Sequence[Group]) -> Group:
@@ -291,7 +291,7 @@ def _record(met: Encounters, player: int) -> tuple[Ints, Floats, Floats]:
     return opponents, games, points
 
 
-def anchors_disagree(pool: Pool) -> float | None:
+def anchors_disagree(pool: Ratings) -> float | None:
     """The chance of anchors that differ as much from the games, were they right; None without two in group 1.
 
     Hotelling's test of their differences.

@@ -10,7 +10,7 @@ import numpy as np
 
 from lzeval.text.terminal import Column, ScreenTable, name_column, say_prose
 from lzeval.text.wording import signed
-from tournaments.rating.bradley_terry import Pool
+from tournaments.rating.bradley_terry import Ratings
 from tournaments.rating.elo import percent_sure
 from tournaments.rating.residuals import Residuals
 from tournaments.rating.results_array import Floats
@@ -57,7 +57,7 @@ class Comparisons:
         return content
 
 
-def compare_all(pool: Pool) -> Comparisons | None:
+def compare_all(pool: Ratings) -> Comparisons | None:
     """The players of group 1, strongest first; None if there is no such group."""
     from scipy.special import ndtr, stdtr
 

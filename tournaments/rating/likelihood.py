@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tournaments.rating.results_array import Floats, Ints, Ledger, summed
+from tournaments.rating.results_array import Floats, Ints, ResultsArray, summed
 
 RATING_PRIOR = 50_000.0
 ADVANTAGE_PRIOR = 200.0
@@ -74,9 +74,9 @@ def encounters_of_cells(cells: Sequence[Cell], players: Sequence[str]) -> Encoun
     return encounters(sides[:, 0], sides[:, 1], sums[:, 0], sums[:, 1], len(players))
 
 
-def encounters_of_ledger(ledger: Ledger) -> Encounters:
-    ones = np.ones(len(ledger))
-    return encounters(ledger.black, ledger.white, ledger.points, ones, len(ledger.players))
+def encounters_of_results(results: ResultsArray) -> Encounters:
+    ones = np.ones(len(results))
+    return encounters(results.black, results.white, results.points, ones, len(results.players))
 
 
 def groups_of(met: Encounters) -> list[Ints]:
@@ -280,7 +280,7 @@ class _Posterior:
         return theta
 
 
-def scattered(groups: Sequence[Group], ledger: Ledger) -> list[Group]:
+def scattered(groups: Sequence[Group], results: ResultsArray) -> list[Group]:
     """The same ratings, with variances by how much the results of units scatter about the model.
 
     Units are pairs, and games that belong to no pair; they are independent of each other. The model takes games for
@@ -292,13 +292,13 @@ def scattered(groups: Sequence[Group], ledger: Ledger) -> list[Group]:
     of_players = of_colours = modelled = 0.0
     units = parameters = 0
     for group in groups:
-        place = np.full(len(ledger.players), -1, np.intp)
+        place = np.full(len(results.players), -1, np.intp)
         place[group.members] = np.arange(len(group.members))
-        inside = (place[ledger.black] >= 0) & (place[ledger.white] >= 0)
-        black, white = place[ledger.black[inside]], place[ledger.white[inside]]
+        inside = (place[results.black] >= 0) & (place[results.white] >= 0)
+        black, white = place[results.black[inside]], place[results.white[inside]]
         chance = group.expected(black, white)
-        miss = ledger.points[inside] - chance
-        unit = ledger.unit[inside]
+        miss = results.points[inside] - chance
+        unit = results.unit[inside]
         of_players += float((summed(unit, np.where(black < white, miss, -miss)) ** 2).sum())
         of_colours += float((summed(unit, miss) ** 2).sum())
         modelled += float((chance * (1 - chance)).sum())

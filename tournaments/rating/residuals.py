@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.text.wording import counted
-from tournaments.rating.bradley_terry import Pool
+from tournaments.rating.bradley_terry import Ratings
 from tournaments.rating.elo import percent_sure
 from tournaments.rating.likelihood import PER_ELO, Group
 from tournaments.rating.results_array import Floats, Ints, summed
@@ -138,7 +138,7 @@ def _points(points: float) -> str:
     return f"{points:.1f}".removesuffix(".0")
 
 
-def residuals_of(pool: Pool) -> Residuals | None:
+def residuals_of(pool: Ratings) -> Residuals | None:
     """Of group 1, as far as the likelihood alone rates it.
 
     None where that are fewer than three players: two ratings can say everything of two players.

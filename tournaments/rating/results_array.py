@@ -1,6 +1,7 @@
 """Results in columns: all that ratings need of a million games, in a few megabytes.
 
-A `Ledger` is made of records (`ledger_of_games`), of columns (`ledger_of_columns`) or of counts (`ledger_of_counts`).
+A `ResultsArray` is made of records (`results_of_games`), of columns (`results_of_columns`) or of counts
+(`results_of_counts`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from lzeval.records.result import GameResult, Outcome
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
-Tally = tuple[str, str, int, int, int]
+PairTally = tuple[str, str, int, int, int]
 """Black, White, games that Black won, that it lost, jigos."""
 
 
@@ -26,7 +27,7 @@ def summed(places: Ints, values: Floats, length: int = 0) -> Floats:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class ResultsArray:
     """Decided games between different players, `N` of them."""
 
     players: tuple[str, ...]
@@ -56,12 +57,12 @@ class Ledger:
         return summed(self.unit, mine), summed(self.unit, np.ones(len(self)))
 
 
-def ledger_of_columns(
+def results_of_columns(
     black: Sequence[str],
     white: Sequence[str],
     points: npt.ArrayLike,
     pair: Sequence[int] | None = None,
-) -> Ledger:
+) -> ResultsArray:
     """Of decided games, one an entry: names, Black's points (0, 1/2, 1), and the number of the pair, -1 for none.
 
     Raises ValueError where the columns are no such games.
@@ -72,12 +73,12 @@ def ledger_of_columns(
     numbers = np.full(len(black), -1, np.intp) if pair is None else np.asarray(pair, np.intp)
     made = np.asarray(points, float)
     if not len(sides[0]) == len(sides[1]) == len(made) == len(numbers):
-        raise ValueError("the columns of a ledger are of different lengths")
+        raise ValueError("columns are of different lengths")
     if not np.isin(made, (0, 0.5, 1)).all():
         raise ValueError("a game brings Black 0, 1/2 or 1 point")
     if (sides[0] == sides[1]).any():
         raise ValueError("a player cannot be rated by games against itself")
-    return Ledger(players, sides[0], sides[1], made, _units(numbers))
+    return ResultsArray(players, sides[0], sides[1], made, _units(numbers))
 
 
 def _units(pair: Ints) -> Ints:
@@ -89,7 +90,7 @@ def _units(pair: Ints) -> Ints:
     return units
 
 
-def ledger_of_counts(tallies: Iterable[Tally]) -> Ledger:
+def results_of_counts(tallies: Iterable[PairTally]) -> ResultsArray:
     """Of games that belong to no pairs, counted by their players and colours."""
     rows = list(tallies)
     counts = np.array([row[2:] for row in rows], np.intp).reshape(-1, 3)
@@ -98,15 +99,15 @@ def ledger_of_counts(tallies: Iterable[Tally]) -> Ledger:
         np.repeat(np.array([row[side] for row in rows], object), times).tolist() for side in (0, 1)
     )
     points = np.repeat(np.tile([1.0, 0.0, 0.5], len(rows)), counts.ravel())
-    return ledger_of_columns(black, white, points)
+    return results_of_columns(black, white, points)
 
 
-def ledger_of_games(
+def results_of_games(
     games: Sequence[GameRecord], pairs: Iterable[tuple[GameRecord, GameRecord]] = ()
-) -> Ledger:
+) -> ResultsArray:
     """Of decided records; both games of one of `pairs`, where they are among `games`, are one unit."""
     number_of = {id(game): number for number, pair in enumerate(pairs) for game in pair}
-    return ledger_of_columns(
+    return results_of_columns(
         [game.black for game in games],
         [game.white for game in games],
         [_points(game.result) for game in games],

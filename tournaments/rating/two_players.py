@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tournaments.rating.bradley_terry import Anchors, Pool, Rating
+from tournaments.rating.bradley_terry import Anchors, Rating, Ratings
 from tournaments.rating.elo import EloEstimate, HeadToHead, estimate
-from tournaments.rating.results_array import Ledger
+from tournaments.rating.results_array import ResultsArray
 
 
-def duel_of(ledger: Ledger) -> HeadToHead:
+def duel_of(results: ResultsArray) -> HeadToHead:
     """Two players by their pairs, if there are any; otherwise by their games."""
-    player, opponent = ledger.players
-    points, games = ledger.unit_scores(player)
+    player, opponent = results.players
+    points, games = results.unit_scores(player)
     pairs = int((games == 2).sum())
     counts = np.bincount(
         np.rint(2 * points[games == (2 if pairs else 1)]).astype(int), minlength=5 if pairs else 3
@@ -42,7 +42,7 @@ class Gap:
         return bool(self.sweep) and math.isfinite(self.elo)
 
 
-def gap_of(duel: HeadToHead, pool: Pool) -> Gap:
+def gap_of(duel: HeadToHead, pool: Ratings) -> Gap:
     """The headline; where one side made every point, with what the prior of `pool` makes of it, if it has one.
 
     Its lower end stays that of the headline.

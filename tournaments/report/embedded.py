@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from lzeval.go.points import format_sgf
 from lzeval.records.record import GameRecord
 from lzeval.records.result import Colour, Outcome, format_result
-from tournaments.report.summary import Facts, dispute, ending_of, opening_of
+from tournaments.report.summary import GamesSummary, dispute, ending_of, opening_of
 
 FIELDS = (
     *("id", "black", "white", "result", "winner", "ending", "note", "counts", "opening", "size", "komi"),
@@ -23,7 +23,7 @@ NO_POINT = "zz"
 NO_WINRATE = ".."
 
 
-def embed(facts: Facts) -> str:
+def embed(facts: GamesSummary) -> str:
     """JSON that is safe inside of a script element: it holds no `<`."""
     names = sorted({name for game in facts.games for name in (game.black, game.white)})
     players = [*facts.players, *(name for name in names if name not in set(facts.players))]

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from lzeval.records.record import GameRecord
-from tournaments.rating.bradley_terry import Pool, Rating, rate_ledger
+from tournaments.rating.bradley_terry import Rating, Ratings, rate_results
 from tournaments.rating.elo import estimate
 from tournaments.rating.pairs import find_pairs, score_of
-from tournaments.rating.results_array import ledger_of_games
-from tournaments.report.summary import Facts
+from tournaments.rating.results_array import results_of_games
+from tournaments.report.summary import GamesSummary
 
 DUEL_STEPS = 160
 POOL_STEPS = 24
@@ -27,7 +27,7 @@ class Step(NamedTuple):
     high: float
 
 
-def duel_course(facts: Facts) -> list[Step]:
+def duel_course(facts: GamesSummary) -> list[Step]:
     """Of the first of two players over the other, after more and more pairs (single games if none)."""
     scores = _unit_scores(facts)
     outcomes = 5 if any(facts.pair_counts) else 3
@@ -42,7 +42,7 @@ def duel_course(facts: Facts) -> list[Step]:
     return steps
 
 
-def _unit_scores(facts: Facts) -> list[float]:
+def _unit_scores(facts: GamesSummary) -> list[float]:
     """The first player's share, 0 to 1, of each pair (each game if there are none), in order."""
     first = facts.players[0]
     pairs = find_pairs(facts.evidence.decided).pairs
@@ -51,7 +51,7 @@ def _unit_scores(facts: Facts) -> list[float]:
     return [score_of(game, first) for game in facts.evidence.distinct]
 
 
-def running_scores(facts: Facts, players: Iterable[str]) -> dict[str, list[float]]:
+def running_scores(facts: GamesSummary, players: Iterable[str]) -> dict[str, list[float]]:
     """Points a game, 0 to 1, of each of `players` after each of its decided games."""
     totals = dict.fromkeys(players, 0.0)
     shares: dict[str, list[float]] = {name: [] for name in totals}
@@ -63,7 +63,7 @@ def running_scores(facts: Facts, players: Iterable[str]) -> dict[str, list[float
     return shares
 
 
-def pool_courses(facts: Facts) -> dict[str, list[Step]]:
+def pool_courses(facts: GamesSummary) -> dict[str, list[Step]]:
     """Of the players of group 1 with the most games, from when the games alone can rate all of that group.
 
     Without those whom only a prior can place.
@@ -83,12 +83,12 @@ def pool_courses(facts: Facts) -> dict[str, list[Step]]:
     return courses
 
 
-def _pool_by(facts: Facts, pairs: Iterable[tuple[GameRecord, GameRecord]], end: int) -> Pool:
+def _pool_by(facts: GamesSummary, pairs: Iterable[tuple[GameRecord, GameRecord]], end: int) -> Ratings:
     """Ratings by the first `end` decided games, as the table's are made of all."""
     played = set(map(id, facts.evidence.decided[:end]))
     whole = [pair for pair in pairs if played.issuperset(map(id, pair))]
     counting = [game for game in facts.evidence.distinct if id(game) in played]
-    return rate_ledger(ledger_of_games(counting, whole), prior=False)
+    return rate_results(results_of_games(counting, whole), prior=False)
 
 
 def _step(games: int, rating: Rating) -> Step:
@@ -98,7 +98,7 @@ def _step(games: int, rating: Rating) -> Step:
     return Step(games, rating.elo, rating.low, rating.high)
 
 
-def _busiest(facts: Facts, members: Iterable[str]) -> list[str]:
+def _busiest(facts: GamesSummary, members: Iterable[str]) -> list[str]:
     rows = [row for row in facts.table.rows if row.rating.player in members]
     chosen = sorted(rows, key=lambda row: -row.distinct_games)[:MOST_PLAYERS]
     return [row.rating.player for row in rows if row in chosen]

@@ -17,7 +17,7 @@ from tournaments.report import sections
 from tournaments.report.embedded import embed
 from tournaments.report.markup import Html, joined, show
 from tournaments.report.settings import find_description
-from tournaments.report.summary import Facts
+from tournaments.report.summary import GamesSummary
 
 SUFFIXES = (".html", ".htm")
 SCRIPTS = ("rules.js", "listing.js", "viewer.js")
@@ -29,14 +29,14 @@ def check_report(path: Path) -> None:
         raise UserError(f"{path}: a report is a page, name it *.html")
 
 
-def write_report(facts: Facts, sources: Sequence[Path], path: Path) -> None:
+def write_report(facts: GamesSummary, sources: Sequence[Path], path: Path) -> None:
     """Write the page of the games that were read from `sources`. Raises UserError where that is impossible."""
     check_report(path)
     text = page(facts, find_description(sources))
     write_bytes_atomically(path, utf8(text))
 
 
-def page(facts: Facts, description: Mapping[str, Any] | None = None) -> str:
+def page(facts: GamesSummary, description: Mapping[str, Any] | None = None) -> str:
     """The text of the page; `description` is the content of a match.json."""
     script = "\n".join(_data_file(name) for name in SCRIPTS)
     body = {

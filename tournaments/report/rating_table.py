@@ -14,14 +14,14 @@ from lzeval.records.record_folder import Skipped
 from lzeval.records.result import format_result
 from lzeval.system.files import write_text_atomically
 from lzeval.text.decimals import parse_number
-from tournaments.rating.bradley_terry import NO_ANCHORS, Anchors, Pool, Rating, check_names, rate_ledger
+from tournaments.rating.bradley_terry import NO_ANCHORS, Anchors, Rating, Ratings, check_names, rate_results
 from tournaments.rating.comparisons import Comparisons, compare_all, compare_two
 from tournaments.rating.elo import HeadToHead, head_to_head
 from tournaments.rating.pairs import Evidence, PairedGames, find_pairs, weigh
 from tournaments.rating.placing import VIRTUAL_JIGOS
 from tournaments.rating.repeats import distinct_counts
 from tournaments.rating.residuals import Residuals, residuals_of
-from tournaments.rating.results_array import Ledger, ledger_of_games
+from tournaments.rating.results_array import ResultsArray, results_of_games
 from tournaments.rating.row_order import printed_order
 from tournaments.rating.two_players import duel_of, gap_of, ratings_of_two
 from tournaments.report.terminal import render as render
@@ -66,7 +66,7 @@ class RatingTable:
 
     rows: list[RatingRow]
     """Strongest first, and nobody below a player of whom it won all that joins them; see `printed_order`."""
-    pool: Pool
+    pool: Ratings
     head_to_head: HeadToHead | None
     """Where exactly two players met."""
     decided: int
@@ -151,8 +151,8 @@ def table_of(
     if not evidence.decided:
         raise UserError(_why_nothing(evidence, skipped))
     paired = find_pairs(evidence.decided)
-    distinct = ledger_of_games(evidence.distinct, paired.pairs)
-    decided = ledger_of_games(evidence.decided) if evidence.repeated else distinct
+    distinct = results_of_games(evidence.distinct, paired.pairs)
+    decided = results_of_games(evidence.decided) if evidence.repeated else distinct
     duel = head_to_head(evidence.decided, *distinct.players) if len(distinct.players) == 2 else None
     return _table(
         decided,
@@ -170,16 +170,16 @@ def table_of(
     )
 
 
-def table_of_ledger(
-    ledger: Ledger, anchors: Anchors = NO_ANCHORS, *, origin: str | None = None, prior: bool = True
+def table_of_results(
+    results: ResultsArray, anchors: Anchors = NO_ANCHORS, *, origin: str | None = None, prior: bool = True
 ) -> RatingTable:
     """The table of results without games, each of which counts. Raises UserError as `build_table` does."""
-    if not len(ledger):
+    if not len(results):
         raise UserError("no decided game between two players to rate (no games at all)")
-    duel = duel_of(ledger) if len(ledger.players) == 2 else None
+    duel = duel_of(results) if len(results.players) == 2 else None
     return _table(
-        ledger,
-        ledger,
+        results,
+        results,
         duel,
         anchors,
         origin,
@@ -192,8 +192,8 @@ def table_of_ledger(
 
 
 def _table(
-    decided: Ledger,
-    distinct: Ledger,
+    decided: ResultsArray,
+    distinct: ResultsArray,
     duel: HeadToHead | None,
     anchors: Anchors,
     origin: str | None,
@@ -206,7 +206,7 @@ def _table(
 ) -> RatingTable:
     check_names(anchors, distinct.players)
     check_names([origin] if origin else [], distinct.players, "--from")
-    pool = rate_ledger(
+    pool = rate_results(
         distinct, NO_ANCHORS if duel else anchors, origin=None if duel else origin, prior=prior
     )
     gap = None if duel is None else gap_of(duel, pool)
@@ -231,10 +231,10 @@ def _table(
     )
 
 
-def rate_pool(games: Iterable[GameRecord]) -> Pool:
+def rate_pool(games: Iterable[GameRecord]) -> Ratings:
     """Everybody's rating; identical games count once. Raises ValueError if no game was decided."""
     evidence = weigh(games)
-    return rate_ledger(ledger_of_games(evidence.distinct, find_pairs(evidence.decided).pairs))
+    return rate_results(results_of_games(evidence.distinct, find_pairs(evidence.decided).pairs))
 
 
 def parse_anchors(texts: Iterable[str]) -> dict[str, float]:
@@ -267,7 +267,9 @@ def _why_nothing(evidence: Evidence, skipped: Sequence[Skipped]) -> str:
     return f"no decided game between two players to rate ({found or 'no games at all'})"
 
 
-def _rows(ratings: Mapping[str, Rating], decided: Ledger, distinct: Ledger) -> Iterable[RatingRow]:
+def _rows(
+    ratings: Mapping[str, Rating], decided: ResultsArray, distinct: ResultsArray
+) -> Iterable[RatingRow]:
     counting = distinct.tallies().sum(axis=(1, 2)).tolist()
     places = {name: place for place, name in enumerate(distinct.players)}
     for name, (as_black, as_white) in zip(decided.players, decided.tallies().tolist(), strict=True):
@@ -275,7 +277,7 @@ def _rows(ratings: Mapping[str, Rating], decided: Ledger, distinct: Ledger) -> I
         yield RatingRow(ratings[name], total, Tally(*as_black), Tally(*as_white), counting[places[name]])
 
 
-def _in_order(rows: Sequence[RatingRow], pool: Pool) -> list[RatingRow]:
+def _in_order(rows: Sequence[RatingRow], pool: Ratings) -> list[RatingRow]:
     """By rank; without a prior, players who cannot be compared with others stay together."""
     by_name = {row.rating.player: row for row in rows}
     apart = any(row.rating.elo is None or row.rating.group != 1 for row in rows) and not pool.placed

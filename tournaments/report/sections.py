@@ -18,7 +18,15 @@ from tournaments.report.over_time import duel_course, pool_courses
 from tournaments.report.rating_table import RatingRow, Tally
 from tournaments.report.scale import notes_of, prior_of, zero_of
 from tournaments.report.settings import describe_settings
-from tournaments.report.summary import Apart, Facts, Opening, black_tally, cross_table, endings, lengths
+from tournaments.report.summary import (
+    Apart,
+    GamesSummary,
+    OpeningResults,
+    black_tally,
+    cross_table,
+    endings,
+    lengths,
+)
 from tournaments.report.verdict import judge
 
 SHOWN_PLAYERS = 30
@@ -35,7 +43,7 @@ def section(name: str, title: str, *content: object) -> Html:
     return tag("section", tag("h2", title), *content, id=name)
 
 
-def header(facts: Facts) -> Html:
+def header(facts: GamesSummary) -> Html:
     """Title, the finding, and what it rests on."""
     verdict = judge(facts)
     return joined(
@@ -48,7 +56,7 @@ def header(facts: Facts) -> Html:
     )
 
 
-def _circles(facts: Facts) -> list[str]:
+def _circles(facts: GamesSummary) -> list[str]:
     """What qualifies any finding of who is strongest."""
     found = facts.table.residuals
     return found.circle_sentences() if found is not None else []
@@ -59,11 +67,11 @@ def _unbroken(text: str) -> str:
     return text.replace(" Elo", "\u00a0Elo").replace(" %", "\u00a0%").replace(" ± ", "\u00a0±\u00a0")
 
 
-def title_of(facts: Facts) -> str:
+def title_of(facts: GamesSummary) -> str:
     return f"{facts.players[0]} v {facts.players[1]}" if facts.is_duel else f"{len(facts.players)} players"
 
 
-def _conditions(facts: Facts) -> str:
+def _conditions(facts: GamesSummary) -> str:
     """Numbers of games, board, komi and days, as far as they are the same throughout."""
     games = facts.games
     parts = [counted(len(games), "game") + " read"]
@@ -80,7 +88,7 @@ def _conditions(facts: Facts) -> str:
     return ", ".join(parts) + "."
 
 
-def ratings(facts: Facts) -> Html:
+def ratings(facts: GamesSummary) -> Html:
     """Table and chart; of many players the first at once, the others on demand."""
     rows = facts.table.rows
     shown, rest = rows[:SHOWN_PLAYERS], rows[SHOWN_PLAYERS:]
@@ -135,7 +143,7 @@ def _rating_cells(row: RatingRow) -> Sequence[object]:
     )
 
 
-def _zero(facts: Facts) -> str:
+def _zero(facts: GamesSummary) -> str:
     text = zero_of(facts.table)
     text += " Bars are 95 % intervals."
     if any(row.distinct_games != row.total.games for row in facts.table.rows):
@@ -143,7 +151,7 @@ def _zero(facts: Facts) -> str:
     return text
 
 
-def crosses(facts: Facts) -> Html:
+def crosses(facts: GamesSummary) -> Html:
     """Who made what against whom; of many players those with the most games."""
     found = cross_table(facts.evidence.decided)
     rows = facts.table.rows
@@ -162,7 +170,7 @@ def crosses(facts: Facts) -> Html:
     )
 
 
-def differences(facts: Facts) -> Html:
+def differences(facts: GamesSummary) -> Html:
     """Everybody against everybody, of three players and more; and who beats whom more than the ratings say."""
     found = facts.table.comparisons
     if facts.is_duel or found is None:
@@ -239,7 +247,7 @@ def _cross_cell(tally: Tally | None) -> object:
     return tag("span", record_of(tally), tag("small", percent(tally.score, 0)), class_=side)
 
 
-def course(facts: Facts) -> Html:
+def course(facts: GamesSummary) -> Html:
     if facts.is_duel:
         return _duel_course(facts)
     courses = {name: steps for name, steps in pool_courses(facts).items() if len(steps) > 1}
@@ -259,7 +267,7 @@ def course(facts: Facts) -> Html:
     )
 
 
-def _duel_course(facts: Facts) -> Html:
+def _duel_course(facts: GamesSummary) -> Html:
     steps = duel_course(facts)
     if len(steps) < 2:
         return Html("")
@@ -273,7 +281,7 @@ def _duel_course(facts: Facts) -> Html:
     return section("course", "Over time", chart, tag("p", words, class_="note"))
 
 
-def breakdowns(facts: Facts) -> Html:
+def breakdowns(facts: GamesSummary) -> Html:
     """Openings, which are many, beside the others, which are short."""
     parts, openings = [_colours(facts), _lengths(facts), _endings(facts)], _openings(facts)
     if openings:
@@ -285,7 +293,7 @@ def part(title: str, *content: object) -> Html:
     return tag("div", tag("h3", title), *content, class_="part")
 
 
-def _colours(facts: Facts) -> Html:
+def _colours(facts: GamesSummary) -> Html:
     black = black_tally(facts.evidence.decided)
     sides = [("Black", black.wins, "black"), ("Jigo", black.jigos, "jigo"), ("White", black.losses, "white")]
     words = (
@@ -303,7 +311,7 @@ def _colours(facts: Facts) -> Html:
     return part("Colour", *content)
 
 
-def _openings(facts: Facts) -> Html:
+def _openings(facts: GamesSummary) -> Html:
     if not facts.openings:
         return Html("")
     content: list[object] = []
@@ -313,10 +321,10 @@ def _openings(facts: Facts) -> Html:
     content.append(_opening_table(facts, first))
     if rest:
         content.append(_more(counted(len(rest), "more opening"), _opening_table(facts, rest)))
-    return part("Opening", *content)
+    return part("OpeningResults", *content)
 
 
-def _pairs(facts: Facts) -> Html:
+def _pairs(facts: GamesSummary) -> Html:
     counts = facts.pair_counts
     kinds = ("second", "second half", "jigo", "first half", "first")
     bar = share_bar(list(zip(PAIR_POINTS, counts, kinds, strict=True))[::-1])
@@ -325,8 +333,8 @@ def _pairs(facts: Facts) -> Html:
     return joined([bar, tag("p", words)])
 
 
-def _opening_table(facts: Facts, openings: Iterable[Opening]) -> Html:
-    headings = ["Opening", "Games", "Black won"]
+def _opening_table(facts: GamesSummary, openings: Iterable[OpeningResults]) -> Html:
+    headings = ["OpeningResults", "Games", "Black won"]
     if facts.is_duel:
         headings.append(f"{facts.players[0]} made")
     rows = [[o.name, o.games, o.black.wins, *([_points(o.first)] if facts.is_duel else [])] for o in openings]
@@ -338,7 +346,7 @@ def _points(tally: Tally) -> str:
     return f"{whole or ''}½" if half else str(whole)
 
 
-def _lengths(facts: Facts) -> Html:
+def _lengths(facts: GamesSummary) -> Html:
     bins = lengths(facts)
     if not bins:
         return Html("")
@@ -355,7 +363,7 @@ def _key(text: str, kind: str) -> Html:
     return tag("li", tag("span", class_=kind), text)
 
 
-def _endings(facts: Facts) -> Html:
+def _endings(facts: GamesSummary) -> Html:
     rows = [
         (e.way, e.games, e.by_black, e.by_white, f"{e.median_moves:g}")
         for e in endings(facts.evidence.decided)
@@ -364,7 +372,7 @@ def _endings(facts: Facts) -> Html:
     return part("Way of ending", table(headings, rows, of="Ways of ending"))
 
 
-def left_out(facts: Facts) -> Html:
+def left_out(facts: GamesSummary) -> Html:
     """Games that do not count, and how many of the others are really different."""
     total = facts.table.decided
     stages = [
@@ -404,7 +412,7 @@ def _ids(ids: Sequence[str]) -> str:
     return ", ".join(ids[:SHOWN_IDS]) + (f" and {more} more" if more > 0 else "")
 
 
-def settings(facts: Facts, description: Mapping[str, Any] | None) -> Html:
+def settings(facts: GamesSummary, description: Mapping[str, Any] | None) -> Html:
     lines = [
         joined([tag("dt", label), tag("dd", value)]) for label, value in describe_settings(facts, description)
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tournaments.report.summary import Facts
+from tournaments.report.summary import GamesSummary
 
 DESCRIPTION = "match.json"
 _LABELS = {
@@ -39,7 +39,7 @@ def _beside(source: Path) -> Path | None:
     return next((path.resolve() for folder in folders if (path := folder / DESCRIPTION).is_file()), None)
 
 
-def describe_settings(facts: Facts, description: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def describe_settings(facts: GamesSummary, description: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Label and value, line by line; paths of files are nobody's business and left out."""
     if description is None:
         return list(_from_records(facts))
@@ -85,7 +85,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _from_records(facts: Facts) -> Iterable[tuple[str, str]]:
+def _from_records(facts: GamesSummary) -> Iterable[tuple[str, str]]:
     games = facts.games
     yield "Board size", _values(str(game.size) for game in games)
     yield "Komi", _values("not given" if game.komi is None else f"{game.komi:g}" for game in games)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lzeval.text.terminal import GAP, Column, ScreenTable, name_column
 from tournaments.report.over_time import running_scores
-from tournaments.report.summary import Facts
+from tournaments.report.summary import GamesSummary
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 40
@@ -35,7 +35,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low, low + SMALLEST_RANGE
 
 
-def score_table(facts: Facts, width: int) -> ScreenTable | None:
+def score_table(facts: GamesSummary, width: int) -> ScreenTable | None:
     """A line for each player (of two: for the stronger) on a screen of `width` columns; None for short matches."""
     from rich.cells import cell_len
 

@@ -25,7 +25,7 @@ MOST_BINS = 14
 
 
 @dataclass(frozen=True)
-class Facts:
+class GamesSummary:
     """Games, and the ratings that were made from them."""
 
     games: list[GameRecord]
@@ -44,7 +44,7 @@ class Facts:
         return len(self.players) == 2
 
     @cached_property
-    def openings(self) -> list[Opening]:
+    def openings(self) -> list[OpeningResults]:
         return _openings(self.evidence.decided, self.players[0])
 
     @cached_property
@@ -65,13 +65,15 @@ def gather(
     *,
     origin: str | None = None,
     prior: bool = True,
-) -> Facts:
+) -> GamesSummary:
     """Raises UserError if no game between two players was decided, or for an anchor or the origin."""
     everything = list(everything)
     games = [game for game in everything if isinstance(game, GameRecord)]
     skipped = [game for game in everything if isinstance(game, Skipped)]
     evidence = weigh(games)
-    return Facts(games, skipped, table_of(evidence, skipped, anchors, origin=origin, prior=prior), evidence)
+    return GamesSummary(
+        games, skipped, table_of(evidence, skipped, anchors, origin=origin, prior=prior), evidence
+    )
 
 
 def tally(games: Iterable[GameRecord], player: str) -> Tally:
@@ -100,7 +102,7 @@ def cross_table(games: Iterable[GameRecord]) -> dict[tuple[str, str], Tally]:
 
 
 @dataclass(frozen=True)
-class Opening:
+class OpeningResults:
     """Decided games from one opening."""
 
     name: str
@@ -117,14 +119,14 @@ def opening_of(game: GameRecord) -> str:
     return "" if game.pair is None else f"pair {game.pair}"
 
 
-def _openings(games: Iterable[GameRecord], first: str) -> list[Opening]:
+def _openings(games: Iterable[GameRecord], first: str) -> list[OpeningResults]:
     """Those with the most games first, and among them those that tell the most of colour."""
     by_name: dict[str, list[GameRecord]] = defaultdict(list)
     for game in games:
         by_name[opening_of(game)].append(game)
     by_name.pop("", None)
     found = [
-        Opening(name, len(played), black_tally(played), tally(played, first))
+        OpeningResults(name, len(played), black_tally(played), tally(played, first))
         for name, played in by_name.items()
     ]
     return sorted(found, key=lambda o: (-o.games, -abs(o.black.wins - o.black.losses), o.name))
@@ -182,7 +184,7 @@ class LengthBin:
         return self.first + self.second + self.jigos
 
 
-def lengths(facts: Facts) -> list[LengthBin]:
+def lengths(facts: GamesSummary) -> list[LengthBin]:
     """A histogram without gaps, of at most MOST_BINS bins of a round width."""
     games = [game for game in facts.evidence.decided if game.moves]
     if not games:
@@ -198,7 +200,7 @@ def lengths(facts: Facts) -> list[LengthBin]:
     ]
 
 
-def _side(facts: Facts, game: GameRecord) -> str:
+def _side(facts: GamesSummary, game: GameRecord) -> str:
     winner = game.result.winner
     if winner is None:
         return "jigo"
@@ -216,7 +218,7 @@ class Apart:
     """Their ids."""
 
 
-def _apart(facts: Facts) -> Iterable[Apart]:
+def _apart(facts: GamesSummary) -> Iterable[Apart]:
     evidence = facts.evidence
     yield from _by_reason("void", [(game, game.result.note) for game in evidence.void])
     yield from _by_reason("unknown result", [(game, _why_unknown(game)) for game in evidence.unknown])

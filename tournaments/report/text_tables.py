@@ -9,21 +9,21 @@ from lzeval.system.files import write_text_atomically
 from tournaments.report.formatting import NONE, elo, interval_of, percent, record_of
 from tournaments.report.rating_table import RatingRow
 from tournaments.report.scale import notes_of, prior_of
-from tournaments.report.summary import Facts, cross_table
+from tournaments.report.summary import GamesSummary, cross_table
 from tournaments.report.verdict import judge
 
 HEADINGS = ("Player", "Elo", "95 % interval", "Games", "Score", "W–L–J")
 Rows = Sequence[Sequence[str]]
 
 
-def write_markdown(facts: Facts, path: Path) -> None:
+def write_markdown(facts: GamesSummary, path: Path) -> None:
     """Write the finding and both tables. Raises UserError where `path` cannot be written."""
     rating, cross = (_markdown_table(_heads(facts, kind), _rows(facts, kind)) for kind in ("rating", "cross"))
     notes = [_markdown(f"* {note}") for note in _notes(facts)]
     write_text_atomically(path, "\n\n".join([_markdown(judge(facts).sentence), rating, *notes, cross]) + "\n")
 
 
-def write_latex(facts: Facts, path: Path) -> None:
+def write_latex(facts: GamesSummary, path: Path) -> None:
     """Write both tables as `tabular`, for the package booktabs. Raises UserError as above."""
     parts = [
         "% Needs \\usepackage{booktabs} and UTF-8.",
@@ -35,11 +35,11 @@ def write_latex(facts: Facts, path: Path) -> None:
     write_text_atomically(path, "\n".join(parts) + "\n")
 
 
-def _heads(facts: Facts, kind: str) -> Sequence[str]:
+def _heads(facts: GamesSummary, kind: str) -> Sequence[str]:
     return HEADINGS if kind == "rating" else ("", *facts.players)
 
 
-def _rows(facts: Facts, kind: str) -> Rows:
+def _rows(facts: GamesSummary, kind: str) -> Rows:
     if kind == "rating":
         return [_rating_row(row) for row in facts.table.rows]
     found = cross_table(facts.evidence.decided)
@@ -52,7 +52,7 @@ def _rows(facts: Facts, kind: str) -> Rows:
     ]
 
 
-def _notes(facts: Facts) -> list[str]:
+def _notes(facts: GamesSummary) -> list[str]:
     """Remarks on players with an asterisk."""
     return [*notes_of(facts.table), *prior_of(facts.table)]
 

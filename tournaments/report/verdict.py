@@ -8,13 +8,13 @@ from lzeval.text.wording import counted
 from tournaments.rating.elo import EloEstimate, HeadToHead, percent_sure
 from tournaments.report.formatting import elo, interval, percent
 from tournaments.report.rating_table import RatingRow
-from tournaments.report.summary import Facts
+from tournaments.report.summary import GamesSummary
 
 NAMED_RIVALS = 3
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Conclusion:
     """Who is stronger."""
 
     sentence: str
@@ -23,13 +23,13 @@ class Verdict:
     is_decided: bool
 
 
-def judge(facts: Facts) -> Verdict:
+def judge(facts: GamesSummary) -> Conclusion:
     """An interval that includes equal strength, or two players of a table, decides nothing."""
     found = facts.table.head_to_head
     return _of_many(facts) if found is None else _of_two(found)
 
 
-def _of_two(found: HeadToHead) -> Verdict:
+def _of_two(found: HeadToHead) -> Conclusion:
     ahead, behind, difference = found.player, found.opponent, found.difference
     if difference.score < 0.5:
         ahead, behind, difference = behind, ahead, difference.reversed()
@@ -44,16 +44,16 @@ def _of_two(found: HeadToHead) -> Verdict:
             if difference.is_unbounded
             else f"{elo(difference.elo)} Elo, 95 % interval {bounds}"
         )
-        return Verdict(f"{ahead} is stronger than {behind}: {margin}.", basis, is_decided=True)
+        return Conclusion(f"{ahead} is stronger than {behind}: {margin}.", basis, is_decided=True)
     if difference.is_unbounded:
         few = f"{source} {'is' if difference.units == 1 else 'are'} too few to tell"
         sentence = f"Undecided: {ahead} won {everything} against {behind}, but {few}."
-        return Verdict(sentence, basis, is_decided=False)
+        return Conclusion(sentence, basis, is_decided=False)
     lead = f"{ahead} is {elo(difference.elo)} Elo ahead of {behind}"
     if difference.score == 0.5:
         lead = f"{ahead} and {behind} scored the same"
     sentence = f"Undecided: {lead}, and the 95 % interval, {bounds}, leaves open which is stronger."
-    return Verdict(sentence, basis, is_decided=False)
+    return Conclusion(sentence, basis, is_decided=False)
 
 
 def _source(found: EloEstimate) -> str:
@@ -62,12 +62,12 @@ def _source(found: EloEstimate) -> str:
     return counted(found.units, "game")
 
 
-def _of_many(facts: Facts) -> Verdict:
+def _of_many(facts: GamesSummary) -> Conclusion:
     rows = facts.table.rows
     rated = [row for row in rows if row.rating.group == 1 and row.rating.elo is not None]
     basis = f"From {counted(len(facts.evidence.distinct), 'game')} between {len(rows)} players."
     if not rated:
-        return Verdict("Undecided: the games connect no players both ways.", basis, is_decided=False)
+        return Conclusion("Undecided: the games connect no players both ways.", basis, is_decided=False)
     first, *others = rated
     found = facts.table.comparisons
     assert found is not None
@@ -79,7 +79,7 @@ def _of_many(facts: Facts) -> Verdict:
     if rivals:
         names = _listed([row.rating.player for row in rivals])
         sentence = f"Undecided who is strongest: {name} leads, but the games do not put it above {names}."
-        return Verdict(sentence, basis, is_decided=False)
+        return Conclusion(sentence, basis, is_decided=False)
     second = others[0].rating.player
     pair = leader, found.players.index(second)
     bounds = interval(float(found.low[pair]), float(found.high[pair]))
@@ -87,7 +87,7 @@ def _of_many(facts: Facts) -> Verdict:
         f"{name} is the strongest of {_compared(rows)}: {elo(float(found.elo[pair]))} Elo above {second}, "
         f"95 % interval {bounds}."
     )
-    return Verdict(sentence, basis, is_decided=True)
+    return Conclusion(sentence, basis, is_decided=True)
 
 
 def _compared(rows: list[RatingRow]) -> str:

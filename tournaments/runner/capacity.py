@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lzeval.errors import EngineError, UserError
 from lzeval.system.machine import available_cores, free_memory
-from tournaments.games.gtp_player import Circumstances, Contestant, launch
+from tournaments.games.gtp_player import GameContext, GtpPlayer, launch
 from tournaments.games.network_player import batch_size, in_process, players_of, tree_bytes
 from tournaments.games.process_guard import Guard
 from tournaments.plan.competition import Competition, PlayerSpec
@@ -34,7 +34,7 @@ MEMORY_SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class Appetite:
+class EngineDemand:
     """What one engine takes."""
 
     cores: int
@@ -46,7 +46,7 @@ FEWEST_A_PLACE = 2
 """Games for each place of a batch, as in a match."""
 MOST_NETWORK_GAMES = 128
 """Each is a thread, and all begin before the first ends."""
-MODEST = Appetite(1, 0)
+MODEST = EngineDemand(1, 0)
 """What is assumed of an engine where nothing can be measured."""
 
 
@@ -66,7 +66,7 @@ def measured_parallel(competition: Competition, guard: Guard, kept: int) -> int:
     if cores == 1 or not sys.platform.startswith("linux"):
         return cores
     appetites = [_measure(competition, player, guard) for player in programs]
-    trees = [Appetite(1, tree_bytes(arguments)) for arguments in networks]
+    trees = [EngineDemand(1, tree_bytes(arguments)) for arguments in networks]
     return games_that_fit(appetites + trees, kept, cores, free_memory())
 
 
@@ -92,7 +92,7 @@ def _plans(networks: list[EngineArguments]) -> list[EvaluatorPlan]:
     return plans
 
 
-def games_that_fit(appetites: list[Appetite], kept: int, cores: int, memory: int | None) -> int:
+def games_that_fit(appetites: list[EngineDemand], kept: int, cores: int, memory: int | None) -> int:
     """At least one: of two engines only one thinks at a time, but all that are kept take memory."""
     by_cores = cores // max(appetite.cores for appetite in appetites)
     largest = sorted((appetite.memory for appetite in appetites), reverse=True)[:kept]
@@ -101,15 +101,15 @@ def games_that_fit(appetites: list[Appetite], kept: int, cores: int, memory: int
     return max(1, min(by_cores, int(memory * MEMORY_SHARE) // sum(largest)))
 
 
-def _measure(competition: Competition, player: PlayerSpec, guard: Guard) -> Appetite:
+def _measure(competition: Competition, player: PlayerSpec, guard: Guard) -> EngineDemand:
     """Start the engine and watch it think; one that cannot is left for its first game to complain about."""
     matchup = next(matchup for matchup in competition.matchups if player.code in matchup.players)
     try:
-        engine = launch(player, Circumstances(), competition.lzeval.timeouts, guard)
+        engine = launch(player, GameContext(), competition.lzeval.timeouts, guard)
     except EngineError:
         return MODEST
     try:
-        engine.begin(matchup.board_size, matchup.komi, Circumstances())
+        engine.begin(matchup.board_size, matchup.komi, GameContext())
         return _watch(engine)
     except EngineError:
         return MODEST
@@ -117,7 +117,7 @@ def _measure(competition: Competition, player: PlayerSpec, guard: Guard) -> Appe
         engine.close()
 
 
-def _watch(engine: Contestant) -> Appetite:
+def _watch(engine: GtpPlayer) -> EngineDemand:
     """What the engine and all of its group take during a move, or the first seconds of it."""
     thinking = threading.Thread(target=_think, args=(engine,), daemon=True)
     before_s, memory = _usage(engine.pid)
@@ -130,10 +130,10 @@ def _watch(engine: Contestant) -> Appetite:
         memory = max(memory, now)
         if cpu_s - before_s >= SHORTEST_S:
             cores = max(cores, round((cpu_s - before_s) / (time.monotonic() - began_s)))
-    return Appetite(cores, memory)
+    return EngineDemand(cores, memory)
 
 
-def _think(engine: Contestant) -> None:
+def _think(engine: GtpPlayer) -> None:
     with contextlib.suppress(EngineError):
         engine.ask("genmove", "b", timeout_s=THINKING_S)
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from lzeval.errors import EngineError
 from tournaments.games.clock import clock_talk
 from tournaments.games.faults import fault_of
-from tournaments.games.gtp_player import Circumstances, launch
-from tournaments.games.network_player import Networks
+from tournaments.games.gtp_player import GameContext, launch
+from tournaments.games.network_player import NetworkPlayers
 from tournaments.games.process_guard import Guard
 from tournaments.plan.competition import Competition, MatchupSpec, PlayerSpec
 
 
 @dataclass(frozen=True)
-class Tryout:
+class EngineCheck:
     """How a player did."""
 
     player: str
@@ -26,29 +26,31 @@ class Tryout:
     """What it cannot do, and games go without."""
 
 
-def try_out(competition: Competition, guard: Guard) -> list[Tryout]:
+def try_out(competition: Competition, guard: Guard) -> list[EngineCheck]:
     """Start each engine once, with an empty board of every size that it plays on. Nothing is written."""
     codes = sorted({code for matchup in competition.matchups for code in matchup.players})
     if competition.lzeval.referee is not None:
         codes = sorted({*codes, competition.lzeval.referee})
-    networks = Networks(competition)
+    networks = NetworkPlayers(competition)
     try:
         return [_try_one(competition, competition.players[code], guard, networks) for code in codes]
     finally:
         networks.close()
 
 
-def _try_one(competition: Competition, player: PlayerSpec, guard: Guard, networks: Networks) -> Tryout:
-    circumstances = Circumstances("check", 0, 1)
+def _try_one(
+    competition: Competition, player: PlayerSpec, guard: Guard, networks: NetworkPlayers
+) -> EngineCheck:
+    context = GameContext("check", 0, 1)
     try:
-        engine = launch(player, circumstances, competition.lzeval.timeouts, guard, networks)
+        engine = launch(player, context, competition.lzeval.timeouts, guard, networks)
     except EngineError as error:
-        return Tryout(player.code, "", (str(error),))
+        return EngineCheck(player.code, "", (str(error),))
     matchups = [matchup for matchup in competition.matchups if player.code in matchup.players]
     notes = ["in this process"] if engine.is_in_process else []
     try:
         for size, komi in sorted({(matchup.board_size, matchup.komi) for matchup in matchups}):
-            engine.begin(size, komi, circumstances)
+            engine.begin(size, komi, context)
         engine.introduce()
         scores = player.is_reliable_scorer and any(matchup.scorer == "players" for matchup in matchups)
         if scores and not engine.knows("final_score"):
@@ -59,15 +61,15 @@ def _try_one(competition: Competition, player: PlayerSpec, guard: Guard, network
         if clock is not None and clock_talk(clock, engine.knows).start is None:
             notes.append("cannot be told of the clock")
         if competition.lzeval.referee == player.code and not engine.knows("final_status_list"):
-            return Tryout(
+            return EngineCheck(
                 player.code, engine.title, ("knows no final_status_list, and cannot be the referee",)
             )
     except EngineError as error:
         fault = fault_of(error, engine.stderr_of_game(), was_ready=engine.is_ready)
-        return Tryout(player.code, engine.title, (f"{fault.value}: {error}",))
+        return EngineCheck(player.code, engine.title, (f"{fault.value}: {error}",))
     finally:
         engine.close()
-    return Tryout(player.code, engine.title, (), tuple(notes))
+    return EngineCheck(player.code, engine.title, (), tuple(notes))
 
 
 def _handicap_commands(matchups: list[MatchupSpec]) -> list[str]:

@@ -13,28 +13,28 @@ from lzeval.errors import EngineError
 from lzeval.records.record import GameRecord
 from lzeval.records.result import VOID, GameResult, win
 from tournaments.games.faults import Fault, Incident, fault_of
-from tournaments.games.gtp_game import Conditions, GameTask, PlayedGame, play_game
-from tournaments.games.gtp_player import Circumstances, Contestant, fits_one_game_only, launch
+from tournaments.games.gtp_game import GameConditions, GameTask, PlayedGame, play_game
+from tournaments.games.gtp_player import GameContext, GtpPlayer, fits_one_game_only, launch
 from tournaments.games.process_guard import Guard
 from tournaments.plan.competition import PlayerSpec
 
 if TYPE_CHECKING:
-    from tournaments.runner.tournament import Run
+    from tournaments.runner.tournament import TournamentRun
 
 KEPT_ENGINES = 4
 """Engines that one slot keeps running; the one that waited longest makes room for another."""
 
 
-class Crew:
+class GameSlot:
     """One slot: a thread that plays a game at a time, and the engines it keeps running."""
 
-    def __init__(self, run_: Run, slot: int, guard: Guard, conditions: Conditions) -> None:
+    def __init__(self, run_: TournamentRun, slot: int, guard: Guard, conditions: GameConditions) -> None:
         self.slot = slot
-        self.is_struck = False
+        self.is_killed = False
         self._run = run_
         self._guard = guard
         self._conditions = conditions
-        self._engines: dict[str, Contestant] = {}
+        self._engines: dict[str, GtpPlayer] = {}
         """By code, the one that played last at the end."""
 
     def work(self) -> None:
@@ -48,7 +48,7 @@ class Crew:
             self._dismiss(list(self._engines))
 
     def _play(self, task: GameTask) -> PlayedGame:
-        seats: dict[Colour, Contestant] = {}
+        seats: dict[Colour, GtpPlayer] = {}
         for colour in Colour:
             try:
                 seats[colour] = self._seat(task.player(colour), task)
@@ -71,19 +71,19 @@ class Crew:
             self._dismiss([*spent, *list(self._engines)[:-KEPT_ENGINES]])
         return played
 
-    def _seat(self, player: PlayerSpec, task: GameTask) -> Contestant:
+    def _seat(self, player: PlayerSpec, task: GameTask) -> GtpPlayer:
         """The player's engine, running or started now."""
         engine = self._engines.pop(player.code, None)
         if engine is not None and (not engine.is_alive or fits_one_game_only(player)):
             engine.close()
             engine = None
         if engine is None:
-            circumstances = Circumstances(task.game_id, self.slot, task.seed)
+            context = GameContext(task.game_id, self.slot, task.seed)
             timeouts = self._run.competition.lzeval.timeouts
-            engine = launch(player, circumstances, timeouts, self._guard, self._run.networks)
+            engine = launch(player, context, timeouts, self._guard, self._run.networks)
         self._engines[player.code] = engine
-        if self.is_struck:
-            engine.strike()
+        if self.is_killed:
+            engine.kill()
         return engine
 
     def _not_begun(self, task: GameTask, colour: Colour, error: EngineError) -> PlayedGame:
@@ -109,7 +109,7 @@ class Crew:
         return PlayedGame(task, record, is_void, (incident,))
 
     @contextmanager
-    def _logged(self, task: GameTask, seats: Mapping[Colour, Contestant]) -> Iterator[None]:
+    def _logged(self, task: GameTask, seats: Mapping[Colour, GtpPlayer]) -> Iterator[None]:
         """The conversations of the game go to a file, where that is wanted."""
         if not self._run.options.log_gtp:
             yield
@@ -130,11 +130,11 @@ class Crew:
             if engine is not None:
                 engine.close()
 
-    def strike(self) -> None:
+    def kill(self) -> None:
         """From another thread: end the engines, and so the game, now."""
-        self.is_struck = True
+        self.is_killed = True
         for engine in list(self._engines.values()):
-            engine.strike()
+            engine.kill()
 
 
 def _write_line(file: TextIO, colour: str, line: str) -> None:

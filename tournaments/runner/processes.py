@@ -21,7 +21,7 @@ from lzeval.errors import EngineError, UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import write_game
 from lzeval.system.cache import cache_folder
-from tournaments.games.network_games import GameJob, GameSettings, PlayerSettings, Room
+from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -53,7 +53,7 @@ class WorkerTask:
 
 
 @dataclass(frozen=True)
-class Report:
+class WorkerReport:
     """What a worker says."""
 
     kind: Literal["ready", "game", "progress", "stopped"]
@@ -104,12 +104,12 @@ class Workers:
         if report.kind == "stopped":
             raise UserError(report.reason)
 
-    def _receive(self, link: Connection) -> Report:
+    def _receive(self, link: Connection) -> WorkerReport:
         try:
             report = link.recv()
         except (EOFError, OSError) as exc:
             raise self._death(self._links.index(link)) from exc
-        assert isinstance(report, Report)
+        assert isinstance(report, WorkerReport)
         return report
 
     def _death(self, number: int) -> EngineError:
@@ -125,7 +125,7 @@ class Workers:
             if not self._links[worker].poll():
                 raise self._death(worker) from exc
 
-    def reports(self, timeout_s: float) -> list[Report]:
+    def reports(self, timeout_s: float) -> list[WorkerReport]:
         """What they have said since, waiting up to `timeout_s` for something. Raises EngineError if one has died."""
         ready = wait(self._links, timeout_s)
         return [self._receive(link) for link in self._links if link in ready]
@@ -149,14 +149,14 @@ def _work(number: int, task: WorkerTask, link: Connection) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         room = _open_room(task)
-        link.send(Report("ready", number))
+        link.send(WorkerReport("ready", number))
         _serve(number, task, link, room)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except (UserError, OSError, MemoryError) as exc:
         reason = "out of memory" if isinstance(exc, MemoryError) else str(exc)
         with suppress(OSError):
-            link.send(Report("stopped", number, reason=reason))
+            link.send(WorkerReport("stopped", number, reason=reason))
 
 
 @contextmanager
@@ -180,14 +180,14 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
-def _open_room(task: WorkerTask) -> Room:
+def _open_room(task: WorkerTask) -> NetworkGames:
     evaluators = on_demand(task.plans, lambda: room.playing)
-    room = Room(task.players, evaluators, task.settings, task.tables)
+    room = NetworkGames(task.players, evaluators, task.settings, task.tables)
     room.warm_up()
     return room
 
 
-def _serve(number: int, task: WorkerTask, link: Connection, room: Room) -> None:
+def _serve(number: int, task: WorkerTask, link: Connection, room: NetworkGames) -> None:
     reported_at = time.monotonic()
     while True:
         while link.poll(None if not room.is_busy else 0):
@@ -195,9 +195,9 @@ def _serve(number: int, task: WorkerTask, link: Connection, room: Room) -> None:
         for record in room.step():
             if task.games_folder is not None:
                 record = replace(record, path=write_game(record, Path(task.games_folder)))
-            link.send(Report("game", number, room.evaluations, record))
+            link.send(WorkerReport("game", number, room.evaluations, record))
         if time.monotonic() - reported_at > REPORT_EVERY_S:
-            link.send(Report("progress", number, room.evaluations))
+            link.send(WorkerReport("progress", number, room.evaluations))
             reported_at = time.monotonic()
 
 

@@ -21,16 +21,16 @@ from lzeval.go.openings import Book, Opening, game_seed, load_book
 from lzeval.go.referee import GOMILL, STRICT, RefereedGame
 from lzeval.records.record import describe_result
 from lzeval.text.wording import command_line
-from tournaments.games.arbiter import Judge
+from tournaments.games.arbiter import Arbiter
 from tournaments.games.faults import Fault, Policy
-from tournaments.games.gtp_game import Conditions, GameTask, PlayedGame
-from tournaments.games.gtp_player import Circumstances, launch
+from tournaments.games.gtp_game import GameConditions, GameTask, PlayedGame
+from tournaments.games.gtp_player import GameContext, launch
 from tournaments.games.process_guard import Guard
 from tournaments.gomill.files import STOP, open_event_log, write_history, write_report
 from tournaments.plan.competition import Competition, MatchupSpec
 from tournaments.plan.schedule import Place, Schedule
 from tournaments.plan.settings_check import check_unchanged, settings_of
-from tournaments.runner.gtp_backend import KEPT_ENGINES, Crew
+from tournaments.runner.gtp_backend import KEPT_ENGINES, GameSlot
 from tournaments.runner.progress import Listener, LiveGame, Progress
 from tournaments.store.folder import counted_games, create_folder, gomills_games, held, history
 from tournaments.store.game_log import (
@@ -41,11 +41,11 @@ from tournaments.store.game_log import (
     history_of,
     open_log,
 )
-from tournaments.store.log_writer import Scribe
+from tournaments.store.log_writer import LogWriter
 from tournaments.store.record_files import RecordFiles
 
 if TYPE_CHECKING:
-    from tournaments.games.network_player import Networks
+    from tournaments.games.network_player import NetworkPlayers
 
 POLL_S = 0.2
 TABLES_EVERY_S = 5.0
@@ -91,7 +91,7 @@ def run(
     return run_.play(listen)
 
 
-def prepare(competition: Competition, options: RunOptions | None = None) -> Run:
+def prepare(competition: Competition, options: RunOptions | None = None) -> TournamentRun:
     """Check what can be checked before anything is written. Raises UserError."""
     options = options or RunOptions()
     options.check()
@@ -106,7 +106,7 @@ def prepare(competition: Competition, options: RunOptions | None = None) -> Run:
     reset = command_line("lzeval", "tournament", "reset", competition.path)
     hint = f"change {competition.path.name} back, or begin anew with: {reset}"
     check_unchanged(past.settings, settings, played, hint)
-    return Run(competition, options, books, _merged(past.settings, settings))
+    return TournamentRun(competition, options, books, _merged(past.settings, settings))
 
 
 def _merged(earlier: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _merged(earlier: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[s
     return {**kept, "conditions": {**now["conditions"], "openings": openings}}
 
 
-class Run:
+class TournamentRun:
     """One run of a tournament."""
 
     def __init__(
@@ -146,7 +146,7 @@ class Run:
         """How many games the tables on disk are of."""
         self._is_stopping = False
         self._problem: BaseException | None = None
-        self._crews: list[Crew] = []
+        self._crews: list[GameSlot] = []
         self.progress = Progress(None, [])
 
     def play(self, listen: Listener | None = None) -> Progress:
@@ -160,7 +160,7 @@ class Run:
             self._files, self._events = files, events
             self._records = RecordFiles(self._competition, files)
             self._take_up(log)
-            self._scribe = Scribe(log, self.fail)
+            self._writer = LogWriter(log, self.fail)
             guard = Guard()
             try:
                 self._play(guard)
@@ -170,7 +170,7 @@ class Run:
                 raise
             finally:
                 guard.close()
-                self._scribe.close()
+                self._writer.close()
                 self._write_tables()
         return self.progress
 
@@ -198,7 +198,7 @@ class Run:
         """Go on with what gomill's own ringmaster has played; a kill in the midst of it does no harm."""
         games = gomills_games(self._competition)
         for game in games.values():
-            log.append(encode_game(game), lasting=False)
+            log.append(encode_game(game), durable=False)
         if games:
             self._say("warning", message=f"went on from {len(games)} games that gomill has played")
         return games
@@ -210,12 +210,12 @@ class Run:
     # The threads
 
     def _play(self, guard: Guard) -> None:
-        judge = self._judge(guard)
-        conditions = Conditions(
+        arbiter = self._arbiter(guard)
+        conditions = GameConditions(
             rules=STRICT if self._competition.lzeval.rules == "strict" else GOMILL,
             clock=self._competition.lzeval.time_control,
             policy=self._policy,
-            judge=judge,
+            arbiter=arbiter,
         )
         parallel = self._options.parallel or self._room(guard)
         self.progress.parallel = parallel
@@ -223,7 +223,7 @@ class Run:
         self._say("run", games=len(self.progress.games), wanted=self.progress.wanted, parallel=parallel)
         self._began_s = self._tables_s = time.monotonic()
         self._events.run_started(self._options.most_games, parallel)
-        self._crews = [Crew(self, slot, guard, conditions) for slot in range(parallel)]
+        self._crews = [GameSlot(self, slot, guard, conditions) for slot in range(parallel)]
         threads = [
             threading.Thread(target=crew.work, name=f"slot-{crew.slot}", daemon=True) for crew in self._crews
         ]
@@ -240,19 +240,19 @@ class Run:
                 thread.join(max(0.0, end_s - time.monotonic()))
             if self.networks is not None:
                 self.networks.close()
-            if judge is not None:
-                judge.close()
-        self._scribe.close()
+            if arbiter is not None:
+                arbiter.close()
+        self._writer.close()
         if self._problem is not None:
             raise self._problem
 
-    def _open_networks(self, parallel: int) -> Networks | None:
+    def _open_networks(self, parallel: int) -> NetworkPlayers | None:
         """None where no player's command can be `lzeval gtp`: programs do not wait for what networks need."""
         if not any("gtp" in player.command[1:4] for player in self._competition.players.values()):
             return None
-        from tournaments.games.network_player import Networks
+        from tournaments.games.network_player import NetworkPlayers
 
-        return Networks(self._competition, parallel)
+        return NetworkPlayers(self._competition, parallel)
 
     def _room(self, guard: Guard) -> int:
         from tournaments.runner.capacity import measured_parallel
@@ -293,15 +293,15 @@ class Run:
         """End everything now; games in progress are dropped."""
         self._stop()
         for crew in self._crews:
-            crew.strike()
+            crew.kill()
 
-    def _judge(self, guard: Guard) -> Judge | None:
+    def _arbiter(self, guard: Guard) -> Arbiter | None:
         code = self._competition.lzeval.referee
         if code is None:
             return None
         player = self._competition.players[code]
         timeouts = self._competition.lzeval.timeouts
-        return Judge(code, lambda: launch(player, Circumstances(), timeouts, guard))
+        return Arbiter(code, lambda: launch(player, GameContext(), timeouts, guard))
 
     # Games, for the crews
 
@@ -362,7 +362,7 @@ class Run:
             game = LiveGame(task.game_id, task.black.code, task.white.code, time.monotonic())
             self.progress.slots[slot] = game
             facts = {"game": task.game_id, "black": game.black, "white": game.white, "attempt": task.attempt}
-            self._scribe.note({"kind": "start", **facts, "slot": slot, "time": time.time()})
+            self._writer.note({"kind": "start", **facts, "slot": slot, "time": time.time()})
             self._events.game_started(task.game_id, game.black, game.white)
             self._say("start", **facts)
 
@@ -379,7 +379,7 @@ class Run:
                     self._set_aside(played)
                 else:
                     game = _finished(played)
-                    self._scribe.write(encode_game(game), partial(self._report_game, game, played))
+                    self._writer.write(encode_game(game), partial(self._report_game, game, played))
                 self._count_failures(played)
             finally:
                 self._in_flight -= 1
@@ -388,8 +388,8 @@ class Run:
 
     def _is_aborted(self, played: PlayedGame) -> bool:
         """Whether this process itself has ended the game."""
-        struck = any(crew.is_struck for crew in self._crews)
-        return struck and any(incident.fault.is_technical for incident in played.incidents)
+        killed = any(crew.is_killed for crew in self._crews)
+        return killed and any(incident.fault.is_technical for incident in played.incidents)
 
     def _set_aside(self, played: PlayedGame) -> None:
         """The game is void: it goes back to those that are to be played, unless it was too often."""
@@ -397,7 +397,7 @@ class Run:
         incidents = [encode_incident(incident) for incident in played.incidents]
         entry = {"kind": "void", "game": task.game_id, "incidents": incidents, "attempt": task.attempt}
         is_last = task.attempt >= self._policy.attempts
-        self._scribe.write(entry, partial(self._report_void, played, is_last))
+        self._writer.write(entry, partial(self._report_void, played, is_last))
         self._attempts[task.game_id] = task.attempt
         self._issued -= 1
         if not is_last:
@@ -418,7 +418,7 @@ class Run:
         why = f"{self._failures[code]} faults in a row, the last one a {last.fault.value}: {last.message}"
         self.progress.suspended[code] = why
         entry = {"kind": "suspended", "player": code, "why": why}
-        self._scribe.write(entry, partial(self._say, "suspended", player=code, why=why))
+        self._writer.write(entry, partial(self._say, "suspended", player=code, why=why))
 
     def fail(self, problem: BaseException) -> None:
         """A crew cannot go on: the run ends."""

@@ -19,11 +19,11 @@ from tournaments.store.game_log import FinishedGame, History, history_of, read_l
 
 
 @dataclass(frozen=True)
-class Files(GomillFiles):
+class TournamentFiles(GomillFiles):
     """What a tournament keeps beside its control file: gomill's files and ours."""
 
     @classmethod
-    def of(cls, competition: Competition) -> Files:
+    def of(cls, competition: Competition) -> TournamentFiles:
         return cls(competition.path)
 
     @property
@@ -63,7 +63,7 @@ class Files(GomillFiles):
 
 def history(competition: Competition) -> History:
     """What has been played, also while another process plays on; before our first run, what gomill has played."""
-    past = history_of(read_log(Files.of(competition).played).entries)
+    past = history_of(read_log(TournamentFiles.of(competition).played).entries)
     if past.settings is None:
         past.games = gomills_games(competition)
     return past
@@ -71,7 +71,7 @@ def history(competition: Competition) -> History:
 
 def gomills_games(competition: Competition) -> dict[Place, FinishedGame]:
     """What gomill's own ringmaster has played."""
-    files = Files.of(competition)
+    files = TournamentFiles.of(competition)
     if not any(path.exists() for path in (files.status, files.history, files.games)):
         return {}
     from tournaments.gomill.takeover import games_of_gomill
@@ -92,9 +92,9 @@ def counted_games(competition: Competition, past: History) -> list[FinishedGame]
 
 
 @contextmanager
-def held(competition: Competition) -> Iterator[Files]:
+def held(competition: Competition) -> Iterator[TournamentFiles]:
     """The tournament's files, for this process alone. Raises UserError where another one is at work."""
-    files = Files.of(competition)
+    files = TournamentFiles.of(competition)
     try:
         with locked(files.lock):
             yield files
@@ -107,7 +107,7 @@ def held(competition: Competition) -> Iterator[Files]:
 def is_running(competition: Competition) -> bool:
     """Whether some process holds the tournament."""
     try:
-        with locked(Files.of(competition).lock, grace_s=0.0):
+        with locked(TournamentFiles.of(competition).lock, grace_s=0.0):
             return False
     except UserError:
         return True
@@ -129,7 +129,7 @@ def reset(competition: Competition) -> list[Path]:
 
 def ask_to_stop(competition: Competition) -> None:
     """Have the run that goes on elsewhere end after the games in progress."""
-    write_bytes_atomically(Files.of(competition).command, f"{STOP}\n".encode())
+    write_bytes_atomically(TournamentFiles.of(competition).command, f"{STOP}\n".encode())
 
 
 def create_folder(folder: Path) -> None:

@@ -95,8 +95,8 @@ class GameLog:
             self.append(FORMAT)
             _sync_folder(path.parent)
 
-    def append(self, entry: Entry, *, lasting: bool = True) -> None:
-        """Add a record; when this returns it is on disk, or if not `lasting` on its way there.
+    def append(self, entry: Entry, *, durable: bool = True) -> None:
+        """Add a record; when this returns it is on disk, or if not `durable` on its way there.
 
         Raises UserError, and then the log is as before.
         """
@@ -107,7 +107,7 @@ class GameLog:
             written = 0
             while written < len(line):
                 written += os.write(self._file, line[written:])
-            if lasting:
+            if durable:
                 os.fsync(self._file)
         except OSError as exc:
             self._take_back()

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 from tournaments.store.game_log import Entry, GameLog
 
-Report = Callable[[], None]
+OnWritten = Callable[[], None]
 """What is to be done once an entry is on disk."""
 
 
-class Scribe:
+class LogWriter:
     """Writes entries of the log in the order in which they come, and reports each when it is on disk."""
 
     def __init__(self, log: GameLog, fail: Callable[[BaseException], None]) -> None:
@@ -23,22 +23,22 @@ class Scribe:
         self._log = log
         self._fail = fail
         self._changed = threading.Condition()
-        self._waiting: list[Report] = []
+        self._waiting: list[OnWritten] = []
         self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="scribe", daemon=True)
         self._thread.start()
 
-    def write(self, entry: Entry, report: Report) -> None:
+    def write(self, entry: Entry, report: OnWritten) -> None:
         """Add `entry` to the log and call `report` when it is on disk. Raises UserError where it cannot be written."""
         with self._changed:
-            self._log.append(entry, lasting=False)
+            self._log.append(entry, durable=False)
             self._waiting.append(report)
             self._changed.notify()
 
     def note(self, entry: Entry) -> None:
         """Add what nobody waits for."""
         with self._changed:
-            self._log.append(entry, lasting=False)
+            self._log.append(entry, durable=False)
 
     def close(self) -> None:
         """Wait until everything is on disk and reported."""
@@ -57,7 +57,7 @@ class Scribe:
                 self._fail(problem)
                 return
 
-    def _next_batch(self) -> list[Report]:
+    def _next_batch(self) -> list[OnWritten]:
         with self._changed:
             while not self._waiting and not self._is_closing:
                 self._changed.wait()

@@ -14,14 +14,14 @@ from lzeval.system.files import remove_leftovers, utf8, write_bytes_atomically
 from tournaments.games.gtp_game import PlayedGame
 from tournaments.gomill.files import serialise_void_game
 from tournaments.plan.competition import Competition
-from tournaments.store.folder import Files, create_folder
+from tournaments.store.folder import TournamentFiles, create_folder
 from tournaments.store.game_log import FinishedGame
 
 
 class RecordFiles:
     """The files of single games, where the control file wants them. Methods raise UserError on a full disk."""
 
-    def __init__(self, competition: Competition, files: Files) -> None:
+    def __init__(self, competition: Competition, files: TournamentFiles) -> None:
         self._files = files
         self._folder = files.games
         self._wants_records = competition.record_games

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lzeval.go.board import BLACK, WHITE
-from trainer.data.pack import PackReport, Progress, report_unit
+from trainer.data.pack import PackProgress, PackReport, report_unit
 from trainer.data.packed import HOLDOUT, TRAIN, damaged_files, is_packed, open_packed, part_of, read_meta
 from trainer.data.selection import Selection
 from trainer.data.sources import record_files
@@ -59,7 +59,7 @@ class Findings:
 def check_records(
     sources: Sequence[str | Path],
     size: int = 19,
-    progress: Progress | None = None,
+    progress: PackProgress | None = None,
     selection: Selection | None = None,
 ) -> Findings:
     """Read all of `sources` (records, chunks, archives, packed data sets) and say what is in them. Raises UserError."""

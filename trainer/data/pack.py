@@ -51,7 +51,7 @@ MOST_REMARKS = 1000
 SECONDS_A_NOTE = 5.0
 """Between entries of the journal: so much work may have to be done again."""
 
-Progress = Callable[[float, int], None]
+PackProgress = Callable[[float, int], None]
 """Told after each unit: the share of the files that has been read, 0 to 1, and positions so far."""
 
 
@@ -184,7 +184,7 @@ def pack(
     sources: Sequence[str | Path],
     out: Path,
     size: int = 19,
-    progress: Progress | None = None,
+    progress: PackProgress | None = None,
     selection: Selection | None = None,
     threads: int | None = None,
 ) -> PackReport:

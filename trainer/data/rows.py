@@ -26,7 +26,7 @@ from lzeval.go.board import (
     play_stone,
     play_suicide,
 )
-from lzeval.records.scanner import Record
+from lzeval.records.scanner import ScannedRecord
 
 HISTORY = 8
 PLANES = 2 * HISTORY + 2
@@ -116,7 +116,9 @@ def _write_bits(stones: Stones, colour: int, row: Rows, start: int) -> None:
 
 
 @jit
-def pack_game(geo: Geometry, scratch: Scratch, stones: Stones, record: Record, rows: Rows) -> tuple[int, int]:
+def pack_game(
+    geo: Geometry, scratch: Scratch, stones: Stones, record: ScannedRecord, rows: Rows
+) -> tuple[int, int]:
     """Replay `record` on `stones` (cleared here) and write a row of `rows` for each move.
 
     Returns the number of rows and PACKED; or the number of the first move the rules forbid, counted from 1, and

@@ -23,7 +23,7 @@ from lzeval.records.scanner import (
     LONGEST,
     NO_GAME,
     OK,
-    Record,
+    ScannedRecord,
     begins_twice,
     end_of_games,
     info_of,
@@ -156,7 +156,7 @@ class _RefusedError(Exception):
         super().__init__(kind + place)
 
 
-def _facts(text: bytes, record: Record, problem: int, size: int) -> GameInfo:
+def _facts(text: bytes, record: ScannedRecord, problem: int, size: int) -> GameInfo:
     """A record's facts. Raises _RefusedError if it cannot be packed for boards of `size` lines."""
     if problem != OK:
         kind, detail = refusal(problem, text, record)
@@ -169,7 +169,7 @@ def _facts(text: bytes, record: Record, problem: int, size: int) -> GameInfo:
         raise _RefusedError(error.kind, f": {error.written}") from error
 
 
-def _move_at(record: Record, number: int, size: int) -> str:
+def _move_at(record: ScannedRecord, number: int, size: int) -> str:
     """The move `number`, from 1, in words; empty where there is none."""
     if not 0 < number <= record.counts[0]:
         return ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lzeval.errors import UserError
-from trainer.runs.folders import Run
+from trainer.runs.folders import TrainingRun
 from trainer.runs.logs import LOWER_IS_BETTER, NOTHING, Floats, Series
 from trainer.runs.plots import (
     BLUE,
@@ -56,7 +56,7 @@ PANELS = (
 )
 
 
-def plot_run(run: Run, path: Path) -> None:
+def plot_run(run: TrainingRun, path: Path) -> None:
     """Draw a run's curves over the positions it trained on. Raises UserError if it has measured nothing yet."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -75,14 +75,14 @@ def plot_run(run: Run, path: Path) -> None:
         save(figure, path)
 
 
-def require_curves(run: Run) -> None:
+def require_curves(run: TrainingRun) -> None:
     """Raise UserError if there is nothing to draw."""
     series = [part.get(panel.measure, NOTHING) for part in (run.train, run.holdout) for panel in PANELS]
     if not any(np.isfinite(found.values).any() for found in series):
         raise UserError(f"{run.folder}: nothing was measured yet, so there is nothing to draw")
 
 
-def run_as_svgs(run: Run) -> dict[str, str]:
+def run_as_svgs(run: TrainingRun) -> dict[str, str]:
     """Each panel's picture by its title, as SVG to be put into a page.
 
     Colours and the font are the page's: `var(--ink)` and so on, by the names in `COLOURS`, and `var(--font)`.
@@ -116,7 +116,7 @@ def _for_a_page(svg: str, title: str) -> str:
     return f'{head} role="img" aria-label="{title} over positions">{body.strip()}'
 
 
-def _draw_panel(axes: Axes, run: Run, panel: _Panel) -> None:
+def _draw_panel(axes: Axes, run: TrainingRun, panel: _Panel) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     train = _finite(run.train.get(panel.measure, NOTHING), panel.factor)

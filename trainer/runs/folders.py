@@ -27,7 +27,7 @@ LAST_BATCHES = 10
 """So many logged batches at the end tell where training stands; one alone tells little."""
 
 
-class State(str, Enum):
+class RunState(str, Enum):
     """How a run ended, as far as its folder tells."""
 
     FINISHED = "finished"
@@ -40,11 +40,11 @@ class State(str, Enum):
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """A run as its folder shows it; None is what it does not tell."""
 
     folder: Path
-    state: State
+    state: RunState
     changed: float
     """When a file of it was last written, in seconds since 1970."""
     config: Mapping[str, Any]
@@ -115,7 +115,7 @@ class Run:
 class Listing:
     """What is in a folder of runs."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[TrainingRun, ...]
     """The one that changed last comes first."""
     foreign: tuple[str, ...]
     """Folders that are no runs, by name."""
@@ -136,7 +136,7 @@ def find_runs(folder: Path, now: float | None = None) -> Listing:
     return Listing(tuple(runs), tuple(path.name for path in inside if not _is_run(path)))
 
 
-def open_run(name: str | Path, now: float | None = None) -> Run:
+def open_run(name: str | Path, now: float | None = None) -> TrainingRun:
     """The run in the folder `name`, or in `runs/name`. Raises UserError where neither is one."""
     for folder in (Path(name), Path("runs") / name):
         if _is_run(folder):
@@ -151,7 +151,7 @@ def _is_run(folder: Path) -> bool:
         return False
 
 
-def read_run(folder: Path, now: float | None = None) -> Run:
+def read_run(folder: Path, now: float | None = None) -> TrainingRun:
     """Everything that can be told of the run in `folder`, whatever state its files are in.
 
     `now`, in seconds since 1970, is the clock's if not given.
@@ -164,7 +164,7 @@ def read_run(folder: Path, now: float | None = None) -> Run:
     seen = max((count for count in (log.positions, saved_positions) if count is not None), default=None)
     changed = _changed([folder / "config.yaml", folder / "latest.ckpt", *paths])
     since = (time.time() if now is None else now) - changed
-    return Run(
+    return TrainingRun(
         folder=folder,
         state=_state(config, folder, seen, elapsed_s, since),
         changed=changed,
@@ -181,18 +181,18 @@ def read_run(folder: Path, now: float | None = None) -> Run:
 
 def _state(
     config: Mapping[str, Any], folder: Path, seen: int | None, elapsed_s: float | None, since_s: float
-) -> State:
+) -> RunState:
     if not config:
-        return State.BROKEN
+        return RunState.BROKEN
     positions, limit_s = _whole(config.get("max_positions")), _limit_s(config)
     over = [seen >= positions if seen is not None else None] if positions is not None else []
     over += [elapsed_s >= limit_s if elapsed_s is not None else None] if limit_s is not None else []
     if True in over:
-        return State.FINISHED
+        return RunState.FINISHED
     if since_s < RECENT_S:
-        return State.RECENT
+        return RunState.RECENT
     saved = (folder / "latest.ckpt").is_file()  # whoever finishes saves
-    return State.INTERRUPTED if not saved or (over and None not in over) else State.UNKNOWN
+    return RunState.INTERRUPTED if not saved or (over and None not in over) else RunState.UNKNOWN
 
 
 def _limit_s(config: Mapping[str, Any]) -> float | None:

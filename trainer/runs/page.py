@@ -13,7 +13,7 @@ import yaml
 
 from lzeval.system.files import write_text_atomically
 from trainer.runs.curves import require_curves, run_as_svgs
-from trainer.runs.folders import LAST_BATCHES, Run
+from trainer.runs.folders import LAST_BATCHES, TrainingRun
 from trainer.runs.logs import LOWER_IS_BETTER, NOTHING
 from trainer.runs.plots import COLOURS, check_plot
 
@@ -94,14 +94,14 @@ pre {{ overflow-x: auto; font-size: .875rem; color: var(--muted); }}
 """
 
 
-def write_page(run: Run, path: Path) -> None:
+def write_page(run: TrainingRun, path: Path) -> None:
     """Write `run` as a page to `path`. Raises UserError if it has measured nothing, or matplotlib is missing."""
     check_plot(path, (".html",))
     require_curves(run)
     write_text_atomically(path, page(run))
 
 
-def page(run: Run) -> str:
+def page(run: TrainingRun) -> str:
     """The text of the page."""
     figures = (
         f"<figure>\n<figcaption>{escape(title)}</figcaption>\n{svg}\n</figure>"
@@ -121,7 +121,7 @@ def page(run: Run) -> str:
     )
 
 
-def describe(run: Run) -> str:
+def describe(run: TrainingRun) -> str:
     """A run in one line."""
     limit = f" of {run.max_positions:,}" if run.max_positions is not None else ""
     trained = "nothing logged" if run.positions is None else f"{run.positions:,}{limit} positions"
@@ -132,7 +132,7 @@ def describe(run: Run) -> str:
     return ", ".join(parts)
 
 
-def key_figures(run: Run) -> list[tuple[str, ...]]:
+def key_figures(run: TrainingRun) -> list[tuple[str, ...]]:
     """Rows of a table: measure, best on the holdout, at which positions, last on the holdout, in training."""
     rows = []
     for measure, (label, form) in LABELS.items():

@@ -37,7 +37,7 @@ def parse_override(text: str) -> Override:
     return Override(key, value)
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """The values that a setting may have."""
 
     scalars: tuple[type, ...]
@@ -86,7 +86,7 @@ def _converted(key: str, value: Any, scalars: Sequence[type]) -> Any:
             return CONVERTERS[scalar](value)
         except (ValueError, OverflowError):
             continue
-    raise UserError(f"{key}: {value!r} is not {Kind(tuple(scalars), None, False).in_words()}")
+    raise UserError(f"{key}: {value!r} is not {ValueKind(tuple(scalars), None, False).in_words()}")
 
 
 def _truth(value: Any) -> bool:
@@ -155,23 +155,23 @@ def split_values(text: str) -> list[str]:
 
 
 @cache
-def kinds() -> Mapping[str, Kind]:
+def kinds() -> Mapping[str, ValueKind]:
     """Every setting, as `optimizer.lr`, and what it may be."""
     return dict(_kinds(TrainConfig, ""))
 
 
-def _kinds(of: Any, prefix: str) -> list[tuple[str, Kind]]:
-    found: list[tuple[str, Kind]] = []
+def _kinds(of: Any, prefix: str) -> list[tuple[str, ValueKind]]:
+    found: list[tuple[str, ValueKind]] = []
     for name, hint in get_type_hints(of).items():
         found += _kinds(hint, f"{prefix}{name}.") if is_dataclass(hint) else [(prefix + name, _kind(hint))]
     return found
 
 
-def _kind(hint: Any) -> Kind:
+def _kind(hint: Any) -> ValueKind:
     parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     lists = [get_args(part)[0] for part in parts if get_origin(part) is list]
     scalars = tuple(part for part in parts if part in CONVERTERS)
-    return Kind(scalars, lists[0] if lists else None, type(None) in parts)
+    return ValueKind(scalars, lists[0] if lists else None, type(None) in parts)
 
 
 def build(of: type[T], content: Mapping[str, Any], prefix: str = "") -> T:

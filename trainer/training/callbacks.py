@@ -48,7 +48,7 @@ def require_answers(module: GoModule, batches: Iterable[Tensor]) -> None:
         module.train(was_training)
 
 
-class Settings(pl.Callback):
+class SettingsFile(pl.Callback):
     """The run's config.yaml, written after the first batch: until then nothing was learnt with these settings."""
 
     def __init__(self, folder: Path, config: TrainConfig) -> None:

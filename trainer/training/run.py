@@ -26,7 +26,7 @@ from lzeval.system.locks import locked
 from trainer.data.datamodule import GoData
 from trainer.settings.compose import stored
 from trainer.settings.config import LoggerConfig, NetworkConfig, TrainConfig, seconds
-from trainer.training.callbacks import Averages, Checkpoints, Counting, Exports, ProgressLine, Settings
+from trainer.training.callbacks import Averages, Checkpoints, Counting, Exports, ProgressLine, SettingsFile
 from trainer.training.grow import grow
 from trainer.training.inputs import check_inputs
 from trainer.training.memory import keep_freed_memory
@@ -276,7 +276,7 @@ def _trainer(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
         logger=loggers(config.logger, folder),
         callbacks=[
             Counting(),
-            Settings(folder, config),
+            SettingsFile(folder, config),
             progress,
             averages,
             Exports(folder, config.network.name, config.export, averages),

@@ -16,7 +16,7 @@ from engines.gtp.client.transport import Peer, PeerClosedError, SubprocessPeer
 from engines.gtp.engine import RESIGN, Colour, Heatmap, Move, Symmetry
 from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, MalformedMove, NotGtp
 from engines.gtp.heatmap import parse_heatmap
-from engines.gtp.protocol import Answer, parse_answer, parse_command, starts_answer
+from engines.gtp.protocol import Response, parse_answer, parse_command, starts_answer
 from lzeval.go.points import format_vertex, parse_vertex
 
 _MOST_NOISE = 2000
@@ -62,11 +62,11 @@ def _name_in(line: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _short_answer(line: str) -> Answer:
+def _short_answer(line: str) -> Response:
     return parse_answer([line])
 
 
-def _answer_in(line: str) -> Answer:
+def _answer_in(line: str) -> Response:
     """The answer in a single line; most of the short ones have been given before."""
     return _short_answer(line) if len(line) <= _SHORT else parse_answer([line])
 
@@ -121,7 +121,7 @@ class GtpClient:
             raise EngineRefused(self.name, line, answer.text)
         return answer.text
 
-    def attempt(self, line: str, timeout_s: float | None = None) -> Answer:
+    def attempt(self, line: str, timeout_s: float | None = None) -> Response:
         """The answer, `?` or not; `timeout_s` overrides the deadline that the command's name has."""
         name = _name_in(line)
         if self._closed:
@@ -156,7 +156,7 @@ class GtpClient:
             self._unread.extend(self._peer.receive_lines(timeout_s))
         return self._unread.popleft()
 
-    def _receive_answer(self, line: str, timeout_s: float, noise: list[str]) -> Answer:
+    def _receive_answer(self, line: str, timeout_s: float, noise: list[str]) -> Response:
         """The next answer; what comes before is added to `noise`."""
         end = time.monotonic() + timeout_s
         arrived = self._peer.receive_lines(timeout_s)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from engines.gtp.server.session import Failure, Session
+from engines.gtp.server.session import Failure, GtpSession
 
 Arguments: TypeAlias = tuple[str, ...]
 Say: TypeAlias = Callable[[str], None]
@@ -20,7 +20,7 @@ class Streaming:
     run: Callable[[Say], None]
 
 
-Handler: TypeAlias = Callable[[Session, Arguments], "str | Streaming"]
+Handler: TypeAlias = Callable[[GtpSession, Arguments], "str | Streaming"]
 """Does the command and returns the text of its answer. Raises Failure with the text of a `?` answer."""
 
 
@@ -56,7 +56,7 @@ class CommandEntry:
     def _words(self) -> list[str]:
         return self.arguments.split()
 
-    def run(self, session: Session, args: Arguments) -> str | Streaming:
+    def run(self, session: GtpSession, args: Arguments) -> str | Streaming:
         """The answer's text. Raises Failure `syntax error` unless the number of arguments fits."""
         too_many = self.most_arguments is not None and len(args) > self.most_arguments
         if len(args) < self.fewest_arguments or too_many:

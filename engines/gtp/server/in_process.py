@@ -14,11 +14,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 from engines.gtp.client.pipes import PeerClosedError, StderrLog
 from engines.gtp.engine import Engine
-from engines.gtp.protocol import Answer, Command, format_answer, format_line, parse_command
+from engines.gtp.protocol import Command, Response, format_answer, format_line, parse_command
 from engines.gtp.server.command_table import CommandTable, Streaming
 from engines.gtp.server.commands import COMMANDS
 from engines.gtp.server.error_stream import ErrorStream
-from engines.gtp.server.session import Session
+from engines.gtp.server.session import GtpSession
 from lzeval.errors import IllegalMoveError, LzevalError
 
 CRASHED, KILLED = 1, -9
@@ -55,7 +55,7 @@ class EnginePeer:
         self._monitor = monitor or nullcontext()
         self._release = release
         self._stderr = StderrLog()
-        self._session = Session(lambda: engine, name, version, _Notes(self._stderr))
+        self._session = GtpSession(lambda: engine, name, version, _Notes(self._stderr))
         self._session.tells_searches = tell_searches
         self._session.interrupted = lambda: self._status is not None
         self._session.input_waiting = lambda: True  # an analysis ends with its first report
@@ -107,10 +107,10 @@ class EnginePeer:
                 said.run(lambda line: lines.append(format_line(line)))
                 return "".join([*lines, "\n"])
         except IllegalMoveError:
-            return format_answer(Answer(False, "illegal move", command.id))
+            return format_answer(Response(False, "illegal move", command.id))
         except LzevalError as error:
-            return format_answer(Answer(False, str(error), command.id))
-        return format_answer(Answer(True, said, command.id))
+            return format_answer(Response(False, str(error), command.id))
+        return format_answer(Response(True, said, command.id))
 
     def has_said(self) -> bool:
         return bool(self._lines) or self._status is not None
@@ -146,7 +146,7 @@ class EnginePeer:
             self._engine.close()
         self._release()
 
-    def strike(self) -> None:
+    def kill(self) -> None:
         """From another thread: a search under way comes to its end, and no answer is given any more."""
         self._status = KILLED
 

@@ -11,7 +11,7 @@ LONGEST_LINE = 1 << 20
 INTERRUPT = b"# interrupt"
 
 
-class Inbox:
+class InputReader:
     """Lines in the order in which they came. The line `# interrupt` is meant for the command before it."""
 
     def __init__(self, stream: BinaryIO) -> None:

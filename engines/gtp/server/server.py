@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from typing import BinaryIO
 
 from engines.gtp.engine import Engine
-from engines.gtp.protocol import UTF16, Answer, Command, format_answer, format_line, is_utf16, parse_command
+from engines.gtp.protocol import UTF16, Command, Response, format_answer, format_line, is_utf16, parse_command
 from engines.gtp.server.command_table import CommandTable, Streaming
 from engines.gtp.server.commands import COMMANDS
 from engines.gtp.server.error_stream import ErrorStream
-from engines.gtp.server.input_reader import Inbox
-from engines.gtp.server.session import Session
+from engines.gtp.server.input_reader import InputReader
+from engines.gtp.server.session import GtpSession
 from engines.gtp.server.stdio import protocol_streams
 from lzeval.errors import IllegalMoveError, LzevalError, UserError
 
@@ -46,7 +46,7 @@ class GtpServer:
         self._commands = commands
         self._ponders = ponder
         self._loaded: Future[Engine] = Future()
-        self._session = Session(self._loaded.result, name, version, log)
+        self._session = GtpSession(self._loaded.result, name, version, log)
         self._session.tells_searches = tell_searches
         threading.Thread(target=self._load, args=(make_engine,), name="gtp-load", daemon=True).start()
 
@@ -67,21 +67,21 @@ class GtpServer:
             self._log.write("".join(traceback.format_exception(error)))
 
     def serve(self) -> None:
-        """Answer until `quit`, the end of the input or an interrupt, or until nobody reads the answers.
+        """Response until `quit`, the end of the input or an interrupt, or until nobody reads the answers.
 
         Raises UserError, after a `?`, where the input is not even ASCII.
         """
-        inbox = Inbox(self._input)
-        self._session.input_waiting, self._session.interrupted = inbox.has_more, inbox.is_interrupted
+        reader = InputReader(self._input)
+        self._session.input_waiting, self._session.interrupted = reader.has_more, reader.is_interrupted
         is_first = True
         try:
             while True:
-                self._ponder(inbox)
-                line = inbox.take()
+                self._ponder(reader)
+                line = reader.take()
                 if line is None:
                     break
                 if is_first and is_utf16(line):
-                    self._write(format_answer(Answer(False, UTF16)))
+                    self._write(format_answer(Response(False, UTF16)))
                     raise UserError(UTF16)
                 is_first = False
                 command = parse_command(line.decode("utf-8", "replace"))
@@ -95,19 +95,19 @@ class GtpServer:
         finally:
             self._close_engine()
 
-    def _ponder(self, inbox: Inbox) -> None:
+    def _ponder(self, reader: InputReader) -> None:
         """Think on the opponent's time until something comes."""
-        if not (self._ponders and self._session.may_ponder) or inbox.has_more():
+        if not (self._ponders and self._session.may_ponder) or reader.has_more():
             return
         try:
-            self._session.engine.ponder(inbox.has_more)
+            self._session.engine.ponder(reader.has_more)
         except Exception as error:
             self._session.may_ponder = False
             self._tell(error)
 
     def _reply(self, command: Command) -> None:
         answer = self.answer(command)
-        if isinstance(answer, Answer):
+        if isinstance(answer, Response):
             self._write(format_answer(answer))
         else:
             self._stream(command, answer)
@@ -130,19 +130,19 @@ class GtpServer:
         if self._loaded.done() and self._loaded.exception() is None:
             self._loaded.result().close()
 
-    def answer(self, command: Command) -> Answer | Streaming:
+    def answer(self, command: Command) -> Response | Streaming:
         """Do one command, or begin one that answers bit by bit. No exception leaves this method but an interrupt."""
         try:
             answer = self._commands[command.name].run(self._session, command.args)
-            return answer if isinstance(answer, Streaming) else Answer(True, answer, command.id)
+            return answer if isinstance(answer, Streaming) else Response(True, answer, command.id)
         except IllegalMoveError:
-            return Answer(False, "illegal move", command.id)
+            return Response(False, "illegal move", command.id)
         except LzevalError as error:
-            return Answer(False, str(error), command.id)
+            return Response(False, str(error), command.id)
         except Exception as error:
             if not self._is_load_failure(error):
                 self._tell(error)
-            return Answer(False, f"internal error: {type(error).__name__}: {error}", command.id)
+            return Response(False, f"internal error: {type(error).__name__}: {error}", command.id)
 
     def _is_load_failure(self, error: Exception) -> bool:
         return self._loaded.done() and self._loaded.exception() is error

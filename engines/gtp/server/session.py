@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engines.gtp.engine import RESIGN, Analysis, Colour, Engine, Move, Reports, Restriction, Stop, never
 from engines.gtp.server.error_stream import ErrorStream
-from engines.gtp.sgf import Play, Position, read_sgf
+from engines.gtp.sgf import ColouredMove, GameSoFar, read_sgf
 from lzeval.errors import IllegalMoveError, LzevalError, RecordError
 from lzeval.go.handicap import FEWEST, fixed_handicap_points, most_fixed_stones
 from lzeval.go.points import format_vertex, pass_index
@@ -36,7 +36,7 @@ class _IllegalRecordedMoveError(IllegalMoveError):
         return self._text
 
 
-class Session:
+class GtpSession:
     """The state between commands.
 
     Every method that needs the engine waits for it to be loaded, and raises what its loading raised.
@@ -47,9 +47,9 @@ class Session:
         self.name = name
         self.version = version
         self.log = log
-        self.setup: list[Play] = []
+        self.setup: list[ColouredMove] = []
         """Stones of the starting position."""
-        self.moves: list[Play] = []
+        self.moves: list[ColouredMove] = []
         self.handicap = 0
         """Stones that Black was given, by a command or as the record loaded says."""
         self.first_player: Colour | None = None
@@ -74,8 +74,8 @@ class Session:
         return self.engine.board_size
 
     @property
-    def position(self) -> Position:
-        return Position(
+    def position(self) -> GameSoFar:
+        return GameSoFar(
             self.size,
             self.engine.komi,
             list(self.setup),
@@ -124,7 +124,7 @@ class Session:
         self.first_player = colour
         self._set_up_engine(self.position)
 
-    def _set_up_engine(self, position: Position) -> None:
+    def _set_up_engine(self, position: GameSoFar) -> None:
         self.engine.set_up(position.setup, position.first_to_move, position.stones_given)
 
     def set_komi(self, komi: float) -> None:
@@ -139,8 +139,8 @@ class Session:
         self.player = None
         self.may_ponder = False
 
-    def play_all(self, plays: Sequence[Play]) -> None:
-        """Play all of them, or none. Raises IllegalMoveError."""
+    def play_all(self, plays: Sequence[ColouredMove]) -> None:
+        """ColouredMove all of them, or none. Raises IllegalMoveError."""
         before = len(self.moves)
         try:
             for colour, move in plays:
@@ -157,7 +157,7 @@ class Session:
         return self.chosen(colour, self.engine.genmove(colour, self.interrupted, reports, restrictions))
 
     def chosen(self, colour: Colour, move: Move) -> Move:
-        """Play what the engine chose."""
+        """ColouredMove what the engine chose."""
         if move is not RESIGN:
             self.play(colour, move)
             self.may_ponder = True
@@ -171,12 +171,12 @@ class Session:
             raise Failure("this position is played from the opening book")
         return found[-1]
 
-    def set_up(self, stones: Sequence[Play]) -> None:
+    def set_up(self, stones: Sequence[ColouredMove]) -> None:
         """Start over with these stones; on any failure everything is as it was."""
         points = [point for _, point in stones]
         if len(set(points)) < len(points) or pass_index(self.size) in points:
             raise IllegalMoveError("occupied")
-        self._start_from(Position(self.size, None, list(stones), rules=self.rules))
+        self._start_from(GameSoFar(self.size, None, list(stones), rules=self.rules))
 
     def undo(self) -> None:
         if not self.moves:
@@ -238,7 +238,7 @@ class Session:
         except IllegalMoveError as error:
             raise RecordError(path, str(error)) from error
 
-    def _start_from(self, position: Position) -> None:
+    def _start_from(self, position: GameSoFar) -> None:
         """A new game from there; on any failure everything is as it was."""
         before = self.position
         try:
@@ -251,7 +251,7 @@ class Session:
             raise
         self.engine.restart_clocks()
 
-    def _replay(self, position: Position) -> None:
+    def _replay(self, position: GameSoFar) -> None:
         self.engine.set_board_size(position.size)
         self._forget()
         if position.komi is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as Bar
 
-    from tournaments.pool.matchmaking import Standing
+    from tournaments.pool.matchmaking import PairStandings
     from tournaments.pool.networks import Network
     from tournaments.pool.play import Progress
     from tournaments.pool.store import RatingPool
@@ -40,7 +40,7 @@ def playable(pool: RatingPool, without: list[str]) -> list[Network]:
 def run_session(
     pool: RatingPool,
     members: list[Network],
-    choose: Callable[[Standing], tuple[str, str] | None],
+    choose: Callable[[PairStandings], tuple[str, str] | None],
     *,
     games: int,
     threads: int | None,
@@ -50,7 +50,7 @@ def run_session(
     only: str | None = None,
 ) -> None:
     """Play in this machine's processes, with a line of progress; Ctrl-C ends it with what `again` says."""
-    from tournaments.pool.play import Progress, Session, entrants, standing_of, start_crew
+    from tournaments.pool.play import PoolSession, Progress, entrants, standing_of, start_crew
 
     if games % 2:
         raise UserError(f"--games {games}: must be an even number; each opening is played with either colour")
@@ -64,7 +64,7 @@ def run_session(
         try:
             crew = start_crew(pool, list(players.values()), threads, games)
             try:
-                Session(pool, crew, players, choose, progress, is_enough, only).play(
+                PoolSession(pool, crew, players, choose, progress, is_enough, only).play(
                     lambda now: _show(bar, now)
                 )
             finally:

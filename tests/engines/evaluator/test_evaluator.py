@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engines.evaluator import load, openvino_backend
-from engines.evaluator.base import Answer, Evaluator, Planes
+from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator, sample_planes
 from lzeval.errors import UserError
 from lzeval.network.checkpoint import load_network
@@ -265,7 +265,7 @@ class TestPrecision:
             policy = np.zeros((16, 82), np.float32)
             policy[:, :3] = first, second, third
             policy[:, 3:] = (1 - policy.sum(1, keepdims=True)) / 79
-            answer = Answer(policy, np.zeros(16, np.float32))
+            answer = NetworkAnswer(policy, np.zeros(16, np.float32))
             evaluator = SimpleNamespace(batch_size=16, evaluate=lambda _: answer)
             return SimpleNamespace(info=SimpleNamespace(board_size=9), build=lambda: evaluator)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.gtp.protocol import Answer, format_answer, parse_command
+from engines.gtp.protocol import Response, format_answer, parse_command
 from engines.gtp.server.command_table import Streaming
 from engines.gtp.server.commands import COMMANDS
 from engines.gtp.server.error_stream import ErrorStream
@@ -126,7 +126,7 @@ def test_refused_commands_change_nothing_and_all_answers_are_gtp(
         if isinstance(answer, Streaming):
             server._stream(command, answer)
             continue
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Response)
         text = format_answer(answer)
         assert ANSWER.fullmatch(text), (line, text)
         assert "internal error" not in text, (line, errors.getvalue().decode())

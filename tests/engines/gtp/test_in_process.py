@@ -12,7 +12,7 @@ import pytest
 from engines.gtp.client.client import Deadlines, GtpClient
 from engines.gtp.engine import Colour, Move, Reports, Restriction, Stop, never
 from engines.gtp.errors import EngineGone, EngineTimeout
-from engines.gtp.protocol import Answer, parse_command
+from engines.gtp.protocol import Response, parse_command
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.in_process import EnginePeer
 from engines.gtp.server.server import GtpServer
@@ -48,7 +48,7 @@ def test_it_says_what_the_server_says(seed: int) -> None:
             command = parse_command(sentence)
             assert command is not None
             wanted = server.answer(command)
-            assert isinstance(wanted, Answer)
+            assert isinstance(wanted, Response)
             found = asked.attempt(sentence)
             assert (found.ok, found.text.rstrip()) == (wanted.ok, wanted.text.rstrip()), sentence
 
@@ -119,11 +119,11 @@ def test_a_strike_ends_a_search_and_the_engine() -> None:
     engine = Endless()
     spoken_to = peer(engine)
 
-    def strike() -> None:
+    def kill() -> None:
         engine.thinks.wait(10)
-        spoken_to.strike()
+        spoken_to.kill()
 
-    thread = threading.Thread(target=strike)
+    thread = threading.Thread(target=kill)
     thread.start()
     with pytest.raises(EngineGone):
         client(spoken_to).ask("genmove b")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engines.gtp.engine import Colour, Heatmap, TimeSettings
 from engines.gtp.heatmap import format_heatmap, parse_heatmap
-from engines.gtp.protocol import Answer, Command, format_answer, parse_answer, parse_colour, parse_command
+from engines.gtp.protocol import Command, Response, format_answer, parse_answer, parse_colour, parse_command
 from lzeval.go import board
 from lzeval.go.drawing import draw_board
 from lzeval.go.handicap import fixed_handicap_points, most_fixed_stones
@@ -41,14 +41,14 @@ def test_some_lines_are_no_command(line: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (Answer(True, ""), "= \n\n"),
-        (Answer(True, "", "3"), "=3 \n\n"),
-        (Answer(False, "illegal move", "3"), "?3 illegal move\n\n"),
-        (Answer(True, "a\n\n\nb\r\n"), "= a\nb\n\n"),
-        (Answer(True, "bell\x07 and \x85next\u2028line"), "= bell and nextline\n\n"),
+        (Response(True, ""), "= \n\n"),
+        (Response(True, "", "3"), "=3 \n\n"),
+        (Response(False, "illegal move", "3"), "?3 illegal move\n\n"),
+        (Response(True, "a\n\n\nb\r\n"), "= a\nb\n\n"),
+        (Response(True, "bell\x07 and \x85next\u2028line"), "= bell and nextline\n\n"),
     ],
 )
-def test_an_answer_ends_at_its_only_empty_line(answer: Answer, text: str) -> None:
+def test_an_answer_ends_at_its_only_empty_line(answer: Response, text: str) -> None:
     assert format_answer(answer) == text
 
 
@@ -64,7 +64,7 @@ def test_commands_survive_writing_and_reading(identity: str | None, name: str, a
 
 @given(st.booleans(), st.text(), st.none() | st.integers(0).map(str))
 def test_any_text_makes_one_readable_answer(ok: bool, text: str, identity: str | None) -> None:
-    written = format_answer(Answer(ok, text, identity))
+    written = format_answer(Response(ok, text, identity))
     assert written.endswith("\n\n")
     assert "\n\n" not in written[:-1]
     assert len(written[:-2].splitlines()) == written.count("\n") - 1

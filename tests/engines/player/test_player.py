@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.evaluator.base import Answer, Planes
+from engines.evaluator.base import NetworkAnswer, Planes
 from engines.gtp.engine import Analysis, Colour, Reports, Restriction
 from engines.gtp.heatmap import parse_heatmap
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.server import GtpServer
 from engines.player.player import NetworkPlayer, PlayerOptions
 from engines.search import restrictions as looked_at
-from engines.search.choice import Habits
+from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.go.board import BLACK, EMPTY, WHITE, Game
 from lzeval.go.points import format_vertex, parse_vertex
@@ -31,7 +31,7 @@ from tests.support.paths import ROOT
 from tests.support.reference_search import ReferenceSearch, sent_to
 
 SIZE = 9
-OPTIONS = PlayerOptions(Limits(40), Habits(resign=0.0, dumb_pass=True), seed=5)
+OPTIONS = PlayerOptions(Limits(40), MovePolicy(resign=0.0, dumb_pass=True), seed=5)
 
 
 def talk(player: NetworkPlayer, *commands: str) -> list[str]:
@@ -66,7 +66,7 @@ def test_it_plays_what_the_search_finds() -> None:
 def test_the_same_seed_gives_the_same_game() -> None:
     moves = [["genmove b", "genmove w"] * 3 for _ in range(2)]
     assert talk(fresh(), *moves[0]) == talk(fresh(), *moves[1])
-    other = PlayerOptions(OPTIONS.limits, OPTIONS.habits, seed=6)
+    other = PlayerOptions(OPTIONS.limits, OPTIONS.move_policy, seed=6)
     assert talk(fresh(), *moves[0]) != talk(fresh(other), *moves[0])
 
 
@@ -135,7 +135,7 @@ def test_the_history_begins_after_the_handicap() -> None:
     seen: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
 
     class Watching(HashEvaluator):
-        def evaluate(self, planes: Planes) -> Answer:
+        def evaluate(self, planes: Planes) -> NetworkAnswer:
             seen.append(planes[0].copy())
             return super().evaluate(planes)
 
@@ -191,7 +191,7 @@ def test_a_heatmap_leaves_the_game_alone() -> None:
 
 
 def test_resigning_and_describing() -> None:
-    options = PlayerOptions(Limits(10, 20), Habits(resign=0.1), seed=1)
+    options = PlayerOptions(Limits(10, 20), MovePolicy(resign=0.1), seed=1)
     player = NetworkPlayer(SteadyEvaluator(5, black_value=-0.95), options)
     moves = [
         f"play {'bw'[n % 2]} {vertex}" for n, vertex in enumerate(["A1", "B2", "C3", "D4", "E5", "A3", "C1"])
@@ -210,7 +210,7 @@ class Failing:
         self._good = HashEvaluator(SIZE)
         self.info, self.batch_size, self.countdown = self._good.info, 1, 10
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         self.countdown -= 1
         if self.countdown == 0:
             raise MemoryError
@@ -292,7 +292,7 @@ def visits_of(judge: ReferenceSearch) -> dict[str, int]:
 
 
 def test_a_restricted_move_is_played_from_a_tree_of_its_own() -> None:
-    player = fresh(replace(OPTIONS, habits=Habits(resign=0.0)))
+    player = fresh(replace(OPTIONS, move_policy=MovePolicy(resign=0.0)))
     said = talk(
         player,
         "genmove b",
@@ -344,7 +344,7 @@ def test_suicide_is_played_and_searched_where_it_is_allowed() -> None:
 def test_draws_and_noise_come_from_the_seed() -> None:
     def game(**options: Any) -> list[str]:
         return talk(
-            fresh(PlayerOptions(Limits(60), Habits(0.0), **options)), *["genmove b", "genmove w"] * 3
+            fresh(PlayerOptions(Limits(60), MovePolicy(0.0), **options)), *["genmove b", "genmove w"] * 3
         )[:-1]
 
     plain = game(seed=3)
@@ -354,7 +354,7 @@ def test_draws_and_noise_come_from_the_seed() -> None:
 
 def test_a_clock_limits_the_search_and_runs() -> None:
     class Slow(HashEvaluator):
-        def evaluate(self, planes: Planes) -> Answer:
+        def evaluate(self, planes: Planes) -> NetworkAnswer:
             time.sleep(0.002)
             return super().evaluate(planes)
 

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from engines.evaluator.base import Answer, Planes
+from engines.evaluator.base import NetworkAnswer, Planes
 from engines.gtp.engine import Analysis, Colour, Reports
 from engines.player.player import NetworkPlayer, PlayerOptions
 from engines.player.search_control import Reporter
@@ -22,7 +22,7 @@ class HeldUpEvaluator(HashEvaluator):
         super().__init__(SIZE)
         self.released = threading.Event()
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         if self.calls:
             assert self.released.wait(PATIENCE_S), "no reports came"
         return super().evaluate(planes)

@@ -9,12 +9,21 @@ from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
 from engines.search import choice
-from engines.search.choice import RESIGN, Choice, Habits, RootMove, choose, lower_bound, ranked, t_quantile
+from engines.search.choice import (
+    RESIGN,
+    Choice,
+    MovePolicy,
+    RootMove,
+    choose,
+    lower_bound,
+    ranked,
+    t_quantile,
+)
 from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.go.points import parse_vertex
 from tests.engines.search.test_search import from_diagram, games_with_superko, random_game
 
-NEVER = Habits(resign=0.0)
+NEVER = MovePolicy(resign=0.0)
 SIZE = 5
 PASS = SIZE * SIZE
 
@@ -115,7 +124,7 @@ class TestPassing:
     useful = move("C5", 10, 0.5, lcb=0.3)
 
     def choice(self, moves: list[RootMove], game: Game, colour: int, *, dumb: bool = False) -> int:
-        return choose(moves, 100, game, colour, Habits(0.0, dumb)).move
+        return choose(moves, 100, game, colour, MovePolicy(0.0, dumb)).move
 
     def test_a_pass_that_wins_is_made(self) -> None:
         game = from_diagram(COUNTED, komi=3.5)
@@ -158,42 +167,42 @@ class TestPassing:
 
 class TestResigning:
     def resigns(
-        self, winrate: float, moves: int, habits: Habits, colour: int = BLACK, handicap: int = 0
+        self, winrate: float, moves: int, policy: MovePolicy, colour: int = BLACK, handicap: int = 0
     ) -> bool:
         game = random_game(9, moves, 5, passing=0)
         game.handicap = handicap
         only = RootMove(game.legal_moves(colour)[0], 50, winrate, winrate - 0.05, 1.0)
-        return choose([only], 51, game, colour, habits).move == RESIGN
+        return choose([only], 51, game, colour, policy).move == RESIGN
 
     def test_below_the_threshold(self) -> None:
-        assert self.resigns(0.09, 30, Habits())
-        assert not self.resigns(0.11, 30, Habits())
-        assert self.resigns(0.19, 30, Habits(resign=0.2))
+        assert self.resigns(0.09, 30, MovePolicy())
+        assert not self.resigns(0.11, 30, MovePolicy())
+        assert self.resigns(0.19, 30, MovePolicy(resign=0.2))
 
     def test_never(self) -> None:
         assert not self.resigns(0.0, 30, NEVER)
 
     def test_not_in_the_first_quarter(self) -> None:
-        assert not self.resigns(0.01, 20, Habits())
-        assert self.resigns(0.01, 21, Habits())
+        assert not self.resigns(0.01, 20, MovePolicy())
+        assert self.resigns(0.01, 21, MovePolicy())
 
     def test_white_is_patient_where_it_gave_handicap(self) -> None:
         """After 24 moves of 0.6 * 81 the threshold is half way between 10 % and 10 % / (1 + 4)."""
         moves, handicap = 24, 4
         blend = 24 / (0.6 * 81)
         threshold = blend * 0.1 + (1 - blend) * 0.02
-        assert self.resigns(threshold - 0.001, moves, Habits(), WHITE, handicap)
-        assert not self.resigns(threshold + 0.001, moves, Habits(), WHITE, handicap)
-        assert self.resigns(0.09, moves, Habits(), BLACK, handicap)
+        assert self.resigns(threshold - 0.001, moves, MovePolicy(), WHITE, handicap)
+        assert not self.resigns(threshold + 0.001, moves, MovePolicy(), WHITE, handicap)
+        assert self.resigns(0.09, moves, MovePolicy(), BLACK, handicap)
 
     def test_handicap_wears_off(self) -> None:
-        assert not self.resigns(0.099, 47, Habits(), WHITE, 4)
-        assert self.resigns(0.099, 49, Habits(), WHITE, 4)
+        assert not self.resigns(0.099, 47, MovePolicy(), WHITE, 4)
+        assert self.resigns(0.099, 49, MovePolicy(), WHITE, 4)
 
     def test_a_pass_is_no_reason_to_resign(self) -> None:
         game = random_game(9, 30, 5, passing=0)
         passing = RootMove(81, 50, 0.01, 0.0, 1.0)
-        assert choose([passing], 51, game, BLACK, Habits(dumb_pass=True)).move == 81
+        assert choose([passing], 51, game, BLACK, MovePolicy(dumb_pass=True)).move == 81
 
 
 @pytest.mark.parametrize(("temperature", "share"), [(0.01, 1.0), (1.0, 0.75), (100.0, 0.5)])

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.evaluator.base import Answer, Planes
+from engines.evaluator.base import NetworkAnswer, Planes
 from engines.search.position_search import (
     FIRST_NODES,
-    Analysis,
-    Position,
+    PositionAnalysis,
     PositionSearch,
-    Report,
+    SearchPosition,
+    SearchReport,
     at_turn,
     most_visits,
     position_seed,
@@ -28,13 +28,13 @@ from tests.support.reference_search import ReferenceSearch
 SIZE = 5
 
 
-def position(number: int, visits: int | None = None, priority: int = 0) -> Position:
+def position(number: int, visits: int | None = None, priority: int = 0) -> SearchPosition:
     game = random_game(SIZE, 2 + number % 9, number)
     wanted = 5 + 7 * (number % 6) if visits is None else visits
-    return Position(game, game.to_move, wanted, seed=number, priority=priority)
+    return SearchPosition(game, game.to_move, wanted, seed=number, priority=priority)
 
 
-def facts(analysis: Analysis | None) -> object:
+def facts(analysis: PositionAnalysis | None) -> object:
     """All of it, so that two can be compared."""
     assert analysis is not None
     return (
@@ -48,7 +48,7 @@ def facts(analysis: Analysis | None) -> object:
     )
 
 
-def results(positions: Sequence[Position], places: int, batch: int) -> list[object]:
+def results(positions: Sequence[SearchPosition], places: int, batch: int) -> list[object]:
     """By number, each reported once."""
     found = {}
     for report in search_all(HashEvaluator(SIZE, batch), positions, places):
@@ -77,7 +77,7 @@ def test_nor_on_the_order(alone: list[object]) -> None:
 
 
 def test_seeds_make_a_difference() -> None:
-    first, second = (Position(Game(SIZE), BLACK, 30, seed) for seed in (1, 2))
+    first, second = (SearchPosition(Game(SIZE), BLACK, 30, seed) for seed in (1, 2))
     found = results([first, second], 2, 2)
     assert found[0] != found[1]
 
@@ -119,7 +119,7 @@ def test_what_an_analysis_says() -> None:
 
 def test_batches_are_full_and_no_larger() -> None:
     evaluator = HashEvaluator(SIZE, 4)
-    wanted = [Position(Game(SIZE), BLACK, 20, seed) for seed in range(8)]
+    wanted = [SearchPosition(Game(SIZE), BLACK, 20, seed) for seed in range(8)]
     assert len(list(search_all(evaluator, wanted, 8))) == 8
     assert evaluator.calls <= -(-len(evaluator.seen) // 4) + 1
 
@@ -152,7 +152,7 @@ def test_removing() -> None:
         assert search.step() == []
     searched, waiting = search.remove(tickets[0]), search.remove(tickets[3])
     assert searched.is_final
-    assert waiting == Report(tickets[3], None, is_final=True)
+    assert waiting == SearchReport(tickets[3], None, is_final=True)
     assert searched.analysis is not None
     assert 1 <= searched.analysis.visits < 50
     with pytest.raises(KeyError):
@@ -192,7 +192,7 @@ class Clock:
 def test_reports_during_the_search() -> None:
     search = PositionSearch(HashEvaluator(SIZE), places=1, clock=Clock())
     game = Game(SIZE)
-    search.add(Position(game, BLACK, 60, seed=1, report_every_s=10))
+    search.add(SearchPosition(game, BLACK, 60, seed=1, report_every_s=10))
     reports = []
     while search.is_busy:
         reports += search.step()
@@ -201,14 +201,14 @@ def test_reports_during_the_search() -> None:
     visits = [report.analysis.visits for report in reports if report.analysis]
     assert visits == sorted(set(visits))
     assert visits[-1] == 60
-    quiet = results([Position(game, BLACK, 60, seed=1)], 1, 1)
+    quiet = results([SearchPosition(game, BLACK, 60, seed=1)], 1, 1)
     assert facts(reports[-1].analysis) == quiet[0], "looking does not change what is found"
 
 
 def test_time_ends_a_search_that_knows_something() -> None:
     search = PositionSearch(HashEvaluator(SIZE), places=2, clock=Clock())
-    search.add(Position(Game(SIZE), BLACK, 10_000, seed=1, max_s=40))
-    search.add(Position(Game(SIZE), BLACK, 10_000, seed=1, max_s=0))
+    search.add(SearchPosition(Game(SIZE), BLACK, 10_000, seed=1, max_s=40))
+    search.add(SearchPosition(Game(SIZE), BLACK, 10_000, seed=1, max_s=0))
     reports = []
     while search.is_busy:
         reports += search.step()
@@ -220,7 +220,7 @@ def test_time_ends_a_search_that_knows_something() -> None:
 
 def test_a_tree_grows_as_it_is_needed() -> None:
     many = 3 * FIRST_NODES
-    found = results([Position(Game(SIZE), BLACK, many, seed=4), position(2)], 2, 2)
+    found = results([SearchPosition(Game(SIZE), BLACK, many, seed=4), position(2)], 2, 2)
     assert isinstance(found[0], tuple)
     assert found[0][1] == many
     assert found[1] == results([position(2)], 1, 1)[0]
@@ -231,7 +231,7 @@ def test_memory_ends_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
     most = most_visits(SIZE, 4)
     assert 100 < most < 10_000
     search = PositionSearch(HashEvaluator(SIZE), places=4)
-    search.add(Position(Game(SIZE), BLACK, 10**9, seed=1))
+    search.add(SearchPosition(Game(SIZE), BLACK, 10**9, seed=1))
     reports = []
     while search.is_busy:
         reports += search.step()
@@ -242,7 +242,7 @@ def test_memory_ends_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Failing(HashEvaluator):
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         if self.calls == 5:
             raise MemoryError
         return super().evaluate(planes)
@@ -275,6 +275,6 @@ def test_seeds_of_positions() -> None:
 
 def test_either_side_may_be_next() -> None:
     for colour in (BLACK, WHITE):
-        [report] = search_all(HashEvaluator(SIZE), [Position(Game(SIZE), colour, 20, seed=1)])
+        [report] = search_all(HashEvaluator(SIZE), [SearchPosition(Game(SIZE), colour, 20, seed=1)])
         assert report.analysis is not None
         assert report.analysis.to_move == colour

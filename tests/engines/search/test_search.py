@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engines.evaluator.base import Evaluator
-from engines.search.choice import Habits, choose, lower_bound
+from engines.search.choice import MovePolicy, choose, lower_bound
 from engines.search.forest import EXPANDED, NONE, VIRTUAL_LOSS, WAITING
 from engines.search.restrictions import Restriction
 from engines.search.searcher import Limits, Searcher, Waiting
@@ -19,7 +19,7 @@ from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 from tests.support.reference_search import Node, ReferenceSearch
 
 SEED = 20260101
-NEVER_RESIGNS = Habits(resign=0.0)
+NEVER_RESIGNS = MovePolicy(resign=0.0)
 
 
 def search(searcher: Searcher, tree: int, evaluator: Evaluator, visits: int) -> None:
@@ -65,9 +65,9 @@ class Both:
         search(self.searcher, 0, self.evaluator, visits)
         self.judge.think(self.game, colour, visits)
         self.compare(colour)
-        habits = Habits(resign=0.0, dumb_pass=True)
+        policy = MovePolicy(resign=0.0, dumb_pass=True)
         moves = self.searcher.root_moves(0)
-        chosen = choose(moves, self.searcher.visits(0), self.game, colour, habits).move
+        chosen = choose(moves, self.searcher.visits(0), self.game, colour, policy).move
         assert chosen == self.expected_choice()
         return chosen
 

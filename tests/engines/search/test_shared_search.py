@@ -6,11 +6,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from engines.evaluator.base import Answer, Evaluator, Planes
+from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.gtp.engine import Colour, Move, never
 from engines.player.player import NetworkPlayer, PlayerOptions
 from engines.search.searcher import Limits
-from engines.search.shared_search import Desk, DeskClosedError, Line, Seat, SeatedEvaluator, SeatedGrowth
+from engines.search.shared_search import (
+    EvaluatorQueue,
+    SearchClosedError,
+    SearchSlot,
+    SharedEvaluator,
+    SharedSearch,
+    SharedTree,
+)
 from engines.search.single_tree import Lane
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 
@@ -34,13 +41,17 @@ def game(player: NetworkPlayer) -> list[Move]:
     return moves
 
 
-def seated(desk: Desk, seat: Seat, how: PlayerOptions, answer_s: float | None = None) -> NetworkPlayer:
+def seated(
+    desk: SharedSearch, seat: SearchSlot, how: PlayerOptions, answer_s: float | None = None
+) -> NetworkPlayer:
     with desk.monitor:
-        growth = SeatedGrowth(seat, how.most_nodes, answer_s)
-        return NetworkPlayer(SeatedEvaluator(seat, answer_s), how, growth=growth)
+        growth = SharedTree(seat, how.most_nodes, answer_s)
+        return NetworkPlayer(SharedEvaluator(seat, answer_s), how, growth=growth)
 
 
-def games_at(desk: Desk, single: Line, wide: Line | None, hows: Sequence[PlayerOptions]) -> list[list[Move]]:
+def games_at(
+    desk: SharedSearch, single: EvaluatorQueue, wide: EvaluatorQueue | None, hows: Sequence[PlayerOptions]
+) -> list[list[Move]]:
     """All of them at the same time, each on a thread of its own."""
     found: list[list[Move]] = [[] for _ in hows]
 
@@ -60,7 +71,7 @@ def games_at(desk: Desk, single: Line, wide: Line | None, hows: Sequence[PlayerO
 @pytest.mark.parametrize("batch", [1, 4, 7])
 def test_games_are_those_that_each_player_plays_alone(batch: int) -> None:
     hows = [options(seed) for seed in range(6)]
-    desk = Desk(SIZE, len(hows))
+    desk = SharedSearch(SIZE, len(hows))
     line = desk.add_line(HashEvaluator(SIZE, batch))
     try:
         found = games_at(desk, line, None, hows)
@@ -72,7 +83,7 @@ def test_games_are_those_that_each_player_plays_alone(batch: int) -> None:
 @pytest.mark.parametrize("batch", [1, 16])
 def test_larger_searches_ask_about_several_positions_of_a_tree(batch: int) -> None:
     hows = [options(seed, visits=350) for seed in (1, 2, 3)]
-    desk = Desk(SIZE, len(hows))
+    desk = SharedSearch(SIZE, len(hows))
     single, wide = desk.add_line(HashEvaluator(SIZE, batch)), desk.add_line(HashEvaluator(SIZE, 8))
     try:
         found = games_at(desk, single, wide, hows)
@@ -83,7 +94,7 @@ def test_larger_searches_ask_about_several_positions_of_a_tree(batch: int) -> No
 
 
 def test_positions_of_several_games_go_to_the_network_together() -> None:
-    desk = Desk(SIZE, 8)
+    desk = SharedSearch(SIZE, 8)
     evaluator = HashEvaluator(SIZE, 8)
     try:
         games_at(desk, desk.add_line(evaluator), None, [options(seed) for seed in range(1, 9)])
@@ -93,7 +104,7 @@ def test_positions_of_several_games_go_to_the_network_together() -> None:
 
 
 def test_two_networks_at_a_desk_do_not_mix() -> None:
-    desk = Desk(SIZE, 2)
+    desk = SharedSearch(SIZE, 2)
     lines = [desk.add_line(HashEvaluator(SIZE, 4, salt)) for salt in (1, 2)]
     players = [seated(desk, desk.seat(line, None), options(3)) for line in lines]
     try:
@@ -105,7 +116,7 @@ def test_two_networks_at_a_desk_do_not_mix() -> None:
 
 
 def test_a_seat_is_taken_over_empty() -> None:
-    desk = Desk(SIZE, 1)
+    desk = SharedSearch(SIZE, 1)
     line = desk.add_line(HashEvaluator(SIZE, 2))
     try:
         found = []
@@ -127,7 +138,7 @@ def test_a_seat_is_taken_over_empty() -> None:
 
 
 def test_dead_stones_and_heatmaps_come_from_the_desk_as_well() -> None:
-    desk = Desk(SIZE, 1)
+    desk = SharedSearch(SIZE, 1)
     player = seated(desk, desk.seat(desk.add_line(HashEvaluator(SIZE, 4)), None), options(1))
     alone = NetworkPlayer(HashEvaluator(SIZE), options(1))
     try:
@@ -147,7 +158,7 @@ class Failing:
         self.info, self.batch_size, self._inner = inner.info, inner.batch_size, inner
         self.act: Callable[[], object] = lambda: None
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         self.act()
         return self._inner.evaluate(planes)
 
@@ -157,7 +168,7 @@ def fail() -> None:
 
 
 def test_a_failing_network_is_its_players_trouble_alone() -> None:
-    desk = Desk(SIZE, 2)
+    desk = SharedSearch(SIZE, 2)
     bad = Failing(SteadyEvaluator(SIZE))
     players = [
         seated(desk, desk.seat(desk.add_line(evaluator), None), options(1))
@@ -176,7 +187,7 @@ def test_a_failing_network_is_its_players_trouble_alone() -> None:
 
 
 def test_a_silent_network_is_not_waited_for_and_its_seat_not_given_away() -> None:
-    desk = Desk(SIZE, 1)
+    desk = SharedSearch(SIZE, 1)
     silent, over = Failing(SteadyEvaluator(SIZE)), threading.Event()
     silent.act = lambda: over.wait(30)
     seat = desk.seat(desk.add_line(silent), None)
@@ -192,7 +203,7 @@ def test_a_silent_network_is_not_waited_for_and_its_seat_not_given_away() -> Non
 
 
 def test_slow_company_is_not_taken_for_silence() -> None:
-    desk = Desk(SIZE, 1)
+    desk = SharedSearch(SIZE, 1)
     slow, pause = Failing(SteadyEvaluator(SIZE)), threading.Event()
     slow.act = lambda: pause.wait(0.02)
     player = seated(desk, desk.seat(desk.add_line(slow), None), options(1), answer_s=0.3)
@@ -204,7 +215,7 @@ def test_slow_company_is_not_taken_for_silence() -> None:
 
 
 def test_a_search_ends_when_it_is_told_to() -> None:
-    desk = Desk(SIZE, 1)
+    desk = SharedSearch(SIZE, 1)
     player = seated(desk, desk.seat(desk.add_line(HashEvaluator(SIZE, 1)), None), options(1, visits=10**6))
     asked = iter([False] * 5)
     try:
@@ -215,16 +226,16 @@ def test_a_search_ends_when_it_is_told_to() -> None:
 
 
 def test_nobody_waits_for_a_closed_desk() -> None:
-    desk = Desk(SIZE, 1)
+    desk = SharedSearch(SIZE, 1)
     seat = desk.seat(desk.add_line(HashEvaluator(SIZE, 1)), None)
     player = seated(desk, seat, options(1))
     desk.close()
-    with desk.monitor, pytest.raises(DeskClosedError):
+    with desk.monitor, pytest.raises(SearchClosedError):
         player.genmove(Colour.BLACK, never)
 
 
 def test_arrays_that_a_seat_sees_are_the_desks_own() -> None:
-    desk = Desk(SIZE, 3)
+    desk = SharedSearch(SIZE, 3)
     line = desk.add_line(HashEvaluator(SIZE, 1))
     seats = [desk.seat(line, None) for _ in range(3)]
     player = seated(desk, seats[1], options(1, visits=600))

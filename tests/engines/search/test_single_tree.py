@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from engines.evaluator.base import Answer, Planes
+from engines.evaluator.base import NetworkAnswer, Planes
 from engines.search.forest import EXPANDED, WAITING
 from engines.search.searcher import Searcher
-from engines.search.single_tree import Growth, Lane
+from engines.search.single_tree import Lane, SingleTree
 from lzeval.go.board import BLACK, Game
 from tests.support.fakes.evaluators import HashEvaluator
 from tests.support.paths import ROOT
@@ -25,7 +25,7 @@ def grown(
     searcher = Searcher(1, SIZE)
     searcher.seed(TREE, 1)
     searcher.follow(TREE, Game(SIZE), BLACK)
-    growth = Growth(searcher, TREE, lanes, most_nodes)
+    growth = SingleTree(searcher, TREE, lanes, most_nodes)
     growth.run(visits, lambda: stop_after is not None and searcher.visits(TREE) >= stop_after)
     growth.close()
     return searcher
@@ -61,7 +61,7 @@ def test_one_lane_grows_the_same_tree_every_time() -> None:
 
 def test_small_searches_look_at_one_position_at_a_time() -> None:
     class Never(HashEvaluator):
-        def evaluate(self, planes: Planes) -> Answer:  # noqa: ARG002
+        def evaluate(self, planes: Planes) -> NetworkAnswer:  # noqa: ARG002
             raise AssertionError("a large batch")
 
     assert grown([Lane(HashEvaluator(SIZE), Never(SIZE, 16))], 200).visits(TREE) == 200
@@ -87,14 +87,14 @@ def test_a_slow_network_is_not_asked_for_large_batches_where_somebody_waits() ->
     class Slow(HashEvaluator):
         calls = 0
 
-        def evaluate(self, planes: Planes) -> Answer:
+        def evaluate(self, planes: Planes) -> NetworkAnswer:
             Slow.calls += 1
             time.sleep(0.06)
             return super().evaluate(planes)
 
     searcher = Searcher(1, SIZE)
     searcher.follow(TREE, Game(SIZE), BLACK)
-    growth = Growth(searcher, TREE, [Lane(HashEvaluator(SIZE), Slow(SIZE, 8))], MOST_NODES)
+    growth = SingleTree(searcher, TREE, [Lane(HashEvaluator(SIZE), Slow(SIZE, 8))], MOST_NODES)
     growth.run(600, lambda: False, impatient=True)
     assert searcher.visits(TREE) == 600
     assert Slow.calls == 1
@@ -103,7 +103,7 @@ def test_a_slow_network_is_not_asked_for_large_batches_where_somebody_waits() ->
 @pytest.mark.parametrize("failing", [0, 1])
 def test_an_error_on_any_thread_ends_the_search_and_is_told(failing: int) -> None:
     class Broken(HashEvaluator):
-        def evaluate(self, planes: Planes) -> Answer:
+        def evaluate(self, planes: Planes) -> NetworkAnswer:
             if threading.current_thread() is not threading.main_thread() or not failing:
                 raise MemoryError("no room")
             return super().evaluate(planes)

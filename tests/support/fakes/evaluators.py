@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-from engines.evaluator.base import Answer, EvaluatorInfo, Planes
+from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
 
 
 def fake_info(size: int, name: str = "fake") -> EvaluatorInfo:
@@ -31,9 +31,9 @@ class HashEvaluator:
         self._salt = salt.to_bytes(4, "big")
         self._spread = spread
         self._points = size * size
-        self._last: Answer | None = None
+        self._last: NetworkAnswer | None = None
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         size = self.info.board_size
         assert planes.shape == (self.batch_size, 18, size, size)
         assert planes.dtype == np.uint8
@@ -45,7 +45,7 @@ class HashEvaluator:
             if planes[row].any():
                 policy[row], value[row] = self.opinion(planes[row])
                 self.seen.append(planes[row].tobytes())
-        self._last = Answer(policy, value)
+        self._last = NetworkAnswer(policy, value)
         return self._last
 
     def opinion(self, planes: Planes) -> tuple[npt.NDArray[np.float32], float]:
@@ -85,8 +85,8 @@ class SteadyEvaluator:
         self._policy = np.full(points + 1, (1 - pass_share) / points, np.float32)
         self._policy[points] = pass_share
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         value = self._value
         if self._black_value is not None:
             value = self._black_value if planes[0, 16].all() else -self._black_value
-        return Answer(self._policy[None].copy(), np.array([value], np.float32))
+        return NetworkAnswer(self._policy[None].copy(), np.array([value], np.float32))

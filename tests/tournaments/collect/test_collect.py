@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzeval.errors import RecordError, UserError
-from lzeval.records.find_files import Kind, find
+from lzeval.records.find_files import FileKind, find
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, serialise_game, write_game
 from lzeval.records.result import VOID, Colour, GameResult, Outcome, win
@@ -30,9 +30,9 @@ from lzeval.records.result_check import settled
 from lzeval.system import archives as core_sources
 from tournaments.collect import read_records
 from tournaments.collect.aliases import look_alikes, parse_aliases
-from tournaments.collect.collect import Intake, take_in
+from tournaments.collect.collect import CollectedGames, collect_games
 from tournaments.collect.csv_tables import read_table
-from tournaments.collect.filters import Choice, parse_day, span_of
+from tournaments.collect.filters import Filters, parse_day, span_of
 from tournaments.collect.summary import cases_of, lines_of
 from tournaments.collect.without_gc import no_collection
 from tournaments.games.faults import Fault, Incident
@@ -101,11 +101,11 @@ def competition(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ids(intake: Intake) -> list[str]:
+def ids(intake: CollectedGames) -> list[str]:
     return sorted(game.game_id for game in intake.games if game.result.is_decided)
 
 
-def whys(intake: Intake) -> list[tuple[str, str]]:
+def whys(intake: CollectedGames) -> list[tuple[str, str]]:
     return [(Path(one.path).name, one.why) for one in intake.skipped]
 
 
@@ -113,7 +113,7 @@ def whys(intake: Intake) -> list[tuple[str, str]]:
 
 
 def test_a_game_counts_once_whatever_tells_of_it(competition: Path) -> None:
-    found = take_in([competition])
+    found = collect_games([competition])
     assert ids(found) == ["0_00", "0_01", "0_02", "0_03", "0_04"]
     assert found.duplicates == 5  # two records, two lines of the history, and the record of a void game
     voids = [game for game in found.games if game.result.outcome is Outcome.VOID]
@@ -121,14 +121,14 @@ def test_a_game_counts_once_whatever_tells_of_it(competition: Path) -> None:
 
 
 def test_naming_things_twice_changes_nothing(competition: Path) -> None:
-    once = take_in([competition])
+    once = collect_games([competition])
     paths = [
         competition,
         competition / "X.games",
         competition / "X.hist",
         competition / "X.games" / "0_00.sgf",
     ]
-    again = take_in([*paths, competition / "X.ctl"])
+    again = collect_games([*paths, competition / "X.ctl"])
     assert ids(again) == ids(once)
     assert len(again.games) == len(once.games)
 
@@ -144,7 +144,7 @@ def test_naming_things_twice_changes_nothing(competition: Path) -> None:
     ],
 )
 def test_each_source_by_itself(name: str, expected: list[str], competition: Path) -> None:
-    found = take_in([competition / name])
+    found = collect_games([competition / name])
     assert ids(found) == expected
     assert not found.skipped
     assert not found.duplicates
@@ -152,7 +152,7 @@ def test_each_source_by_itself(name: str, expected: list[str], competition: Path
 
 def test_a_control_file_that_gomill_has_played(competition: Path) -> None:
     (competition / "X.played").unlink()
-    found = take_in([competition / "X.ctl"])
+    found = collect_games([competition / "X.ctl"])
     assert ids(found) == ["0_00", "0_01", "0_03", "0_04"]
     assert [game.size for game in found.games if game.result.is_decided] == [9] * 4
     assert [game.game_id for game in found.games if game.result.outcome is Outcome.VOID] == ["0_03"]
@@ -161,7 +161,7 @@ def test_a_control_file_that_gomill_has_played(competition: Path) -> None:
 def test_sources_that_contradict_each_other(tmp_path: Path) -> None:
     write_folder(tmp_path / "X.games", [GAMES[0], GAMES[1]])
     write_history(tmp_path / "X.hist", [GAMES[0], game(1, win("b", 2.5))])
-    found = take_in([tmp_path])
+    found = collect_games([tmp_path])
     assert ids(found) == ["0_00"]
     (case,) = cases_of(found)
     assert (case.kind, case.game) == ("unknown result", "0_01")
@@ -172,7 +172,7 @@ def test_a_history_of_records_that_lie_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     write_folder(tmp_path / "X.games", GAMES[:2])
     write_history(tmp_path / "copy" / "X.hist", GAMES[:3])
-    found = take_in([tmp_path])
+    found = collect_games([tmp_path])
     assert ids(found) == ["0_00", "0_01", "0_02"]
     assert found.duplicates == 2
 
@@ -180,7 +180,7 @@ def test_a_history_of_records_that_lie_elsewhere(tmp_path: Path) -> None:
 def test_copies_are_dropped_and_repetitions_kept(tmp_path: Path) -> None:
     write_folder(tmp_path / "a", GAMES[:2])
     write_folder(tmp_path / "b", [GAMES[0], dataclasses.replace(GAMES[1], game_id="0_07")])
-    found = take_in([tmp_path])
+    found = collect_games([tmp_path])
     assert ids(found) == ["0_00", "0_01", "0_07"]
     assert found.duplicates == 1
 
@@ -192,14 +192,14 @@ def test_the_folder_of_a_match(tmp_path: Path) -> None:
     ]
     write_folder(folder / "match.games", records[:5])
     write_results(records, folder / "results.csv")
-    found = take_in([folder])
+    found = collect_games([folder])
     assert ids(found) == [record.game_id for record in GAMES]
     assert found.duplicates == 5
 
 
 def test_a_history_with_a_line_twice(tmp_path: Path) -> None:
     path = write_history(tmp_path / "X.hist", [GAMES[0], game(0, win("w", "R")), GAMES[1]])
-    assert [game.result.winner for game in take_in([path]).games] == ["w", "w"]
+    assert [game.result.winner for game in collect_games([path]).games] == ["w", "w"]
 
 
 def test_damaged_logs_are_told(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_damaged_logs_are_told(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join(lines))
     (tmp_path / "Y.played").write_bytes(b"not\na log\n")
     (tmp_path / "Y.hist").write_bytes(b"history of Rome\n")
-    found = take_in([tmp_path])
+    found = collect_games([tmp_path])
     assert ids(found) == ["0_00", "0_02"]
     assert whys(found) == [
         ("X.played", "a damaged line"),
@@ -252,7 +252,7 @@ def test_archives_and_other_names(tmp_path: Path) -> None:
 
 def test_an_archive_without_records_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(tarred("w", ["readme.txt"]))
-    assert whys(take_in([tmp_path])) == [("a.tar", "no game record in it")]
+    assert whys(collect_games([tmp_path])) == [("a.tar", "no game record in it")]
 
 
 # What cannot be read
@@ -274,7 +274,7 @@ def test_every_unreadable_thing_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    found = take_in([tmp_path])
+    found = collect_games([tmp_path])
     assert len(found.games) == 1
     assert whys(found) == [
         ("bomb.sgf.gz", "unpacks to more than 0 MB, far too much for its size; the rest is not read"),
@@ -296,13 +296,13 @@ def test_no_bytes_are_dropped_without_a_word(
     for name in ("a.sgf", "a.csv", "a.hist", "a.played", "a.zip"):
         path = tmp_path_factory.getbasetemp() / name
         path.write_bytes(content)
-        found = take_in([path])
+        found = collect_games([path])
         assert found.games or found.skipped or (name == "a.hist" and not content)
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="no such file or folder"):
-        take_in([tmp_path / "nowhere"])
+        collect_games([tmp_path / "nowhere"])
 
 
 def test_large_collections_are_cut_and_stay_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,10 +338,10 @@ def test_several_processes_read_the_same(tmp_path: Path, monkeypatch: pytest.Mon
 # CSV
 
 
-def read_csv(folder: Path, content: str | bytes, name: str = "games.csv") -> Intake:
+def read_csv(folder: Path, content: str | bytes, name: str = "games.csv") -> CollectedGames:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return take_in([path])
+    return collect_games([path])
 
 
 def test_a_quotation_mark_that_is_never_closed(tmp_path: Path) -> None:
@@ -584,12 +584,12 @@ def test_the_search_for_cycles_rests_and_goes_on() -> None:
 
 def test_names_that_look_alike_are_told_and_not_merged(tmp_path: Path) -> None:
     (tmp_path / "a.sgf").write_text(sgf("Big", "small") + sgf("big ", "small") + sgf("BIG", "Small2") * 2)
-    found = take_in([tmp_path])
+    found = collect_games([tmp_path])
     assert {game.black for game in found.games} == {"Big", "big ", "BIG"}
     assert found.warnings == [
         "'BIG', 'Big', 'big ' are rated apart; if they are one player: --alias Big=BIG --alias 'big =BIG'"
     ]
-    merged = take_in([tmp_path], aliases=parse_aliases(["Big=BIG", "big =BIG"]))
+    merged = collect_games([tmp_path], aliases=parse_aliases(["Big=BIG", "big =BIG"]))
     assert {game.black for game in merged.games} == {"BIG"}
     assert not merged.warnings
 
@@ -639,7 +639,7 @@ def test_files_of_aliases_as_editors_write_them(encoding: str, tmp_path: Path) -
 
 def test_a_name_that_nobody_has(tmp_path: Path) -> None:
     (tmp_path / "a.sgf").write_text(sgf())
-    found = take_in([tmp_path], Choice(players=frozenset("ae")), aliases={"c": "d"})
+    found = collect_games([tmp_path], Filters(players=frozenset("ae")), aliases={"c": "d"})
     assert found.warnings == ["--alias c=d: no game names 'c'", "--player e: no game names 'e'"]
 
 
@@ -659,17 +659,17 @@ CHOSEN = "".join(
 @pytest.mark.parametrize(
     ("choice", "kept", "left_out"),
     [
-        (Choice(), 4, {}),
-        (Choice(sizes=frozenset({9, 19})), 3, {"--size (another)": 1}),
-        (Choice(komi=(6.5, 7.5)), 2, {"--komi (not told)": 1, "--komi (another)": 1}),
-        (Choice(handicap=(0, 0)), 3, {"--handicap (another)": 1}),
-        (Choice(rules="CHINESE"), 1, {"--rules (others)": 2, "--rules (not told)": 1}),
-        (Choice(players=frozenset("a")), 2, {"--player (other players)": 2}),
-        (Choice(players=frozenset("abc")), 4, {}),
-        (Choice(players=frozenset("ab")), 1, {"--player (other players)": 3}),
-        (Choice(since=date(2024, 5, 1)), 3, {"--since, --until (earlier)": 1}),
+        (Filters(), 4, {}),
+        (Filters(sizes=frozenset({9, 19})), 3, {"--size (another)": 1}),
+        (Filters(komi=(6.5, 7.5)), 2, {"--komi (not told)": 1, "--komi (another)": 1}),
+        (Filters(handicap=(0, 0)), 3, {"--handicap (another)": 1}),
+        (Filters(rules="CHINESE"), 1, {"--rules (others)": 2, "--rules (not told)": 1}),
+        (Filters(players=frozenset("a")), 2, {"--player (other players)": 2}),
+        (Filters(players=frozenset("abc")), 4, {}),
+        (Filters(players=frozenset("ab")), 1, {"--player (other players)": 3}),
+        (Filters(since=date(2024, 5, 1)), 3, {"--since, --until (earlier)": 1}),
         (
-            Choice(since=date(2024, 5, 10), until=date(2024, 5, 31)),
+            Filters(since=date(2024, 5, 10), until=date(2024, 5, 31)),
             1,
             {
                 "--since, --until (not told exactly)": 1,
@@ -680,17 +680,17 @@ CHOSEN = "".join(
     ],
 )
 def test_filters_count_what_they_leave_out(
-    choice: Choice, kept: int, left_out: dict[str, int], tmp_path: Path
+    choice: Filters, kept: int, left_out: dict[str, int], tmp_path: Path
 ) -> None:
     (tmp_path / "a.sgf").write_text(CHOSEN)
-    found = take_in([tmp_path], choice)
+    found = collect_games([tmp_path], choice)
     assert (len(found.games), dict(found.left_out)) == (kept, left_out)
     assert kept + sum(left_out.values()) == 4
 
 
 def test_players_are_chosen_by_their_new_names(tmp_path: Path) -> None:
     (tmp_path / "a.sgf").write_text(CHOSEN)
-    found = take_in([tmp_path], Choice(players=frozenset({"z"})), {"a": "z"})
+    found = collect_games([tmp_path], Filters(players=frozenset({"z"})), {"a": "z"})
     assert [game.black for game in found.games] == ["z", "z"]
 
 
@@ -717,14 +717,14 @@ def test_days_that_a_user_writes() -> None:
     with pytest.raises(UserError, match="--until soon: write a date, as 2024-05-31"):
         parse_day("--until", "soon")
     with pytest.raises(UserError, match="comes after"):
-        Choice(since=date(2024, 1, 2), until=date(2024, 1, 1))
+        Filters(since=date(2024, 1, 2), until=date(2024, 1, 1))
 
 
 def test_what_a_folder_holds(competition: Path) -> None:
     kinds = [found.kind for found in find([competition])]
-    assert kinds == [*[Kind.RECORD] * 3, Kind.HISTORY, Kind.LOG, Kind.RECORD]
+    assert kinds == [*[FileKind.RECORD] * 3, FileKind.HISTORY, FileKind.LOG, FileKind.RECORD]
 
 
 def test_serialised_records_are_what_they_were(tmp_path: Path) -> None:
     (tmp_path / "one.sgf").write_bytes(b"".join(map(serialise_game, GAMES)))
-    assert take_in([tmp_path]).games == GAMES
+    assert collect_games([tmp_path]).games == GAMES

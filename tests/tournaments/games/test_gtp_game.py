@@ -21,10 +21,10 @@ from lzeval.records.result import format_result
 from lzeval.records.writer import serialise_game
 from tests.engines.gtp.test_client import MISBEHAVING, is_alive, wait_until
 from tests.support.paths import ROOT
-from tournaments.games.arbiter import Judge
+from tournaments.games.arbiter import Arbiter
 from tournaments.games.faults import Consequence, Fault, Policy
-from tournaments.games.gtp_game import Conditions, GameTask, PlayedGame, play_game
-from tournaments.games.gtp_player import Circumstances, Contestant, launch
+from tournaments.games.gtp_game import GameConditions, GameTask, PlayedGame, play_game
+from tournaments.games.gtp_player import GameContext, GtpPlayer, launch
 from tournaments.games.process_guard import Guard
 from tournaments.plan.competition import MatchupSpec, PlayerSpec, Timeouts
 
@@ -59,19 +59,19 @@ class Table:
         self, guard: Guard, black: PlayerSpec, white: PlayerSpec, timeouts: Timeouts = PATIENT
     ) -> None:
         self.players = (black, white)
-        self.seats: Mapping[Colour, Contestant] = {
-            colour: launch(spec, Circumstances("0_0", 3, 17), timeouts, guard)
+        self.seats: Mapping[Colour, GtpPlayer] = {
+            colour: launch(spec, GameContext("0_0", 3, 17), timeouts, guard)
             for colour, spec in zip(Colour, self.players, strict=True)
         }
 
     def play(
-        self, conditions: Conditions | None = None, opening: Opening | None = None, **matchup: object
+        self, conditions: GameConditions | None = None, opening: Opening | None = None, **matchup: object
     ) -> PlayedGame:
         settings: dict[str, object] = {"board_size": 9, "komi": 7.5, "move_limit": 50, **matchup}
         black, white = self.players
         spec = MatchupSpec("0", "a v b", black.code, white.code, **settings)  # type: ignore[arg-type]
         task = GameTask("0_0", spec, 0, black, white, seed=17, event="test", opening=opening)
-        return play_game(task, self.seats, conditions or Conditions(), slot=3)
+        return play_game(task, self.seats, conditions or GameConditions(), slot=3)
 
     def __enter__(self) -> Table:
         return self
@@ -330,18 +330,18 @@ def test_a_hang_while_scoring_costs_an_opinion(guard: Guard) -> None:
     ("chosen", "result"), [({}, "Void"), ({Fault.CRASH: "forfeit"}, "B+F"), ({Fault.HANG: "forfeit"}, "Void")]
 )
 def test_consequences_can_be_chosen(guard: Guard, chosen: dict[Fault, Consequence], result: str) -> None:
-    conditions = Conditions(policy=Policy(chosen=chosen))
+    conditions = GameConditions(policy=Policy(chosen=chosen))
     with Table(guard, player("a"), player("b", "--half-a-line-on", "genmove", "--exit-then")) as table:
         played = table.play(conditions)
     assert format_result(played.record.result) == result
     with Table(guard, player("a"), player("b", "--refuse", "genmove")) as table:
-        played = table.play(Conditions(policy=Policy(chosen={Fault.REFUSED: "void"})))
+        played = table.play(GameConditions(policy=Policy(chosen={Fault.REFUSED: "void"})))
     assert played.is_void
 
 
 def test_a_missing_program(guard: Guard) -> None:
     with pytest.raises(EngineError, match="cannot start no-such-engine"):
-        launch(PlayerSpec("a", ("no-such-engine",)), Circumstances(), PATIENT, guard)
+        launch(PlayerSpec("a", ("no-such-engine",)), GameContext(), PATIENT, guard)
 
 
 # Rules
@@ -351,7 +351,7 @@ def test_superko_is_the_rule_where_rules_are_strict(guard: Guard) -> None:
     """Two that return one: gomill's rules allow it, and the game goes on."""
     black = "A3 B3 A2 B1 C1 B1"
     white = "C3 B2 C2 D1 A1 D4"
-    for conditions, expected in ((Conditions(), None), (Conditions(STRICT), ("a", Fault.ILLEGAL))):
+    for conditions, expected in ((GameConditions(), None), (GameConditions(STRICT), ("a", Fault.ILLEGAL))):
         with Table(guard, player("a", "--moves", black), player("b", "--moves", white)) as table:
             played = table.play(conditions, board_size=4)
         assert fault(played) == expected
@@ -401,14 +401,14 @@ def test_the_internal_scorer_asks_nobody(guard: Guard, tmp_path: Path) -> None:
 def test_gnugo_judges_what_is_dead(gnugo: str, guard: Guard) -> None:
     """A lone White stone in Black's area: the players differ, GNU Go takes it off."""
     spec = PlayerSpec("judge", (gnugo, "--mode", "gtp", "--chinese-rules", "--level", "0"))
-    judge = Judge("judge", lambda: launch(spec, Circumstances(), PATIENT, guard))
+    arbiter = Arbiter("judge", lambda: launch(spec, GameContext(), PATIENT, guard))
     black = scoring("a", "B+1", "--moves", "D1 D2 D3 D4 D5 D6 D7 D8 D9 B8")
     white = scoring("b", "W+80", "--moves", "E1 E2 E3 E4 E5 E6 E7 E8 E9 B3")
     try:
         with Table(guard, black, white) as table:
-            played = table.play(Conditions(judge=judge))
+            played = table.play(GameConditions(arbiter=arbiter))
     finally:
-        judge.close()
+        arbiter.close()
     board = Board(9)
     for row in range(9):
         board.play(row, 3, "b")
@@ -445,7 +445,7 @@ def test_time_is_told_kept_and_written(guard: Guard, tmp_path: Path) -> None:
     knows = ("--answer", "time_left=", "--answer", "time_settings=")
     black = player("a", "--moves", "C3 D3", "--slow", "0.3", "--write-to", str(said), *knows)
     with Table(guard, black, player("b", "--moves", "G7 G6")) as table:
-        played = table.play(Conditions(clock=TimeSettings(20, 10, 5), lag_s=0.0))
+        played = table.play(GameConditions(clock=TimeSettings(20, 10, 5), lag_s=0.0))
     assert played.incidents == ()
     talk = [line.split(" ", 1)[1] for line in said.read_text().splitlines() if "time_" in line]
     assert [line for line in talk if "known" not in line] == [
@@ -463,7 +463,7 @@ def test_time_is_told_kept_and_written(guard: Guard, tmp_path: Path) -> None:
 def test_a_loss_on_time_keeps_the_engine(guard: Guard) -> None:
     """It answers too late, but it answers: it is not killed, and plays the next game."""
     with Table(guard, player("a"), player("b", "--slow", "0.6")) as table:
-        lost = table.play(Conditions(clock=TimeSettings(0.3)))
+        lost = table.play(GameConditions(clock=TimeSettings(0.3)))
         pid = table.seats[W].pid
         assert format_result(lost.record.result) == "B+T"
         assert fault(lost) == ("b", Fault.TIME)
@@ -476,7 +476,7 @@ def test_a_loss_on_time_keeps_the_engine(guard: Guard) -> None:
 def test_a_hang_is_a_loss_on_time_where_there_is_a_clock(guard: Guard) -> None:
     with Table(guard, player("a"), player("b", "--hang-on", "genmove")) as table:
         began_s = time.monotonic()
-        played = table.play(Conditions(clock=TimeSettings(0.5)))
+        played = table.play(GameConditions(clock=TimeSettings(0.5)))
         assert time.monotonic() - began_s < 10
         assert not table.seats[W].is_alive
     assert format_result(played.record.result) == "B+T"
@@ -515,11 +515,11 @@ import os, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tournaments.plan.competition import PlayerSpec, Timeouts
-from tournaments.games.gtp_player import Circumstances, launch
+from tournaments.games.gtp_player import GameContext, launch
 from tournaments.games.process_guard import Guard
 guard = Guard()
 spec = PlayerSpec("a", tuple(sys.argv[3:]))
-engine = launch(spec, Circumstances(), Timeouts(), guard)
+engine = launch(spec, GameContext(), Timeouts(), guard)
 engine.introduce()
 Path(sys.argv[2]).write_text(str(engine.pid))
 os.kill(os.getpid(), signal.SIGKILL)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from engines.evaluator.base import Evaluator
-from engines.search.choice import Habits
+from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.go.board import Game
 from lzeval.go.openings import Opening
@@ -15,14 +15,21 @@ from lzeval.records.record import GameRecord
 from lzeval.records.result import Outcome, format_result
 from tests.engines.search.test_search import from_diagram
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
-from tournaments.games.network_games import GameJob, GameSettings, PlayerSettings, Room, counted, tree_seed
+from tournaments.games.network_games import (
+    GameJob,
+    GameSettings,
+    NetworkGames,
+    PlayerSettings,
+    counted,
+    tree_seed,
+)
 
 SIZE = 5
 SETTINGS = GameSettings(SIZE, 7.5, 50)
 
 
 def player(code: str, visits: int = 8, resign: float = 0.0) -> PlayerSettings:
-    return PlayerSettings(code, f"{code}:1", f"plays as {code}", Limits(visits), Habits(resign))
+    return PlayerSettings(code, f"{code}:1", f"plays as {code}", Limits(visits), MovePolicy(resign))
 
 
 PLAYERS = (player("a"), player("b", 12))
@@ -41,7 +48,7 @@ def job(number: int, *opening: str, size: int = SIZE) -> GameJob:
     )
 
 
-def play_all(room: Room, jobs: Sequence[GameJob]) -> dict[int, GameRecord]:
+def play_all(room: NetworkGames, jobs: Sequence[GameJob]) -> dict[int, GameRecord]:
     """Play `jobs` in order at whatever tables become free; returns the records by number."""
     waiting, records = list(jobs), {}
     for _ in range(100_000):
@@ -66,22 +73,24 @@ JOBS = [job(n, *([] if n % 4 < 2 else ["B2", "D4"])) for n in range(8)]
 @pytest.fixture(scope="module")
 def one_by_one() -> dict[int, GameRecord]:
     """Each game in a room of its own."""
-    return {j.number: play_all(Room(PLAYERS, evaluators(1), SETTINGS, 1), [j])[j.number] for j in JOBS}
+    return {
+        j.number: play_all(NetworkGames(PLAYERS, evaluators(1), SETTINGS, 1), [j])[j.number] for j in JOBS
+    }
 
 
 @pytest.mark.parametrize(("tables", "batch"), [(1, 4), (2, 1), (3, 4), (8, 4), (16, 8)])
 def test_games_do_not_depend_on_their_company(
     tables: int, batch: int, one_by_one: dict[int, GameRecord]
 ) -> None:
-    assert play_all(Room(PLAYERS, evaluators(batch), SETTINGS, tables), JOBS) == one_by_one
+    assert play_all(NetworkGames(PLAYERS, evaluators(batch), SETTINGS, tables), JOBS) == one_by_one
 
 
 def test_games_do_not_depend_on_their_order(one_by_one: dict[int, GameRecord]) -> None:
-    assert play_all(Room(PLAYERS, evaluators(), SETTINGS, 3), JOBS[::-1]) == one_by_one
+    assert play_all(NetworkGames(PLAYERS, evaluators(), SETTINGS, 3), JOBS[::-1]) == one_by_one
 
 
 def test_games_do_not_depend_on_a_warm_up(one_by_one: dict[int, GameRecord]) -> None:
-    room = Room(PLAYERS, evaluators(), SETTINGS, 3)
+    room = NetworkGames(PLAYERS, evaluators(), SETTINGS, 3)
     room.warm_up()
     assert room.evaluations == 0
     assert room.free_tables == 3
@@ -95,9 +104,9 @@ def test_games_of_two_seeds_differ(one_by_one: dict[int, GameRecord]) -> None:
 def test_one_evaluator_for_both(one_by_one: dict[int, GameRecord]) -> None:
     """It makes no difference to the games, and batches are fuller."""
     shared = HashEvaluator(SIZE, 4, 1)
-    together = Room(PLAYERS, (shared, shared), SETTINGS, 8)
+    together = NetworkGames(PLAYERS, (shared, shared), SETTINGS, 8)
     two = evaluators(4, (1, 1))
-    apart = Room(PLAYERS, two, SETTINGS, 8)
+    apart = NetworkGames(PLAYERS, two, SETTINGS, 8)
     assert play_all(together, JOBS) == play_all(apart, JOBS) != one_by_one
     assert together.evaluations == apart.evaluations
     assert isinstance(two[0], HashEvaluator)
@@ -140,10 +149,12 @@ def test_games_are_legal_and_counted(one_by_one: dict[int, GameRecord]) -> None:
             assert (record.result.winner == "b") is (game.area_score() > 0)
 
 
-def steady_room(settings: GameSettings, tables: int = 2, resign: float = 0.0, **opinion: float) -> Room:
+def steady_room(
+    settings: GameSettings, tables: int = 2, resign: float = 0.0, **opinion: float
+) -> NetworkGames:
     players = (player("a", 6, resign), player("b", 6, resign))
     mind = SteadyEvaluator(settings.size, **opinion)
-    return Room(players, (mind, mind), settings, tables)
+    return NetworkGames(players, (mind, mind), settings, tables)
 
 
 def test_a_long_game_is_void() -> None:

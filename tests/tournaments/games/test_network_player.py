@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from engines.evaluator.base import Answer, Planes
+from engines.evaluator.base import NetworkAnswer, Planes
 from engines.evaluator.load import EvaluatorPlan
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
@@ -230,7 +230,7 @@ class Broken:
         self.info, self.batch_size = self._inner.info, self._inner.batch_size
         self._after, self._problem, self._times = after, problem, times
 
-    def evaluate(self, planes: Planes) -> Answer:
+    def evaluate(self, planes: Planes) -> NetworkAnswer:
         self._after -= 1
         if self._after < 0 and self._times:
             self._times -= 1
@@ -289,7 +289,7 @@ def test_a_network_that_does_not_answer_hangs(
     over = threading.Event()
 
     class Silent(Broken):
-        def evaluate(self, planes: Planes) -> Answer:
+        def evaluate(self, planes: Planes) -> NetworkAnswer:
             over.wait(20)
             return super().evaluate(planes)
 

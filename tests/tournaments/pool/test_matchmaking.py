@@ -14,16 +14,16 @@ import numpy.typing as npt
 import pytest
 
 from tournaments.pool.gauntlet import half_width, is_narrow
-from tournaments.pool.matchmaking import PER_ELO, PRIOR, Standing
-from tournaments.rating.bradley_terry import Rating, fit_pool, rate_ledger
-from tournaments.rating.results_array import ledger_of_columns
+from tournaments.pool.matchmaking import PER_ELO, PRIOR, PairStandings
+from tournaments.rating.bradley_terry import Rating, fit_pool, rate_results
+from tournaments.rating.results_array import results_of_columns
 
 Floats = npt.NDArray[np.float64]
 
 
-def some_standing(seed: int, players: int = 5) -> Standing:
+def some_standing(seed: int, players: int = 5) -> PairStandings:
     rng = np.random.default_rng(seed)
-    standing = Standing([f"p{n}" for n in range(players)])
+    standing = PairStandings([f"p{n}" for n in range(players)])
     for _ in range(30):
         one, other = rng.choice(players, 2, replace=False)
         standing.add(f"p{one}", f"p{other}", float(rng.choice([0, 0.5, 1])))
@@ -31,7 +31,7 @@ def some_standing(seed: int, players: int = 5) -> Standing:
     return standing
 
 
-def minus_log_posterior(standing: Standing, theta: Floats) -> float:
+def minus_log_posterior(standing: PairStandings, theta: Floats) -> float:
     """Term by term, as the docstring has it; games under way say nothing of ratings."""
     total = float(-(theta**2).sum() / 2 / (PRIOR * PER_ELO) ** 2)
     n = len(theta)
@@ -83,7 +83,7 @@ def test_gains_are_what_the_variance_loses(among: list[str] | None) -> None:
 
 
 def test_an_unknown_network_first_meets_the_middle_and_then_its_equals() -> None:
-    standing = Standing([f"{elo:+d}" for elo in range(-800, 801, 200)] + ["new"])
+    standing = PairStandings([f"{elo:+d}" for elo in range(-800, 801, 200)] + ["new"])
     for low, high in zip(range(-800, 601, 200), range(-600, 801, 200), strict=True):
         for _ in range(100):
             standing.add(f"{high:+d}", f"{low:+d}", 0.76)
@@ -98,7 +98,7 @@ def test_an_unknown_network_first_meets_the_middle_and_then_its_equals() -> None
 
 
 def test_a_well_known_opponent_tells_more_than_an_unknown_one() -> None:
-    standing = Standing(["one", "known", "unknown", "new"])
+    standing = PairStandings(["one", "known", "unknown", "new"])
     for _ in range(400):
         standing.add("one", "known", 0.5)
     standing.add("one", "unknown", 0.5)
@@ -106,7 +106,7 @@ def test_a_well_known_opponent_tells_more_than_an_unknown_one() -> None:
 
 
 def test_games_under_way_turn_the_choice_to_others() -> None:
-    standing = Standing(["a", "b", "c", "d"])
+    standing = PairStandings(["a", "b", "c", "d"])
     seen: list[frozenset[str]] = []
     for _ in range(6):
         pairing = standing.best_pairing(standing.players)
@@ -116,11 +116,11 @@ def test_games_under_way_turn_the_choice_to_others() -> None:
     assert all(one != other for one, other in pairwise(seen))
     assert len(set(seen[:3])) == 3
     assert frozenset().union(*seen[:3]) == set("abcd")
-    assert Standing(["alone"]).best_pairing(["alone"]) is None
+    assert PairStandings(["alone"]).best_pairing(["alone"]) is None
 
 
 def test_neighbours_are_those_of_the_table_so_far() -> None:
-    standing = Standing(["low", "high", "middle"])
+    standing = PairStandings(["low", "high", "middle"])
     for _ in range(8):
         standing.add("high", "middle", 1.0)
         standing.add("middle", "low", 1.0)
@@ -151,7 +151,7 @@ class SimulatedPool:
         self.names = [f"m{n}" for n in range(self.members)]
         self.true = {name: self.step * (n - self.members // 2) for n, name in enumerate(self.names)}
         self.true["new"] = self.new
-        self.standing = Standing([*self.names, "new"])
+        self.standing = PairStandings([*self.names, "new"])
         for one, other in zip(self.names, self.names[1:], strict=False):
             for _ in range(self.games_each // 2):
                 self.play_pair(one, other)
@@ -170,7 +170,7 @@ class SimulatedPool:
             self.standing.add(black, white, result)
 
     def rating(self) -> Rating:
-        return rate_ledger(ledger_of_columns(*self.columns)).ratings["new"]
+        return rate_results(results_of_columns(*self.columns)).ratings["new"]
 
     def limit(self) -> float:
         """What the new one's rating comes to if all its games are played endlessly: openings draw ratings together."""

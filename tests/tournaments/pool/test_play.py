@@ -20,9 +20,9 @@ from tests.support.fakes.evaluators import HashEvaluator, fake_info
 from tests.tournaments.games.test_network_games import SETTINGS, play_all, player
 from tests.tournaments.games.test_network_games import job as plain_job
 from tests.tournaments.pool.test_store import candidate, record, weights_file
-from tournaments.games.network_games import GameJob, PlayerSettings, Room
+from tournaments.games.network_games import GameJob, NetworkGames, PlayerSettings
 from tournaments.pool.gauntlet import Gauntlet, sentence
-from tournaments.pool.play import Entrant, Progress, Session, standing_of
+from tournaments.pool.play import Entrant, PoolSession, Progress, standing_of
 from tournaments.pool.rating import rate_pool
 from tournaments.pool.settings import settings_from
 from tournaments.pool.store import RatingPool
@@ -86,12 +86,12 @@ def pool(tmp_path: Path) -> RatingPool:
     return made
 
 
-def session(pool: RatingPool, crew: PretendedCrew, games: int) -> Session:
+def session(pool: RatingPool, crew: PretendedCrew, games: int) -> PoolSession:
     names = [network.name for network in pool.networks()]
     players = {name: entrant(name) for name in names}
     crew.names = names
     progress = Progress(games, standing_of(pool, names))
-    return Session(pool, crew, players, lambda standing: standing.best_pairing(names), progress)
+    return PoolSession(pool, crew, players, lambda standing: standing.best_pairing(names), progress)
 
 
 def test_as_many_games_as_wanted_in_whole_pairs(pool: RatingPool) -> None:
@@ -173,7 +173,7 @@ def test_a_gauntlet_stops_when_it_knows_enough(pool: RatingPool, tmp_path: Path)
     players = {name: entrant(name) for name in names}
     crew = PretendedCrew()
     crew.names = names
-    Session(pool, crew, players, plan.choose, progress, plan.is_enough, "new").play()
+    PoolSession(pool, crew, players, plan.choose, progress, plan.is_enough, "new").play()
     assert plan.is_reached()
     assert plan.games() == progress.played < 500
     rated = rate_pool(pool)
@@ -226,11 +226,11 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def room_of(networks: int, tables: int) -> Room:
+def room_of(networks: int, tables: int) -> NetworkGames:
     """A room for `networks` players whose evaluators come on demand."""
     plans = [entrant(f"n{number}", str(number)).plan for number in range(networks)]
     evaluators = on_demand(plans, lambda: room.playing)
-    room = Room([player(f"n{number}") for number in range(networks)], evaluators, SETTINGS, tables)
+    room = NetworkGames([player(f"n{number}") for number in range(networks)], evaluators, SETTINGS, tables)
     room.warm_up()
     return room
 
@@ -243,14 +243,14 @@ PAIRINGS = [(0, 1), (1, 0), (1, 2), (2, 0), (0, 3), (0, 2), (2, 1), (3, 1)]
 
 
 def test_games_of_many_networks_are_those_that_two_would_play(built: list[str]) -> None:
-    """Each as a `Room` of its two networks alone plays it."""
+    """Each as a `NetworkGames` of its two networks alone plays it."""
     jobs = [job(number, *pairing) for number, pairing in enumerate(PAIRINGS)]
     together = play_all(room_of(4, 6), jobs)
     assert built == ["n0", "n1", "n2", "n3"]
     for number, pairing in enumerate(PAIRINGS):
         one, other = sorted(pairing)
         both = player(f"n{one}"), player(f"n{other}")
-        room = Room(both, (HashEvaluator(5, 4, one), HashEvaluator(5, 4, other)), SETTINGS, 1)
+        room = NetworkGames(both, (HashEvaluator(5, 4, one), HashEvaluator(5, 4, other)), SETTINGS, 1)
         alone = replace(jobs[number], black=int(pairing[0] == other), white=int(pairing[1] == other))
         assert play_all(room, [alone])[number] == together[number]
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from scipy.optimize import NonlinearConstraint, minimize
 
 from tournaments.rating import placing
-from tournaments.rating.bradley_terry import Pool, fit_pool
+from tournaments.rating.bradley_terry import Ratings, fit_pool
 from tournaments.rating.likelihood import PER_ELO, Cell
-from tournaments.rating.results_array import Ledger, ledger_of_counts
+from tournaments.rating.results_array import ResultsArray, results_of_counts
 from tournaments.rating.row_order import printed_order
-from tournaments.report.rating_table import RatingTable, table_of_ledger, write_ratings
+from tournaments.report.rating_table import RatingTable, table_of_results, write_ratings
 
 Result = tuple[str, str, int, int, int]
 """Two players, games that the first won, that it lost, jigos; colours in turn."""
@@ -28,17 +28,17 @@ Result = tuple[str, str, int, int, int]
 EVEN: list[Result] = [("p", "q", 6, 4, 0), ("q", "r", 6, 4, 0), ("p", "r", 7, 3, 0)]
 
 
-def played(results: Sequence[Result]) -> Ledger:
+def played(results: Sequence[Result]) -> ResultsArray:
     tallies = []
     for one, other, won, lost, jigos in results:
         first, second = (won + 1) // 2, won // 2
         tallies.append((one, other, first, lost // 2, jigos))
         tallies.append((other, one, (lost + 1) // 2, second, 0))
-    return ledger_of_counts(tallies)
+    return results_of_counts(tallies)
 
 
 def table(results: Sequence[Result], **options: bool) -> RatingTable:
-    return table_of_ledger(played(results), **options)
+    return table_of_results(played(results), **options)
 
 
 def order(found: RatingTable) -> str:
@@ -144,7 +144,7 @@ def test_two_players_are_apart_as_one_more_jigo_has_it(games: int) -> None:
     assert found.head_to_head.sentence().startswith("a over b: won every game")
 
 
-def log_posterior(pool: Pool, cells: Sequence[Cell], theta: dict[str, float]) -> float:
+def log_posterior(pool: Ratings, cells: Sequence[Cell], theta: dict[str, float]) -> float:
     """Term by term, from the module's words, with every player a group of its own."""
     games: dict[str, float] = dict.fromkeys(theta, 0.0)
     for black, white, _, number in cells:
@@ -275,13 +275,13 @@ def test_a_real_cup_ranks_everybody(shared: Path) -> None:
         (row["black"], row["white"], int(row["result"][0] == "B"), int(row["result"][0] == "W"), 0)
         for row in rows
     ]
-    found = table_of_ledger(ledger_of_counts(tallies))
+    found = table_of_results(results_of_counts(tallies))
     elo = [row.rating.elo for row in found.rows]
     assert len(elo) == 11
     assert all(one is not None and other is not None and one > other for one, other in pairwise(elo))
     assert len(found.placed) == 6
     cores = {row.rating.player for row in found.rows if not row.rating.by_prior}
-    without = table_of_ledger(ledger_of_counts(tallies), prior=False)
+    without = table_of_results(results_of_counts(tallies), prior=False)
     for row in without.rows:
         if row.rating.player in cores:
             assert (

@@ -20,12 +20,12 @@ from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import write_game
 from lzeval.records.result import Colour, win
-from tournaments.rating.bradley_terry import anchors_disagree, fit_pool, rate_ledger
+from tournaments.rating.bradley_terry import anchors_disagree, fit_pool, rate_results
 from tournaments.rating.comparisons import compare_all, render_matrix
 from tournaments.rating.likelihood import Cell
 from tournaments.rating.residuals import Residuals, holm, residuals_of
-from tournaments.rating.results_array import Ledger, ledger_of_columns, ledger_of_counts
-from tournaments.report.rating_table import RatingTable, parse_anchors, table_of_ledger
+from tournaments.rating.results_array import ResultsArray, results_of_columns, results_of_counts
+from tournaments.report.rating_table import RatingTable, parse_anchors, table_of_results
 
 Counts = Sequence[tuple[str, str, int, int]]
 """Two players, points of the first, points of the second; half of them with each colour."""
@@ -34,18 +34,18 @@ ROCK: Counts = [("rock", "scissors", 70, 30), ("scissors", "paper", 70, 30), ("p
 ORDER: Counts = [("p", "q", 60, 40), ("q", "r", 60, 40), ("p", "r", 69, 31), ("r", "s", 50, 50)]
 
 
-def played(counts: Counts) -> Ledger:
+def played(counts: Counts) -> ResultsArray:
     rows = []
     for first, second, won, lost in counts:
         rows += [
             (first, second, won // 2, lost // 2, 0),
             (second, first, lost - lost // 2, won - won // 2, 0),
         ]
-    return ledger_of_counts(rows)
+    return results_of_counts(rows)
 
 
 def found_in(counts: Counts) -> Residuals:
-    residuals = residuals_of(rate_ledger(played(counts)))
+    residuals = residuals_of(rate_results(played(counts)))
     assert residuals is not None
     return residuals
 
@@ -108,8 +108,8 @@ def test_standardized_residuals_are_those_of_the_textbook() -> None:
         ("r", "s", 500, 500),
         ("p", "s", 700, 300),
     ]
-    ledger = played(counts)
-    pool = rate_ledger(ledger)
+    results = played(counts)
+    pool = rate_results(results)
     assert pool.main is not None
     met, group = pool.main.met, pool.main
     chance = group.expected(met.black, met.white)
@@ -147,7 +147,7 @@ def test_holm() -> None:
 
 
 def test_differences_have_intervals_and_order() -> None:
-    pool = rate_ledger(played(ORDER))
+    pool = rate_results(played(ORDER))
     found = compare_all(pool)
     assert found is not None
     assert found.players[0] == "p"
@@ -162,7 +162,7 @@ def test_differences_have_intervals_and_order() -> None:
 
 
 def test_a_matrix_of_two_is_their_headline() -> None:
-    table = table_of_ledger(played([("a", "b", 70, 30)]))
+    table = table_of_results(played([("a", "b", 70, 30)]))
     assert table.head_to_head is not None
     assert table.comparisons is not None
     assert table.comparisons.players == ("a", "b")
@@ -172,7 +172,7 @@ def test_a_matrix_of_two_is_their_headline() -> None:
 
 
 def test_infinite_differences_are_no_numbers_in_json() -> None:
-    content = table_of_ledger(played([("a", "b", 10, 0)]), prior=False).as_dict()["differences"]
+    content = table_of_results(played([("a", "b", 10, 0)]), prior=False).as_dict()["differences"]
     assert isinstance(content, dict)
     assert content["elo"][0][1] is None
     assert content["low_95"][0][1] > 0
@@ -182,7 +182,7 @@ def test_infinite_differences_are_no_numbers_in_json() -> None:
 def test_the_matrix_fits_the_terminal(width: int, columns: int) -> None:
     names = [f"player {n:02}" for n in range(15)]
     counts = [(a, b, 6, 4) for n, a in enumerate(names) for b in names[n + 1 :]]
-    table = table_of_ledger(played(counts))
+    table = table_of_results(played(counts))
     console = Console(file=io.StringIO(), width=width)
     render_matrix(table.comparisons, table.residuals, console)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
@@ -205,16 +205,16 @@ def rating(table: RatingTable, player: str) -> tuple[float, float, float]:
 
 
 def test_an_anchor_moves_everybody_and_widens_nothing() -> None:
-    ledger = played(ORDER)
-    plain, table = table_of_ledger(ledger), table_of_ledger(ledger, {"q": 1800})
+    results = played(ORDER)
+    plain, table = table_of_results(results), table_of_results(results, {"q": 1800})
     shift = 1800 - rating(plain, "q")[0]
     for name in "pqr":
         assert rating(table, name) == pytest.approx([number + shift for number in rating(plain, name)])
 
 
 def test_intervals_from_a_player_are_those_of_distances_from_it() -> None:
-    ledger = played(ORDER)
-    table, pool = table_of_ledger(ledger, {"q": 1800}, origin="q"), rate_ledger(ledger)
+    results = played(ORDER)
+    table, pool = table_of_results(results, {"q": 1800}, origin="q"), rate_results(results)
     assert rating(table, "q") == (1800, 1800, 1800)
     difference, error = pool.difference("p", "q")
     elo, low, high = rating(table, "p")
@@ -223,29 +223,29 @@ def test_intervals_from_a_player_are_those_of_distances_from_it() -> None:
 
 
 def test_several_anchors_are_right_on_average_and_bend_nothing() -> None:
-    ledger = played(ORDER)
-    table, pool = table_of_ledger(ledger, {"p": 1900, "r": 1700}), rate_ledger(ledger)
+    results = played(ORDER)
+    table, pool = table_of_results(results, {"p": 1900, "r": 1700}), rate_results(results)
     assert rating(table, "p")[0] + rating(table, "r")[0] == pytest.approx(3600)
     assert rating(table, "p")[0] - rating(table, "q")[0] == pytest.approx(pool.difference("p", "q")[0])
     _, low, high = rating(table, "p")
     assert high - low == pytest.approx(
-        rating(table_of_ledger(ledger), "p")[2] - rating(table_of_ledger(ledger), "p")[1]
+        rating(table_of_results(results), "p")[2] - rating(table_of_results(results), "p")[1]
     )
 
 
 def test_anchors_that_games_contradict() -> None:
-    agreeing = anchors_disagree(rate_ledger(played(ORDER), {"p": 140, "q": 70, "r": 0}))
-    wrong = anchors_disagree(rate_ledger(played(ORDER), {"p": 0, "q": 70, "r": 140}))
+    agreeing = anchors_disagree(rate_results(played(ORDER), {"p": 140, "q": 70, "r": 0}))
+    wrong = anchors_disagree(rate_results(played(ORDER), {"p": 0, "q": 70, "r": 140}))
     assert agreeing is not None
     assert wrong is not None
     assert agreeing > 0.5
     assert wrong < 1e-4
-    assert anchors_disagree(rate_ledger(played(ORDER), {"p": 140})) is None
+    assert anchors_disagree(rate_results(played(ORDER), {"p": 140})) is None
 
 
 def test_two_anchors_differ_by_their_difference() -> None:
     """With two of them the test is the one of a difference."""
-    pool = rate_ledger(played(ORDER), {"p": 100, "q": 0})
+    pool = rate_results(played(ORDER), {"p": 100, "q": 0})
     difference, error = pool.difference("p", "q")
     assert pool.main is not None
     expected = 2 * student.sf(abs(difference - 100) / error, pool.main.freedom)
@@ -253,8 +253,8 @@ def test_two_anchors_differ_by_their_difference() -> None:
 
 
 def test_a_group_of_its_own_takes_its_own_anchor() -> None:
-    ledger = played([*ORDER, ("x", "y", 12, 8)])
-    table = table_of_ledger(ledger, {"q": 1800, "x": 2500})
+    results = played([*ORDER, ("x", "y", 12, 8)])
+    table = table_of_results(results, {"q": 1800, "x": 2500})
     assert rating(table, "q")[0] == 1800
     assert rating(table, "x")[0] == 2500
     assert "by its own anchor x" in next(r.rating.note for r in table.rows if r.rating.player == "y")
@@ -264,7 +264,7 @@ def test_a_group_of_its_own_takes_its_own_anchor() -> None:
     ("anchors", "p"), [({"a": 1000.0}, (1000.0, 0.0)), ({"a": 1000.0, "b": 1200.0}, (1100.0, 0.5))]
 )
 def test_anchors_of_two_players(anchors: dict[str, float], p: tuple[float, float]) -> None:
-    table = table_of_ledger(played([("a", "b", 70, 30)]), anchors)
+    table = table_of_results(played([("a", "b", 70, 30)]), anchors)
     assert table.head_to_head is not None
     difference = table.head_to_head.difference
     zero, share = p
@@ -273,12 +273,12 @@ def test_anchors_of_two_players(anchors: dict[str, float], p: tuple[float, float
 
 
 def test_a_winner_of_all_games_is_bounded_from_the_anchor() -> None:
-    table = table_of_ledger(played([("a", "b", 20, 0)]), {"b": 1000}, prior=False)
+    table = table_of_results(played([("a", "b", 20, 0)]), {"b": 1000}, prior=False)
     assert table.head_to_head is not None
     first = table.rows[0].rating
     assert (first.player, first.elo, first.high) == ("a", None, None)
     assert first.low == pytest.approx(1000 + table.head_to_head.difference.low)
-    shifted = table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), {"p": 1000}, prior=False)
+    shifted = table_of_results(played([*ORDER, ("top", "p", 9, 0)]), {"p": 1000}, prior=False)
     bound = next(row.rating.low for row in shifted.rows if row.rating.player == "top")
     assert bound is not None
     assert bound > 1000
@@ -292,13 +292,13 @@ def test_users_mistakes_with_anchors() -> None:
     with pytest.raises(UserError, match="given twice"):
         parse_anchors(["a=1", "a=2"])
     with pytest.raises(UserError, match="no such player among the rated games; did you mean rock"):
-        table_of_ledger(played(ROCK), {"rok": 0})
+        table_of_results(played(ROCK), {"rok": 0})
     with pytest.raises(UserError, match=r"no finite rating to measure others by \(won all 9 games\)"):
-        table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), {"top": 0}, prior=False)
+        table_of_results(played([*ORDER, ("top", "p", 9, 0)]), {"top": 0}, prior=False)
     with pytest.raises(UserError, match=r"--from rok: there is no such player.*did you mean rock"):
-        table_of_ledger(played(ROCK), origin="rok")
+        table_of_results(played(ROCK), origin="rok")
     with pytest.raises(UserError, match="--from top: it has no finite rating"):
-        table_of_ledger(played([*ORDER, ("top", "p", 9, 0)]), origin="top", prior=False)
+        table_of_results(played([*ORDER, ("top", "p", 9, 0)]), origin="top", prior=False)
 
 
 # The fit, by another program
@@ -336,7 +336,7 @@ def test_scatter_follows_the_units() -> None:
         others = [("b", "c", "a")[n // 2 % 3] for n in range(len(points))]
         black = [a if n % 2 == 0 else b for n, (a, b) in enumerate(zip(names, others, strict=True))]
         white = [b if n % 2 == 0 else a for n, (a, b) in enumerate(zip(names, others, strict=True))]
-        pool = rate_ledger(ledger_of_columns(black, white, points, [n // 2 for n in range(len(points))]))
+        pool = rate_results(results_of_columns(black, white, points, [n // 2 for n in range(len(points))]))
         assert pool.main is not None
         scatter: float = pool.main.scatter
         return scatter

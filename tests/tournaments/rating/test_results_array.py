@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, win
-from tournaments.rating.bradley_terry import rate_ledger
+from tournaments.rating.bradley_terry import rate_results
 from tournaments.rating.pairs import game_counts
-from tournaments.rating.results_array import ledger_of_columns, ledger_of_counts, ledger_of_games
-from tournaments.report.rating_table import RatingTable, build_table, table_of_ledger
+from tournaments.rating.results_array import results_of_columns, results_of_counts, results_of_games
+from tournaments.report.rating_table import RatingTable, build_table, table_of_results
 
 RESULTS = {"b": win("b"), "w": win("w"), "j": JIGO}
 POINTS = {"b": 1.0, "w": 0.0, "j": 0.5}
@@ -48,25 +48,25 @@ def told(table: RatingTable) -> list[tuple[object, ...]]:
 def test_records_columns_and_counts_say_the_same(rows: list[Row]) -> None:
     games = records(rows)
     table = build_table(games)
-    columns = ledger_of_columns([r[0] for r in rows], [r[1] for r in rows], [POINTS[r[2]] for r in rows])
-    counted = ledger_of_counts(
+    columns = results_of_columns([r[0] for r in rows], [r[1] for r in rows], [POINTS[r[2]] for r in rows])
+    counted = results_of_counts(
         (b, w, rows.count((b, w, "b")), rows.count((b, w, "w")), rows.count((b, w, "j")))
         for b, w in sorted({r[:2] for r in rows})
     )
     for other in (columns, counted):
-        assert told(table_of_ledger(other)) == told(table)
+        assert told(table_of_results(other)) == told(table)
     for place, player in enumerate(columns.players):
         losses, jigos, wins = game_counts([g for g in games if player in (g.black, g.white)], player)
         assert columns.tallies()[place].sum(axis=0).tolist() == [wins, losses, jigos]
 
 
 def test_games_of_one_number_are_a_pair() -> None:
-    ledger = ledger_of_columns(["a", "b", "a", "b"], ["b", "a", "b", "a"], [1, 0.5, 0, 0], [7, 7, -1, -1])
-    assert len(set(ledger.unit.tolist())) == 3
-    assert ledger.unit[0] == ledger.unit[1]
-    points, games = ledger.unit_scores("a")
+    results = results_of_columns(["a", "b", "a", "b"], ["b", "a", "b", "a"], [1, 0.5, 0, 0], [7, 7, -1, -1])
+    assert len(set(results.unit.tolist())) == 3
+    assert results.unit[0] == results.unit[1]
+    points, games = results.unit_scores("a")
     assert sorted(zip(games.tolist(), points.tolist(), strict=True)) == [(1, 0), (1, 1), (2, 1.5)]
-    table = table_of_ledger(ledger)
+    table = table_of_results(results)
     assert table.head_to_head is not None
     assert table.head_to_head.difference.counts == (0, 0, 0, 1, 0)
     assert table.head_to_head.unpaired_games == 2
@@ -78,19 +78,19 @@ def test_pairs_of_records_are_kept() -> None:
         GameRecord("1", "b", "a", win("b"), pair=0),
         GameRecord("2", "a", "b", win("b")),
     ]
-    ledger = ledger_of_games(games, [(games[0], games[1])])
-    assert ledger.unit[0] == ledger.unit[1] != ledger.unit[2]
+    results = results_of_games(games, [(games[0], games[1])])
+    assert results.unit[0] == results.unit[1] != results.unit[2]
 
 
 def test_what_is_no_ledger() -> None:
     with pytest.raises(ValueError, match="different lengths"):
-        ledger_of_columns(["a"], ["b", "c"], [1, 0])
+        results_of_columns(["a"], ["b", "c"], [1, 0])
     with pytest.raises(ValueError, match="0, 1/2 or 1"):
-        ledger_of_columns(["a"], ["b"], [0.7])
+        results_of_columns(["a"], ["b"], [0.7])
     with pytest.raises(ValueError, match="against itself"):
-        ledger_of_columns(["a"], ["a"], [1])
+        results_of_columns(["a"], ["a"], [1])
     with pytest.raises(UserError, match="no games at all"):
-        table_of_ledger(ledger_of_counts([]))
+        table_of_results(results_of_counts([]))
 
 
 def test_a_hundred_thousand_games_take_a_moment() -> None:
@@ -101,7 +101,7 @@ def test_a_hundred_thousand_games_take_a_moment() -> None:
     white = (black + rng.integers(1, 300, 100_000)) % 300
     points = rng.random(100_000) < 1 / (1 + 10 ** (-(strength[black] - strength[white]) / 400))
     names = np.array([f"{n:03}" for n in range(300)], object)
-    pool = rate_ledger(ledger_of_columns(names[black].tolist(), names[white].tolist(), points))
+    pool = rate_results(results_of_columns(names[black].tolist(), names[white].tolist(), points))
     ratings = list(pool.ratings.values())
     true = strength - strength.mean()
     inside = [

@@ -35,7 +35,7 @@ from tournaments.gomill.report import report_text
 from tournaments.gomill.ringmaster import RingmasterRun
 from tournaments.plan.competition import MatchupSpec
 from tournaments.plan.schedule import Schedule
-from tournaments.runner.capacity import Appetite, games_that_fit, measured_parallel
+from tournaments.runner.capacity import EngineDemand, games_that_fit, measured_parallel
 from tournaments.runner.progress import Event, LiveGame, Progress
 from tournaments.runner.tournament import RunOptions, prepare, run
 from tournaments.store.folder import ask_to_stop, counted_games, history, is_running, reset
@@ -657,16 +657,16 @@ def test_stop_from_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("appetites", "cores", "memory", "games"),
     [
-        ([Appetite(1, 100), Appetite(1, 100)], 8, 10_000, 8),
-        ([Appetite(4, 100), Appetite(1, 100)], 8, 10_000, 2),
-        ([Appetite(16, 100), Appetite(1, 100)], 8, 10_000, 1),
-        ([Appetite(1, 1000), Appetite(1, 1000)], 8, 10_000, 4),
-        ([Appetite(1, 9000), Appetite(1, 9000)], 8, 10_000, 1),
-        ([Appetite(1, 1000)] * 9, 8, 10_000, 2),
-        ([Appetite(1, 0), Appetite(1, 0)], 8, None, 8),
+        ([EngineDemand(1, 100), EngineDemand(1, 100)], 8, 10_000, 8),
+        ([EngineDemand(4, 100), EngineDemand(1, 100)], 8, 10_000, 2),
+        ([EngineDemand(16, 100), EngineDemand(1, 100)], 8, 10_000, 1),
+        ([EngineDemand(1, 1000), EngineDemand(1, 1000)], 8, 10_000, 4),
+        ([EngineDemand(1, 9000), EngineDemand(1, 9000)], 8, 10_000, 1),
+        ([EngineDemand(1, 1000)] * 9, 8, 10_000, 2),
+        ([EngineDemand(1, 0), EngineDemand(1, 0)], 8, None, 8),
     ],
 )
-def test_games_that_fit(appetites: list[Appetite], cores: int, memory: int | None, games: int) -> None:
+def test_games_that_fit(appetites: list[EngineDemand], cores: int, memory: int | None, games: int) -> None:
     assert games_that_fit(appetites, 4, cores, memory) == games
 
 

@@ -189,7 +189,7 @@ def test_records_are_on_disk_before_append_returns(tmp_path: Path, monkeypatch: 
         for number in range(3):
             log.append(encode_game(game(number)))
             assert synced[-1] == path.stat().st_size
-        log.append({"kind": "start", "game": "0_3"}, lasting=False)
+        log.append({"kind": "start", "game": "0_3"}, durable=False)
     assert len(synced) == 3
 
 

@@ -18,8 +18,8 @@ from trainer.data.chunks.contents import (
     OTHER_VERSION,
     PLANES,
     Bytes,
+    ChunkFault,
     ChunkPositions,
-    Fault,
     check,
     check_winners,
     explain,
@@ -83,7 +83,7 @@ def _v2_faults(records: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
     return np.select(list(conditions.values()), list(conditions), OK).astype(np.int64)
 
 
-def read_v2(content: bytes) -> tuple[ChunkPositions, list[Fault]]:
+def read_v2(content: bytes) -> tuple[ChunkPositions, list[ChunkFault]]:
     """The positions of a v2 chunk, decompressed; bad ones are left out and listed."""
     count = len(content) // V2.itemsize
     records = np.frombuffer(content[: count * V2.itemsize], V2)

@@ -28,7 +28,7 @@ FAULTS = {
 }
 
 Bytes = npt.NDArray[np.uint8]
-Fault = tuple[int, str]
+ChunkFault = tuple[int, str]
 """Which position of the file, counted from 1, and what is wrong with it."""
 
 
@@ -61,7 +61,7 @@ def new_positions(positions: int, entries: int, size: int) -> ChunkPositions:
     )
 
 
-def explain(faults: npt.NDArray[np.int64], size: int) -> list[Fault]:
+def explain(faults: npt.NDArray[np.int64], size: int) -> list[ChunkFault]:
     """`faults` `[F, 2]`, number and fault, in words."""
     return [(number, FAULTS[fault].format(size=size)) for number, fault in faults.tolist()]
 

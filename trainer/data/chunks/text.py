@@ -20,8 +20,8 @@ from trainer.data.chunks.contents import (
     PLANES,
     WRONG_COUNT,
     Bytes,
+    ChunkFault,
     ChunkPositions,
-    Fault,
     check,
     check_winners,
     explain,
@@ -251,7 +251,7 @@ def _first(positions: ChunkPositions, count: int) -> ChunkPositions:
     )
 
 
-def read_v1(content: bytes, size: int) -> tuple[ChunkPositions, list[Fault]]:
+def read_v1(content: bytes, size: int) -> tuple[ChunkPositions, list[ChunkFault]]:
     """The positions of a v1 chunk, decompressed, on a board of `size` lines; bad ones are left out and listed.
 
     Probabilities are the float32 nearest to the decimals. A position costs itself only, wherever the next one can

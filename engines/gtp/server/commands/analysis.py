@@ -8,7 +8,7 @@ from engines.gtp.server.analysis import Format, Request, kata_line, leela_line, 
 from engines.gtp.server.command_table import Arguments, Say, Streaming
 from engines.gtp.server.commands.arguments import colour, move_text, read, symmetry
 from engines.gtp.server.commands.registry import INSIGHT
-from engines.gtp.server.session import Session
+from engines.gtp.server.session import GtpSession
 from lzeval.go.points import format_vertex
 
 ANALYSIS = "[ARGUMENT...]"
@@ -21,25 +21,25 @@ MOST_LABELS = 20
     "[SYMMETRY]",
     "Policy in thousandths and winrate, on standard error, under a symmetry 0 to 7 or `average`.",
 )
-def _heatmap(session: Session, args: Arguments) -> str:
+def _heatmap(session: GtpSession, args: Arguments) -> str:
     chosen = read(symmetry, args[0]) if args else 0
     session.log.write(format_heatmap(session.engine.heatmap(chosen), session.size))
     return ""
 
 
 @INSIGHT("clear_cache", "", "Forget evaluations, not the game.")
-def _clear_cache(session: Session, _args: Arguments) -> str:
+def _clear_cache(session: GtpSession, _args: Arguments) -> str:
     session.engine.clear_cache()
     return ""
 
 
 @INSIGHT("gomill-describe_engine", "", "What plays, for the record of a game.")
-def _describe_engine(session: Session, _args: Arguments) -> str:
+def _describe_engine(session: GtpSession, _args: Arguments) -> str:
     return session.engine.describe()
 
 
 @INSIGHT("gomill-explain_last_move", "", "What was behind the engine's last move.")
-def _explain_last_move(session: Session, _args: Arguments) -> str:
+def _explain_last_move(session: GtpSession, _args: Arguments) -> str:
     return session.engine.explain_last_move()
 
 
@@ -50,7 +50,7 @@ def _explain_last_move(session: Session, _args: Arguments) -> str:
     "and `allow` or `avoid COLOUR VERTEX,VERTEX... UNTIL`, in any order. UNTIL is in how many of the next moves, "
     "of both colours, the named colour is bound: 1 is the next move alone.",
 )
-def _lz_analyze(session: Session, args: Arguments) -> Streaming:
+def _lz_analyze(session: GtpSession, args: Arguments) -> Streaming:
     return _analyse(session, args, leela_line)
 
 
@@ -59,7 +59,7 @@ def _lz_analyze(session: Session, args: Arguments) -> Streaming:
     ANALYSIS,
     "The same with winrates from 0 to 1; also `rootInfo true`. No ownership, no score.",
 )
-def _kata_analyze(session: Session, args: Arguments) -> Streaming:
+def _kata_analyze(session: GtpSession, args: Arguments) -> Streaming:
     return _analyse(session, args, kata_line)
 
 
@@ -68,16 +68,16 @@ def _kata_analyze(session: Session, args: Arguments) -> Streaming:
     ANALYSIS,
     "Choose a move and play it, reporting as `lz-analyze`; ends with `play VERTEX`.",
 )
-def _lz_genmove_analyze(session: Session, args: Arguments) -> Streaming:
+def _lz_genmove_analyze(session: GtpSession, args: Arguments) -> Streaming:
     return _genmove_analyse(session, args, leela_line)
 
 
 @INSIGHT("kata-genmove_analyze", ANALYSIS, "The same, reporting as `kata-analyze`.")
-def _kata_genmove_analyze(session: Session, args: Arguments) -> Streaming:
+def _kata_genmove_analyze(session: GtpSession, args: Arguments) -> Streaming:
     return _genmove_analyse(session, args, kata_line)
 
 
-def _analyse(session: Session, args: Arguments, line: Format) -> Streaming:
+def _analyse(session: GtpSession, args: Arguments, line: Format) -> Streaming:
     request = parse_request(args, session.to_move, session.size)
 
     def run(say: Say) -> None:
@@ -87,7 +87,7 @@ def _analyse(session: Session, args: Arguments, line: Format) -> Streaming:
     return Streaming(run)
 
 
-def _genmove_analyse(session: Session, args: Arguments, line: Format) -> Streaming:
+def _genmove_analyse(session: GtpSession, args: Arguments, line: Format) -> Streaming:
     request = parse_request(args, session.to_move, session.size)
 
     def run(say: Say) -> None:
@@ -103,7 +103,7 @@ def _reports(request: Request, line: Format, size: int, say: Say) -> Reports:
 
 
 @INSIGHT("gogui-analyze_commands", "", "What GoGui offers in its Analyze menu.")
-def _gogui_analyze_commands(_session: Session, _args: Arguments) -> str:
+def _gogui_analyze_commands(_session: GtpSession, _args: Arguments) -> str:
     return "\n".join(
         [
             "gfx/Policy/lzeval-policy",
@@ -117,7 +117,7 @@ def _gogui_analyze_commands(_session: Session, _args: Arguments) -> str:
 @INSIGHT(
     "lzeval-policy", "", "The policy as GoGui's graphics: influence, and percentages of the likeliest moves."
 )
-def _policy(session: Session, _args: Arguments) -> str:
+def _policy(session: GtpSession, _args: Arguments) -> str:
     found, size = session.engine.heatmap("average"), session.size
     shares = [(share, point) for point, share in enumerate(found.policy) if share >= LEAST_THOUSANDTHS]
     influence = " ".join(f"{format_vertex(point, size)} {share / 1000:.3f}" for share, point in shares)
@@ -129,7 +129,7 @@ def _policy(session: Session, _args: Arguments) -> str:
 @INSIGHT(
     "lzeval-visits", "[COLOUR]", "A search's visits and winrates as GoGui's graphics, without playing a move."
 )
-def _visits(session: Session, args: Arguments) -> str:
+def _visits(session: GtpSession, args: Arguments) -> str:
     who, size = colour(args[0]) if args else session.to_move, session.size
     found = session.look(who)
     shown = [move for move in found.moves if move.visits and move.move < size * size][:MOST_LABELS]

@@ -1,6 +1,6 @@
 """No engine outlives the tournament, even where that is killed without a word.
 
-On Linux and macOS a small process of its own (`guard_process`) holds the end of a pipe and a list of process groups;
+On Linux and macOS a small process of its own (`process_guard_program`) holds the end of a pipe and a list of process groups;
 when the pipe breaks it kills what is on the list, and on Linux whatever else carries the tournament's mark in its
 environment. On Windows a job object does the same.
 """
@@ -15,7 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
-PROGRAM = Path(__file__).with_name("guard_process.py")
+PROGRAM = Path(__file__).with_name("process_guard_program.py")
 
 
 class Guard:

@@ -217,12 +217,12 @@ def own_positions(evaluator: Evaluator, size: int, count: int, seed: int = 0) ->
     every = max(1, 3 * size // kept)
     batches = []
     for ply in range(1, kept * every + 1):
-        planes = np.stack([_planes(game) for game in games])
+        planes = np.stack([planes_of(game) for game in games])
         policy = evaluator.evaluate(planes).policy
         for game, chances in zip(games, policy, strict=True):
             game.play(game.to_move, _drawn(game, chances, random))
         if ply % every == 0:
-            batches.append(np.stack([_planes(game) for game in games]))
+            batches.append(np.stack([planes_of(game) for game in games]))
     return batches
 
 
@@ -237,8 +237,8 @@ def _drawn(game: Game, chances: npt.NDArray[np.float32], random: np.random.Gener
     return game.pass_move
 
 
-def _planes(game: Game) -> Planes:
-    """What the network is shown of `game`, `[18, S, S]`."""
+def planes_of(game: Game) -> Planes:
+    """What the network is shown of `game`, `[18, S, S]`, in Leela Zero's order."""
     size = game.size
     planes = np.zeros((18, size, size), np.uint8)
     for back, stones in enumerate(game.boards[::-1][:8]):
@@ -261,5 +261,5 @@ def sample_planes(size: int, count: int, seed: int = 0) -> Planes:
                 game.clear()
                 continue
             game.play(game.to_move, int(random.choice(legal)))
-        planes[number] = _planes(game)
+        planes[number] = planes_of(game)
     return planes

@@ -74,7 +74,7 @@ def read_record(path: Path) -> ReviewedRecord:
         if len(games) > 1:
             raise ValueError(f"{len(games)} games in one file; a review is of one, so split it")
         read = read_game(text)
-        game = _played(read)
+        game = played_game(read)
         if not game.moves:
             raise ValueError("it has no moves")
         tree = _tree(text, read.size)
@@ -83,8 +83,8 @@ def read_record(path: Path) -> ReviewedRecord:
         raise RecordError(path, f"no game to review: {error}") from error
 
 
-def _played(read: ReadGame) -> Game:
-    """The game, played. Raises ValueError for a move that is illegal."""
+def played_game(read: ReadGame) -> Game:
+    """A record's main line, played on a board. Raises ValueError for a move that is illegal."""
     komi = read.info.komi
     game = Game(read.size, DEFAULT_KOMI if komi is None else komi)
     game.suicide = bool(read.info.suicide)

@@ -14,7 +14,7 @@ from trainer.settings.bounds import check
 from trainer.settings.config import TrainConfig
 from trainer.settings.overrides import Override, build, kinds, parse_override
 
-CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "lzeval" / "conf"
+CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "lzeval" / "conf"
 PRESET = "experiment"
 
 

@@ -1,0 +1,193 @@
+"""Games and matches between networks, and between networks and other programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lzeval.api import html
+from lzeval.api.network import Network, NetworkLike, load
+from lzeval.api.position import Position
+from lzeval.api.progress import progress as show_progress
+from lzeval.api.results import Rated
+from lzeval.errors import UserError
+from lzeval.records.record import GameRecord
+
+if TYPE_CHECKING:
+    from tournaments.match.match import MatchResult, PlannedMatch
+    from tournaments.rating.elo import EloEstimate
+
+
+def play(
+    black: NetworkLike,
+    white: NetworkLike,
+    *,
+    visits: int = 100,
+    komi: float = 7.5,
+    seed: int = 1,
+    opening: Position | None = None,
+    resign: float = 10.0,
+    move_limit: int | None = None,
+) -> GameRecord:
+    """Play one game between two networks in this process.
+
+    `visits` are those of a move's search; `resign` is the winrate in percent below which a player gives up, 0: never;
+    `opening` is the position to begin from, on an empty board at its start; a game of `move_limit` moves, twice the
+    board's points where it is None, is void. Equal arguments give equal games. Raises UserError where the networks are
+    for boards of different sizes, or for an argument that makes no sense.
+    """
+    from engines.search.choice import MovePolicy
+    from engines.search.searcher import Limits
+    from lzeval.go.openings import Opening
+    from lzeval.version import __version__
+    from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
+
+    players = [load(black), load(white)]
+    size = players[0].board_size
+    if players[1].board_size != size or (opening is not None and opening.size != size):
+        raise UserError("both networks, and the opening, must be for boards of one size")
+    if visits < 1 or not 0 <= resign < 50:
+        raise UserError(
+            f"visits {visits}, resign {resign:g}: visits must be 1 or more, resign from 0 to below 50"
+        )
+    codes = [network.name for network in players]
+    settings = [
+        PlayerSettings(
+            code, f"{code}:lzeval {__version__}", f"{visits} visits", Limits(visits), MovePolicy(resign / 100)
+        )
+        for code in codes
+    ]
+    first = Opening("", ()) if opening is None else Opening("given", _points(opening))
+    games = NetworkGames(
+        settings,
+        [network.plan.with_batch(1).build() for network in players],
+        GameSettings(size, komi, move_limit or 2 * size * size, event="game"),
+        1,
+    )
+    games.seat(GameJob(0, "0", 0, first, seed, 0, 1))
+    while True:
+        finished = games.step()
+        if finished:
+            return finished[0]
+
+
+def _points(opening: Position) -> tuple[int, ...]:
+    return tuple(move for _, move in opening._game.moves)
+
+
+class MatchOutcome:
+    """What a match has come to. In a notebook it draws its rating table."""
+
+    def __init__(self, planned: PlannedMatch, result: MatchResult) -> None:
+        self._planned = planned
+        self._result = result
+        self.rated = Rated(result.table)
+        """Ratings of both players."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the games and tables are."""
+        return self._planned.folder
+
+    @property
+    def players(self) -> tuple[str, str]:
+        """Names of the first and the second player, as tables have them."""
+        return self._planned.codes
+
+    @property
+    def elo(self) -> float:
+        """Elo of the first player over the second."""
+        return self._difference().elo
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Ends of the 95 % interval of `elo`; infinite where one side won every game."""
+        found = self._difference()
+        return found.low, found.high
+
+    @property
+    def score(self) -> float:
+        """Mean score of the first player, 0 to 1."""
+        return self._difference().score
+
+    def _difference(self) -> EloEstimate:
+        found = self._result.table.head_to_head
+        if found is None:
+            raise UserError("no game of the match was decided")
+        return found.difference if found.player == self.players[0] else found.difference.reversed()
+
+    def games(self) -> list[GameRecord]:
+        """The games that are there, in order."""
+        from lzeval.api.records import read_records
+
+        return list(read_records(self._planned.games_folder))
+
+    def as_dict(self) -> dict[str, object]:
+        """Table and findings in the form of `lzeval match --json`."""
+        return self.rated.as_dict()
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self.rated._repr_html_()}{html.paragraph(f'games: {self.folder}')}</div>"
+
+    def __repr__(self) -> str:
+        return self.rated.finding
+
+
+def match(
+    a: NetworkLike,
+    b: NetworkLike,
+    *,
+    games: int = 400,
+    visits: int | None = 100,
+    folder: str | Path | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> MatchOutcome:
+    """Play a match and rate it, as `lzeval match` does; finished games are kept, and the same call goes on.
+
+    `a` and `b` are networks, or other programs as `gnugo:10`. `games` is an even number. `folder` is where the match is
+    kept; None: below `matches/`. Further `options` are those of the command line in Python's spelling: playouts, komi,
+    size, move_limit, resign, seed, openings, precision, device, threads, until_decided. Games are played by processes
+    of their own. Raises UserError for what cannot be played.
+    """
+    from tournaments.match.match import MatchOptions, plan_match, play_match
+    from tournaments.match.program_match import is_program_match, plan_program_match, play_program_match
+
+    one, two = (str(player.source) if isinstance(player, Network) else str(player) for player in (a, b))
+    out = None if folder is None else str(folder)
+    try:
+        wanted = MatchOptions(one, two, games=games, visits=visits, out=out, **options)
+    except TypeError as exc:
+        raise UserError(f"match: {str(exc).partition('() ')[2]}") from exc
+    of_programs = is_program_match(wanted)
+    planned: PlannedMatch = plan_program_match(wanted) if of_programs else plan_match(wanted)
+    with show_progress(games, " v ".join(planned.codes), shown=progress) as update:
+
+        def watch(state: Any) -> None:
+            update(len(state.games), "")
+
+        play_it: Any = play_program_match if of_programs else play_match
+        with _main_module_unseen():
+            return MatchOutcome(planned, play_it(planned, watch))
+
+
+@contextmanager
+def _main_module_unseen() -> Iterator[None]:
+    """Keep processes that are started from running the caller's script once more.
+
+    `multiprocessing.spawn` imports the main module in each child by its `__spec__` or its `__file__`. Nothing of it is
+    needed there, and what it does outside of functions would be done again.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    main.__spec__ = None
+    if "__file__" in hidden:
+        del main.__file__
+    try:
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)

@@ -1,0 +1,118 @@
+"""Results rated: who is stronger, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lzeval.api import html
+from lzeval.records.record import GameRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lzeval.records.record_folder import Skipped
+    from tournaments.report.rating_table import RatingTable
+
+
+class Rated:
+    """Ratings of players, as `lzeval rate` prints them. In a notebook it draws its table."""
+
+    def __init__(self, table: RatingTable) -> None:
+        self._table = table
+
+    @property
+    def players(self) -> list[str]:
+        """Strongest first."""
+        return [row.rating.player for row in self._table.rows]
+
+    def elo(self, player: str) -> float | None:
+        """The player's rating; None where the games fix none. Raises KeyError for somebody who played no game."""
+        return self._table.pool.ratings[player].elo
+
+    def interval(self, player: str) -> tuple[float | None, float | None]:
+        """Ends of the 95 % interval in Elo; None for an end that the games do not bound."""
+        rating = self._table.pool.ratings[player]
+        return rating.low, rating.high
+
+    @property
+    def finding(self) -> str:
+        """Where two players met: who is stronger, in a sentence. Empty for more players."""
+        found = self._table.head_to_head
+        return "" if found is None else found.sentence()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a player, strongest first: elo, low, high, games, wins, losses, jigos, score (0 to 1) and note."""
+        import pandas as pd
+
+        columns = ("player", "elo", "low", "high", "games", "wins", "losses", "jigos", "score", "note")
+        rows = [
+            (
+                *(r.rating.player, r.rating.elo, r.rating.low, r.rating.high),
+                *(r.total.games, r.total.wins, r.total.losses, r.total.jigos, r.total.score, r.rating.note),
+            )
+            for r in self._table.rows
+        ]
+        return pd.DataFrame(rows, columns=list(columns))
+
+    def as_dict(self) -> dict[str, object]:
+        """Everything, in the form of `lzeval rate --json`."""
+        return self._table.as_dict()
+
+    def write_csv(self, path: str | Path) -> Path:
+        """Write the table as `lzeval rate --out` does. Raises UserError where it cannot be written."""
+        from tournaments.report.rating_table import write_ratings
+
+        write_ratings(self._table, Path(path))
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        header = ("#", "Player", "Elo", "95 % interval", "Games", "Wins", "Losses", "Jigos", "Score")
+        rows = [
+            (
+                *(n, r.rating.player, _elo(r.rating.elo), f"{_elo(r.rating.low)} to {_elo(r.rating.high)}"),
+                *(r.total.games, r.total.wins, r.total.losses, r.total.jigos, _share(r.total.score)),
+            )
+            for n, r in enumerate(self._table.rows, 1)
+        ]
+        remark = html.paragraph(self.finding) if self.finding else ""
+        return f"<div>{html.table(header, rows)}{remark}</div>"
+
+    def __repr__(self) -> str:
+        return self.finding or f"<Rated: {', '.join(self.players)}>"
+
+
+def _elo(elo: float | None) -> str:
+    return "?" if elo is None else f"{elo:+.0f}"
+
+
+def _share(score: float | None) -> str:
+    return "" if score is None else f"{score:.1%}"
+
+
+def rate(
+    games: str | Path | Iterable[str | Path | GameRecord],
+    *,
+    anchors: Mapping[str, float] | None = None,
+    origin: str | None = None,
+    prior: bool = True,
+    aliases: Mapping[str, str] | None = None,
+) -> Rated:
+    """Rate the players of games by Bradley and Terry's model, with 95 % intervals, as `lzeval rate` does.
+
+    `games` are records, or files and folders of records, logs and tables of results. `anchors` fix players' Elo;
+    `origin` is the player from whom intervals are measured; with `prior` a weak prior places players that games of one
+    side only join; `aliases` give players other names. Identical games count once. Raises UserError where no game was
+    decided.
+    """
+    from tournaments.collect.collect import collect_games
+    from tournaments.report.rating_table import build_table
+
+    given = [games] if isinstance(games, (str, Path)) else list(games)
+    everything: list[GameRecord | Skipped] = [game for game in given if isinstance(game, GameRecord)]
+    paths = [game for game in given if not isinstance(game, GameRecord)]
+    if paths:
+        collected = collect_games(paths, aliases=aliases)
+        everything += [*collected.games, *collected.skipped]
+    return Rated(build_table(everything, anchors or {}, origin=origin, prior=prior))

@@ -1,0 +1,33 @@
+"""The examples of docs/python.md, run one after the other as a reader would run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+
+def test_the_guides_examples_run(tmp_path: Path) -> None:
+    """As one script without a guard of `__main__`, which a match's processes must not run again."""
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) > 6
+    script = tmp_path / "guide.py"
+    script.write_text("\n".join([*examples, 'print("run once")']), encoding="utf-8")
+    outcome = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert (tmp_path / "game-reviewed.sgf").is_file()
+    assert outcome.stdout.count("run once") == 1
+    assert "over" in outcome.stdout

@@ -49,6 +49,11 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def code_of(text: str) -> list[str]:
+    """Blocks and spans of code."""
+    return [block for _, block in FENCE.findall(text)] + SPAN.findall(FENCE.sub("", text))
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     dead = []
@@ -132,10 +137,8 @@ def test_settings_of_training_exist() -> None:
 
 def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    texts = [text for page, text in PAGES.items() if page != HISTORY]
-    named = {
-        name for text in texts for name in re.findall(r"(?:^|[`$]\s?)make ([a-z-]+)\b", text, re.MULTILINE)
-    }
+    code = "\n".join(span for page, text in PAGES.items() if page != HISTORY for span in code_of(text))
+    named = set(re.findall(r"^(?:\$ )?make ([a-z-]+)\b", code, re.MULTILINE))
     assert {"match", "test", "lint", "docs"} <= named
     assert named - targets == set()
 

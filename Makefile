@@ -42,7 +42,7 @@ format: $(VENV)/.installed-dev ## Mend what ruff can mend.
 	$(BIN)/ruff format $(CHECKED)
 
 docs: $(VENV)/.installed-docs ## Build the documentation into ./site; a broken link is an error.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 	@echo "to read it with search: $(BIN)/python -m http.server --directory site"
 
 bench: $(VENV)/.installed-dev ## Run the benchmarks, or those in BENCH.

@@ -15,10 +15,10 @@ BENCH    ?= match_vs_leelaz engine_vs_leelaz winograd search_overhead packing lo
 
 BIN     := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
-CHECKED := lzeval trainer engines tournaments tests benchmarks
+CHECKED := lzeval trainer engines tournaments tests benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help match test test-slow lint format bench rewrite-golden clean
+.PHONY: help match test test-slow lint format docs bench rewrite-golden clean
 
 help: ## Say what there is to make.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -41,6 +41,10 @@ format: $(VENV)/.installed-dev ## Mend what ruff can mend.
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
+docs: $(VENV)/.installed-docs ## Build the documentation into ./site; a broken link is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+	@echo "to read it with search: $(BIN)/python -m http.server --directory site"
+
 bench: $(VENV)/.installed-dev ## Run the benchmarks, or those in BENCH.
 	@for name in $(BENCH); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; \
@@ -50,7 +54,7 @@ rewrite-golden: $(VENV)/.installed-dev ## Write the golden files anew; look at t
 	$(BIN)/python -m pytest --rewrite-golden $(ARGS)
 
 clean: ## Remove the virtual environment and what tools leave behind; keep matches and runs.
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Stamps: newer than what they depend on once the installation has succeeded.
 
@@ -65,4 +69,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing lzeval and its tools into $(VENV); a first time takes some minutes"
 	$(INSTALL) -e '.[dev]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing lzeval and what builds its documentation into $(VENV); a first time takes some minutes"
+	$(INSTALL) -e '.[docs]'
 	@touch $(VENV)/.installed $@

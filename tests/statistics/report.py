@@ -37,49 +37,51 @@ USUAL = Sprt(0, 35)
 
 INTRODUCTION = """# Do the numbers hold what they say?
 
-Everything below was simulated: matches whose true difference is known are drawn at random, and what the program prints
-of them is compared with the truth. `python -m tests.statistics.report` writes this page anew; `make test-slow` checks
-the same limits, and a short version of them is part of every test run.
+This page explains the figures that lzeval prints, and checks them by simulation: matches whose true difference is
+known are drawn at random, and the printed figures are compared with the truth. `python -m tests.statistics.report`
+writes this page, `make test-slow` checks the same limits, and a short version of them is part of every test run.
 
-## What is printed, and how it is meant
+## What is printed, and what it means
 
-- **Headline of a match, and the table of two players.** Both are the same estimate: from pairs where games were played
-  in pairs, otherwise from games. Each player stands half of the difference from 0. The interval is a score interval
-  with Student's quantile; LOS is the same reasoning turned round: above 97.5 % exactly where the interval lies above 0.
-  The difference is the one that explains the mean score over all openings.
-- **Table of three players and more.** Bradley and Terry's model with an advantage of playing Black. How much results
-  scatter about the model, pair by pair, widens or narrows all intervals; a pair that an opening decides scatters less.
-  Intervals are of distances from the mean of the group, which moves as well; with `--from NAME` they are of distances
-  from that player, whose own has no width. `--anchor NAME=ELO`, and a pool's anchor, move the zero and nothing else.
-  Several anchors are not forced to their values, which would bend the games: all ratings move by one number so that the
-  anchors are right on average (least squares), and it is said if the games contradict the anchors' differences
-  (Hotelling's test, 5 %).
-- **Differences** (`--matrix`, JSON, report). Each with its own interval and likelihood of superiority, by Student's
-  distribution; two players' intervals may overlap though their difference is sure.
-- **Who beats whom more than the ratings say.** For every two players of a group, points made against points expected.
-  The chance allows for the ratings being made of the same games, for scatter, and for few games (by the binomial
-  distribution); over all pairs it is corrected by Holm's method, so that at most 5 % of tables that follow the model
-  name anybody. Three such results in a circle, each above 50 %, are called rock, paper, scissors.
-- **Groups, and the prior.** Among players who can be reached from each other along games that were not lost the
-  likelihood gives ratings, and these are printed as they are. A player who won or lost all games, and a group that wins
-  of one side only join to others, has none: its distance grows for ever. There a weak prior helps, marked `*`, said
-  under the table and in JSON (`prior`, `rests_on`): each such player or group brings one virtual jigo, shared out
-  evenly among its games with other groups, and is placed where likelihood and prior together are largest. The group
-  with the most games keeps its ratings, and its mean is 0. BayesElo gives every player two virtual draws with its
-  opponents, and KataGo's scripts virtual games against a player of Elo 0; both move everybody. Intervals of placed
-  players are lopsided and long: they reach to where likelihood times prior has fallen to 1/40 of its peak, all others
-  being free to move. The end on the side that the games leave open is the prior's. Nobody is printed below a player of
-  another group whom it beat in all their games. Players who never met, not even through others, stay in groups of their
-  own and are not compared. `--no-prior` leaves the prior out: bounds and remarks instead of ratings, each group rated
-  apart.
-- **A sweep** (every point on one side) has no scatter that could tell how sure it is. Its bound is the score s that
-  makes it happen with a chance of 2.5 %, s^N for N games; openings that favour a colour make it rarer, not likelier.
-- **`elo95` and `los` in JSON** are the large-sample figures that other programs print. They are too sure of themselves
-  in small samples: LOS by them is above 97.5 % for up to 7 % of matches of 20 games between equals.
-- **After a sequential test** the plain estimate is too far from 0; the median-unbiased one, with its interval, allows
-  for when the test stopped. Games are counted in the order of their numbers, by pairs; whatever was finished or under
-  way after the deciding pair does not count, whoever it favours.
-- **Identical games** count once; a pair one of whose games repeats an earlier one is left out.
+- **Match between two players.** The headline and the table show the same estimate: from pairs if games were played in
+  pairs, otherwise from games. Each player stands half of the difference from 0. The estimate is the difference that
+  explains the mean score over all openings. Its interval is a score interval with Student's quantile, and LOS follows
+  from the same distribution: it is above 97.5 % exactly if the interval lies above 0.
+- **Table of three players and more.** Bradley and Terry's model with an advantage of playing Black. The scatter of
+  results about the model, pair by pair, widens or narrows all intervals; pairs that an opening decides scatter less.
+  Intervals are of distances from the mean of the group, which is uncertain as well. With `--from NAME` they are of
+  distances from that player, who has none.
+- **Anchors.** `--anchor NAME=ELO`, and a pool's anchor, move the zero and nothing else. Several anchors are not
+  forced to their values, which would contradict the games: all ratings move by one number so that the anchors are
+  right on average (least squares). A remark says if the games contradict the anchors' differences (Hotelling's test,
+  5 %).
+- **Differences** (`--matrix`, JSON, report). Each has its own interval and likelihood of superiority, by Student's
+  distribution. Two players' intervals may overlap although their difference is sure.
+- **Results beyond the ratings.** For every two players of a group, points made against points expected. The test
+  allows for ratings made from the same games, for scatter, and for few games (binomial distribution). Holm's method
+  corrects it for the number of pairs, so that at most 5 % of tables that follow the model name any pair. Three such
+  results in a circle, each above 50 %, are called rock, paper, scissors.
+- **Groups, and the prior.** The likelihood rates players who can be reached from each other along games that were not
+  lost, and these ratings are printed as they are. A player who won or lost all games has no such rating, nor has a
+  group that wins of one side only join to others: the distance would grow without limit. A weak prior places these,
+  marked `*`, with a remark under the table and in JSON (`prior`, `rests_on`). Each such player or group brings one
+  virtual jigo, spread evenly over its games with other groups, and is placed where likelihood and prior together are
+  largest. The group with the most games keeps its ratings, and its mean is 0. (BayesElo gives every player two
+  virtual draws with its opponents, and KataGo's scripts give virtual games against a player of Elo 0; both move
+  everybody.)
+- **Intervals of placed players** are lopsided and long. They reach to where likelihood times prior has fallen to 1/40
+  of its peak, with all others free to move. The end on the side that the games leave open is the prior's. Nobody is
+  printed below a player of another group whom it beat in all their games. Players who never met, not even through
+  others, stay in groups of their own and are not compared. `--no-prior` leaves the prior out: bounds and remarks
+  replace ratings, and each group is rated apart.
+- **A sweep** (every point on one side) has no scatter. Its bound is the score s at which a sweep has a chance of 2.5
+  %: s^N for N games. Openings that favour a colour make a sweep rarer, not likelier.
+- **`elo95` and `los` in JSON** are the large-sample figures that other programs print. They are too sure in small
+  samples: this LOS is above 97.5 % for up to 7 % of matches of 20 games between equals.
+- **After a sequential test** the plain estimate is too far from 0. The median-unbiased estimate and its interval
+  allow for when the test stopped. Games count in the order of their numbers, by pairs. Games that were finished or in
+  progress after the deciding pair do not count, whoever they favour.
+- **Identical games** count once. A pair is left out if one of its games repeats an earlier one.
 """
 
 
@@ -103,8 +105,9 @@ def _percent(share: float) -> str:
 def _coverage() -> Iterator[str]:
     yield "## 95 % intervals of a match\n"
     yield (
-        f"How many in a hundred hold the truth; {MATCHES:,} matches a cell. Openings favour a colour by 0.7\n"
-        "natural log odds (one standard deviation); of the repeated games, 20 % equal an earlier one.\n"
+        f"Percentage of intervals that hold the truth, of {MATCHES:,} matches per cell. Openings favour a colour by\n"
+        "0.7 natural log odds (one standard deviation). In the columns of repeated games, 20 % of the games equal an\n"
+        "earlier one.\n"
     )
     rng = np.random.default_rng(1)
     rows = [
@@ -119,7 +122,7 @@ def _coverage() -> Iterator[str]:
 
 def _superiority() -> Iterator[str]:
     yield "## Likelihood of superiority\n"
-    yield "How many in a hundred matches between equals have an LOS above 97.5 % (2.5 would be right).\n"
+    yield "Percentage of matches between equals with an LOS above 97.5 % (2.5 is right).\n"
     rng = np.random.default_rng(2)
     rows = [
         [str(games), f"{100 * jigos:g} %"]
@@ -133,11 +136,11 @@ def _superiority() -> Iterator[str]:
 def _pools() -> Iterator[str]:
     yield "## Tables of several players\n"
     yield (
-        f"{POOL_MATCHES:,} tournaments a row. On a lopsided schedule the least active player plays a tenth of what\n"
-        'the most active one does; "one against all" has no other games. How many in a hundred intervals hold the\n'
-        f"truth: of ratings, of those of players with {MANY_GAMES} games and more, of differences, and\n"
-        "of Black's advantage. False alarms: how many in a hundred tournaments call any two players' results\n"
-        "more than chance (5 at most is right).\n"
+        f"{POOL_MATCHES:,} tournaments per row. On a lopsided schedule the least active player plays a tenth of the\n"
+        'games of the most active one; "one against all" has no other games. Percentage of intervals that hold the\n'
+        f"truth: of ratings, of ratings of players with {MANY_GAMES} games and more, of differences, and of Black's\n"
+        "advantage. False alarms: percentage of tournaments that call any two players' results more than chance (5\n"
+        "at most is right).\n"
     )
     rng = np.random.default_rng(3)
     rows = []
@@ -152,13 +155,11 @@ def _pools() -> Iterator[str]:
 def _placed() -> Iterator[str]:
     yield "## Players whom a prior places\n"
     yield (
-        f"{PLACED:,} tournaments a row, of players whose strengths are drawn anew each time, normal with the\n"
-        f"standard deviation in the first column; {NEWCOMERS} players of a row with newcomers meet one opponent only.\n"
-        "*Needed*: how many in a hundred tournaments could not be rated by likelihood alone; the rest is of these.\n"
-        "How many in a hundred intervals hold the truth: of placed players, of others beside them, of differences\n"
-        "with a placed player.\n"
-        "*Half width* is the median of placed players' intervals, *order* how many in a hundred pairs of players are\n"
-        "printed in their true order.\n"
+        f"{PLACED:,} tournaments per row. Strengths are drawn anew for each, normal with the standard deviation in\n"
+        f"the first column; {NEWCOMERS} players of a row with newcomers meet one opponent only. *Needed*: percentage\n"
+        "of tournaments that cannot be rated by likelihood alone; all other columns are of these. Percentage of\n"
+        "intervals that hold the truth: of placed players, of the others, of differences with a placed player.\n"
+        "*Half width*: median of placed players' intervals. *Order*: percentage of pairs of players in true order.\n"
     )
     rows = []
     for number, scenario in enumerate(SCENARIOS):
@@ -175,14 +176,12 @@ def _schedules() -> Iterator[str]:
     yield "## What a pool's next pair of games should tell\n"
     apart = f"{schedules.STEP:g} Elo apart (±{schedules.JITTER:g})"
     yield (
-        f"{SCHEDULED} pools a row, each of {schedules.NETWORKS} networks {apart}, the weakest of which came first,\n"
-        f"with openings worth ±{schedules.OPENINGS:g} Elo to a colour. Each pair of games is the one that lowers most\n"
-        f"the variances of what is named. After {schedules.GAMES} games: how many the weakest network had; of the\n"
-        "differences between neighbours the mean half width of their 95 % intervals, the error (root of the mean\n"
-        "square) and how many in a hundred have the right sign. *Games*: the median until that half width is\n"
-        f"±{schedules.WANTED:g}.\n"
-        "`lzeval pool play` narrows neighbours' differences; distances from the first network are what a pool narrows\n"
-        "that takes its zero for the question.\n"
+        f"{SCHEDULED} pools per row, each of {schedules.NETWORKS} networks {apart}, the weakest of which comes first,\n"
+        f"with openings worth ±{schedules.OPENINGS:g} Elo to a colour. Each pair of games is the one that most lowers\n"
+        f"the variances of the quantity in the first column. After {schedules.GAMES} games: the weakest network's\n"
+        "games; for the differences between neighbours, the mean half width of their 95 % intervals, the error (root\n"
+        "of the mean square) and the percentage with the right sign. *Games*: the median until that half width is\n"
+        f"±{schedules.WANTED:g}. `lzeval pool play` narrows neighbours' differences.\n"
     )
     rows = []
     for way in schedules.WAYS:
@@ -198,8 +197,9 @@ def _schedules() -> Iterator[str]:
 def _errors() -> Iterator[str]:
     yield "## Sequential tests: planned and simulated\n"
     yield (
-        f"SPRT {USUAL.describe()}, games in pairs, {TESTS:,} tests a row. A plan takes the LLR for a Brownian motion\n"
-        "with Siegmund's correction for overshoot. Very short tests ([0, 100] and wider) end some 5 to 7 % sooner.\n"
+        f"SPRT {USUAL.describe()}, games in pairs, {TESTS:,} tests per row. A plan treats the LLR as a Brownian\n"
+        "motion with Siegmund's correction for overshoot. Very short tests ([0, 100] and wider) end some 5 to 7 %\n"
+        "sooner.\n"
     )
     rng = np.random.default_rng(4)
     rows = []
@@ -225,15 +225,14 @@ def _errors() -> Iterator[str]:
 def _stopped() -> Iterator[str]:
     yield "## Estimates after a sequential test\n"
     yield (
-        f"{STOPPED:,} tests a row, alpha and beta 5 %: how many in a hundred intervals hold the truth, and how many\n"
-        "estimates lie above it (50 would be right). *Games* is the median.\n\n"
+        f"{STOPPED:,} tests per row, alpha and beta 5 %: percentage of intervals that hold the truth, and of\n"
+        "estimates above it (50 is right). *Games* is the median.\n\n"
         "Tests between hypotheses that lie far apart are coarse: they end after a few pairs, mostly before 100\n"
-        "games, at one of a few places, and their intervals are too wide, never too narrow. Part of that cannot\n"
-        "be helped: an ending that many tests share is inside of an interval or outside as a whole. *Exact* is\n"
-        "what this order of endings allows where the chance of each is known, *halved* the same if half of equal\n"
-        "endings are taken for worse (mid-p). Who plays does not know these chances, which depend on jigos and\n"
-        "openings: a few pairs do not tell. The rest is the price of a normal approximation with the scatter that\n"
-        "was observed.\n"
+        "games, in one of a few ways, and their intervals are too wide, never too narrow. Part of that cannot be\n"
+        "avoided: an ending that many tests share is inside or outside an interval as a whole. *Exact* is what this\n"
+        "order of endings allows if the chance of each is known, *halved* the same with half of the equal endings\n"
+        "counted as worse (mid-p). In practice these chances are unknown, as they depend on jigos and openings, which\n"
+        "a few pairs do not tell. The rest is the price of a normal approximation with the observed scatter.\n"
     )
     rng = np.random.default_rng(5)
     rows = []

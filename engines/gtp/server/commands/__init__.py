@@ -22,19 +22,18 @@ _INTRODUCTION = """\
 # GTP commands
 
 lzeval speaks version 2 of the Go Text Protocol. This page is made from the program's command table: a test
-compares the two, and `pytest --rewrite-golden` writes the page anew.
+compares the two, and `pytest --rewrite-golden` writes it.
 
-A command is a line `[id] command [arguments]`; the answer is `=[id] text` or, where it cannot be done,
-`?[id] reason`, followed by an empty line. Colours are `b`, `w`, `black`, `white`; vertices are `A1` to `Z25`
-without the letter I, and `pass`; neither minds the case. As KataGo does, lzeval also takes `(X,Y)`, columns counted
-from the left and rows from the top, both from 0. Arguments in brackets may be left out.
+A command is a line `[id] command [arguments]`; the answer is `=[id] text` or, on failure, `?[id] reason`,
+followed by an empty line. Colours are `b`, `w`, `black`, `white`; vertices are `A1` to `Z25` without the letter I, and
+`pass`, in either letter case. Like KataGo, lzeval also reads `(X,Y)`, columns counted from the left and rows from the
+top, both from 0. Arguments in brackets may be left out.
 
-Numbers are decimal: `7`, `-7.5`, `.5`, `1e3`. `7_5`, `0x7`, `nan` and digits of other scripts
-are a `syntax error`. The input is UTF-8, with or without a mark (BOM) before it; UTF-16 gets one `?` and ends the
-program with status 2.
+Numbers are decimal: `7`, `-7.5`, `.5`, `1e3`. `7_5`, `0x7`, `nan` and digits of other scripts are a `syntax error`. The
+input is UTF-8, with or without a byte order mark; UTF-16 gets one `?` and ends the program with status 2.
 
-Standard output carries answers and nothing else. The network is loaded while the first commands are answered:
-those that need it wait."""
+Standard output carries answers and nothing else. The network loads while the first commands are answered; commands that
+need it wait."""
 
 _FAILURES = """\
 ## Failures

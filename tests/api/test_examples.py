@@ -1,4 +1,4 @@
-"""The examples of docs/python.md, run one after the other as a reader would run them."""
+"""The examples of docs/api.md, run one after the other as a reader would run them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.paths import ROOT
 
 def test_the_guides_examples_run(tmp_path: Path) -> None:
     """As one script without a guard of `__main__`, which a match's processes must not run again."""
-    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(examples) > 6
     script = tmp_path / "guide.py"

@@ -21,7 +21,7 @@ import typer
 from benchmarks.match_vs_leelaz import find_leelaz
 from benchmarks.report import available_cores, present, run
 from engines.gtp.client.client import Deadlines, GtpClient
-from engines.gtp.engine import Colour
+from lzeval.go.colour import Colour
 from lzeval.go.openings import Opening, load_book
 from lzeval.system.bundled import resolve_network
 

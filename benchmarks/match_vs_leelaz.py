@@ -25,8 +25,9 @@ import typer
 
 from benchmarks.report import available_cores, present, restrict_to, run
 from engines.gtp.client.client import GtpClient
-from engines.gtp.engine import RESIGN, Colour
+from engines.gtp.engine import RESIGN
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.system.bundled import resolve_network
 from tournaments.games.network_games import GameJob
 from tournaments.match.match import Match, MatchOptions, Progress, plan_match, play_match

@@ -20,16 +20,16 @@ import typer
 from benchmarks.report import present, run
 from lzeval.errors import UserError
 from lzeval.go.board import Game
+from lzeval.go.colour import Colour
 from lzeval.records.input.split_games import split_games
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import serialise_game
-from lzeval.records.result import Colour, win
+from lzeval.records.result import win
 from trainer.data.pack import PackReport, pack
 from trainer.data.sources import read_bytes, record_files
 
 SIZE = 19
 MADE_UP_MOVES = 200
-LETTERS: dict[int, Colour] = {1: "b", 2: "w"}
 
 
 def made_up_records(games: int, seed: int = 0) -> bytes:
@@ -44,8 +44,8 @@ def _random_game(number: int, random: np.random.Generator) -> GameRecord:
         point = int(random.integers(SIZE * SIZE))
         if game.is_legal(game.to_move, point):
             game.play(game.to_move, point)
-    moves = tuple((LETTERS[colour], move) for colour, move in game.moves)
-    return GameRecord(f"0_{number}", "black", "white", win(LETTERS[1 + number % 2], "R"), moves, SIZE, 7.5)
+    moves = tuple((Colour(colour), move) for colour, move in game.moves)
+    return GameRecord(f"0_{number}", "black", "white", win(Colour(1 + number % 2), "R"), moves, SIZE, 7.5)
 
 
 def time_packing(text: bytes, folder: Path, name: str) -> tuple[PackReport, float]:

@@ -23,6 +23,7 @@ import typer
 
 from benchmarks.report import Row, present, restrict_to, run
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, win
 from tournaments.rating.bradley_terry import rate_results
@@ -139,7 +140,7 @@ def whole_command(black: list[str], white: list[str], points: Floats) -> Row:
 
 def as_records(black: list[str], white: list[str], points: Floats, pair: list[int]) -> list[GameRecord]:
     """The same games as records without moves."""
-    results = {1.0: win("b", "R"), 0.0: win("w", "R"), 0.5: JIGO}
+    results = {1.0: win(Colour.BLACK, "R"), 0.0: win(Colour.WHITE, "R"), 0.5: JIGO}
     return [
         GameRecord("g", b, w, results[p], pair=None if number < 0 else number)
         for b, w, p, number in zip(black, white, points.tolist(), pair, strict=True)

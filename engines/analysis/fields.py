@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from lzeval.go.board import BLACK, WHITE
+from lzeval.go.colour import Colour, parse_colour
 from lzeval.go.points import parse_location
 from lzeval.text.decimals import parse_integer, parse_number
 
@@ -83,7 +83,7 @@ def switch(fields: Fields, name: str) -> bool:
     return value
 
 
-def plays(fields: Fields, name: str, size: int) -> list[tuple[int, int]]:
+def plays(fields: Fields, name: str, size: int) -> list[tuple[Colour, int]]:
     """Colours and points."""
     pairs = fields.get(name)
     if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
@@ -91,12 +91,13 @@ def plays(fields: Fields, name: str, size: int) -> list[tuple[int, int]]:
     return [(player(name, who), vertex(name, where, size)) for who, where in pairs]
 
 
-def player(name: str, value: object) -> int:
+def player(name: str, value: object) -> Colour:
     text = value if isinstance(value, str) else json.dumps(value)
-    colour = {"b": BLACK, "black": BLACK, "w": WHITE, "white": WHITE}.get(text.lower())
-    if colour is None:
-        raise QueryError(name, f'Could not parse player: {text[:LONGEST]} (must be "b" or "w")')
-    return colour
+    try:
+        return parse_colour(text)
+    except ValueError as error:
+        problem = f'Could not parse player: {text[:LONGEST]} (must be "b" or "w")'
+        raise QueryError(name, problem) from error
 
 
 def vertex(name: str, value: object, size: int) -> int:

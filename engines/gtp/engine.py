@@ -8,28 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
-
-class Colour(IntEnum):
-    """A player, with the number that `lzeval.go.board` gives its stones."""
-
-    BLACK = 1
-    WHITE = 2
-
-    @property
-    def opponent(self) -> Colour:
-        return Colour.WHITE if self is Colour.BLACK else Colour.BLACK
-
-    @property
-    def letter(self) -> Literal["b", "w"]:
-        """How GTP and SGF abbreviate it."""
-        return "b" if self is Colour.BLACK else "w"
-
-    @property
-    def word(self) -> Literal["black", "white"]:
-        return "black" if self is Colour.BLACK else "white"
+from lzeval.go.colour import Colour
 
 
 class Resignation(Enum):

@@ -11,13 +11,10 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from engines.gtp.engine import Colour
-
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 """All but the tab, whatever some reader could take for the end of a line, and the mark before UTF-8 (BOM)."""
 UTF16 = "the input is UTF-16, in which there are no commands; send UTF-8"
 _DIGITS = "0123456789"
-_COLOURS = {"b": Colour.BLACK, "black": Colour.BLACK, "w": Colour.WHITE, "white": Colour.WHITE}
 
 
 @dataclass(frozen=True)
@@ -99,11 +96,3 @@ def parse_answer(lines: list[str]) -> Response:
     if len(lines) > 1:
         text = "\n".join([text, *lines[1:]])
     return Response(first[0] == "=", text, identity or None)
-
-
-def parse_colour(text: str) -> Colour:
-    """`b`, `black`, `w` or `white` in any letter case. Raises ValueError otherwise."""
-    try:
-        return _COLOURS[text.lower()]
-    except KeyError:
-        raise ValueError(f"{text!r} is no colour") from None

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engines.gtp.engine import Colour
 from lzeval.errors import RecordError
+from lzeval.go.colour import Colour
 from lzeval.go.points import pass_index
 from lzeval.go.rules import DEFAULT_RULES, Rules, as_recorded
 from lzeval.records.input.one_game import game_texts
@@ -16,7 +16,6 @@ from lzeval.records.reader import read_game
 ColouredMove = tuple[Colour, int]
 FEWEST_STONES = 2
 """Stones of the smallest handicap; SGF knows none of one."""
-_COLOURS = {"b": Colour.BLACK, "w": Colour.WHITE, None: None}
 
 
 @dataclass
@@ -71,23 +70,19 @@ def read_sgf(path: Path, before_move: int | None = None, rules: Rules = DEFAULT_
         game = read_game(text)
     except ValueError as error:
         raise RecordError(path, str(error)) from error
-    moves = [(_colour(colour), move) for colour, move in game.play.moves]
+    moves = list(game.play.moves)
     kept = moves if before_move is None else moves[: before_move - 1]
     return GameSoFar(
         game.size,
         game.info.komi,
-        [(_colour(colour), point) for point, colour in game.play.setup.items()],
+        [(colour, point) for point, colour in game.play.setup.items()],
         kept,
         rules if game.info.suicide is None else replace(rules, suicide=game.info.suicide),
         game.info.handicap if game.info.handicap >= FEWEST_STONES else 0,
-        _COLOURS[game.play.first_player],
-        _COLOURS[game.play.player] if len(kept) == len(moves) else None,
+        game.play.first_player,
+        game.play.player if len(kept) == len(moves) else None,
         game.remarks,
     )
-
-
-def _colour(letter: str) -> Colour:
-    return Colour.BLACK if letter == "b" else Colour.WHITE
 
 
 def write_sgf(position: GameSoFar, application: str) -> str:

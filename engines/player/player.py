@@ -14,7 +14,6 @@ from engines.gtp.engine import (
     RESIGN,
     AnalysedMove,
     Analysis,
-    Colour,
     Heatmap,
     Move,
     Reports,
@@ -35,6 +34,7 @@ from engines.search.searcher import Limits, Searcher, Waiting
 from engines.search.single_tree import Lane, SingleTree
 from lzeval.errors import UserError
 from lzeval.go.board import BLACK, EMPTY, WALL, WHITE, Game
+from lzeval.go.colour import Colour
 from lzeval.go.drawing import draw_board
 from lzeval.go.points import SYMMETRIES, format_vertex, symmetry_tables
 

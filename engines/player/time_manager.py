@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engines.gtp.engine import UNLIMITED, Colour, TimeLeft, TimeSettings
+from engines.gtp.engine import UNLIMITED, TimeLeft, TimeSettings
+from lzeval.go.colour import Colour
 
 MOVES_A_POINT = 0.7
 """Moves of a whole game, by both sides, for each point of the board."""

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
-from engines.gtp.engine import Analysis, Colour, Reports, never
+from engines.gtp.engine import Analysis, Reports, never
 from engines.player.player import NetworkPlayer, PlayerOptions
 from engines.search.searcher import Limits
 from engines.search.single_tree import VISITS_A_PLACE, Lane
+from lzeval.go.colour import Colour
 
 SIZE = 5
 WIDE = 4

@@ -17,12 +17,12 @@ from engines.search.choice import LCB_SHARE_OF_MOST
 from engines.search.position_search import PositionAnalysis, play_recorded
 from lzeval.errors import IllegalMoveError, RecordError
 from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_vertex
 from lzeval.records.input.one_game import game_texts
 from lzeval.records.play import MOVES
 from lzeval.records.reader import ReadGame, read_game
 
-COLOURS = {"b": BLACK, "w": WHITE}
 LETTERS = {BLACK: "b", WHITE: "w"}
 NAMES = {BLACK: "Black", WHITE: "White"}
 DEFAULT_KOMI = 7.5
@@ -89,19 +89,19 @@ def played_game(read: ReadGame) -> Game:
     game = Game(read.size, DEFAULT_KOMI if komi is None else komi)
     game.suicide = bool(read.info.suicide)
     first = read.play.first_player or next((colour for colour, _ in read.play.moves), None)
-    stones = [(COLOURS[colour], point) for point, colour in read.play.setup.items()]
+    stones = [(colour, point) for point, colour in read.play.setup.items()]
     try:
-        game.set_up(stones, None if first is None else COLOURS[first], _handicap(read, first))
+        game.set_up(stones, first, _handicap(read, first))
     except IllegalMoveError as error:
         raise ValueError(error.reason) from error
     for colour, move in read.play.moves:
-        _play_move(game, COLOURS[colour], move)
+        _play_move(game, colour, move)
     return game
 
 
-def _handicap(read: ReadGame, first: str | None) -> int:
+def _handicap(read: ReadGame, first: Colour | None) -> int:
     """Stones that Black was given, as HA says or as the position looks like."""
-    black_alone = set(read.play.setup.values()) == {"b"} and first == "w"
+    black_alone = set(read.play.setup.values()) == {Colour.BLACK} and first is Colour.WHITE
     return read.info.handicap or (len(read.play.setup) if black_alone else 0)
 
 

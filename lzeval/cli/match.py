@@ -246,5 +246,5 @@ def _standing(progress: Progress, planned: Match | ProgramMatch) -> str:
 
 
 def _score(decided: list[GameRecord], player: str) -> str:
-    points = sum(game.result.score("b" if game.black == player else "w") for game in decided)
+    points = sum(game.score(player) for game in decided)
     return f"{points:g}-{len(decided) - points:g}"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+from lzeval.go.colour import Colour
 from lzeval.go.points import LARGEST, SMALLEST
-from lzeval.records.result import UNKNOWN, Colour, GameResult, parse_result
+from lzeval.records.result import UNKNOWN, GameResult, parse_result
 from lzeval.records.words import amount_alone, normalised, whole_number, with_digits
 
 T = TypeVar("T")
@@ -44,8 +45,8 @@ BLANK = "".join(map(chr, range(33)))
 _GO = frozenset({"go", "igo", "weiqi", "wei qi", "baduk", "围棋", "圍棋", "囲碁", "바둑"})
 _NO_HANDICAP = re.compile(r"贴|貼|先|目|コミ|komi|점 ?공제|덤")
 _PLAYERS: Mapping[str, Colour] = {
-    **dict.fromkeys(("b", "black", "1", "黑", "黒", "흑"), "b"),
-    **dict.fromkeys(("w", "white", "2", "白", "백"), "w"),
+    **dict.fromkeys(("b", "black", "1", "黑", "黒", "흑"), Colour.BLACK),
+    **dict.fromkeys(("w", "white", "2", "白", "백"), Colour.WHITE),
 }
 _NO_RESULTS = ("?", "unknown", "unfinished", "none")
 _RANK = re.compile(

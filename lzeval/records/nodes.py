@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_sgf, pass_index
 from lzeval.records.info import shown
-from lzeval.records.result import Colour
 
 PropertyMap = dict[str, list[bytes]]
 """One node: each property's values as they stand in the file, between the brackets."""
@@ -195,9 +195,8 @@ def cut_moves(size: int) -> tuple[dict[bytes, RecordedMove], dict[bytes, Recorde
 
 
 def _spelt_moves(size: int) -> Iterator[tuple[bytes, bytes, RecordedMove]]:
-    colours: tuple[Colour, Colour] = ("b", "w")
-    for colour in colours:
-        letter = colour.upper().encode("ascii")
+    for colour in Colour:
+        letter = colour.letter.upper().encode("ascii")
         for index in range(size * size + 1):
             yield letter, format_sgf(index, size).encode("ascii"), (colour, index)
         if size <= 19:

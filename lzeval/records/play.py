@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_sgf, format_vertex, parse_sgf, parse_vertex
 from lzeval.records.info import BLANK, parse_player, shown
 from lzeval.records.nodes import (
@@ -19,20 +20,18 @@ from lzeval.records.nodes import (
     place_after,
     properties,
 )
-from lzeval.records.result import Colour
 
 MOVES = frozenset({"B", "W"})
 ROOT_ONLY = frozenset({"FF", "GM", "SZ"})
 """Properties that begin a game: behind a move, those of another one."""
-SETUP: Mapping[str, Colour | None] = {"AB": "b", "AW": "w", "AE": None}
+SETUP: Mapping[str, Colour | None] = {"AB": Colour.BLACK, "AW": Colour.WHITE, "AE": None}
 _ODD_BESIDE_MOVE = MOVES | SETUP.keys() | ROOT_ONLY | {"PL"}
 POINTS = (*MOVES, *SETUP)
 _BLANKS = re.compile(rb"\A[\x00-\x20]+(?=[^\x00-\x20])|(?<=[^\x00-\x20])[\x00-\x20]+\Z")
-_TO_COLOUR: Mapping[str, Colour] = {"B": "b", "W": "w"}
-_WORDS: Mapping[str, str] = {"b": "Black", "w": "White"}
+_TO_COLOUR: Mapping[str, Colour] = {"B": Colour.BLACK, "W": Colour.WHITE}
 MOST_CHANCES = 20_000
 """Winrates are written with two digits behind the point."""
-UNREAD: RecordedMove = ("b", -1)
+UNREAD: RecordedMove = (Colour.BLACK, -1)
 _ONLY_CHANCE = re.compile(rb"\s*SBKV\s*\[([0-9.]+)\]\s*")
 
 
@@ -116,7 +115,7 @@ def _move(name: str, values: Sequence[bytes], size: int, before: int) -> Recorde
     """The move of the property `name`, the next after `before` moves."""
     colour = _TO_COLOUR[name]
     if len(values) != 1:
-        raise ValueError(f"two moves of {_WORDS[colour]} at once, {place_after(before)}")
+        raise ValueError(f"two moves of {colour.word.title()} at once, {place_after(before)}")
     known = known_moves(size).get(b"%b[%b]" % (name.encode("ascii"), values[0]))
     if known is not None:
         return known

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lzeval.records.result import Colour, GameResult, Outcome, format_result, opponent_of
+from lzeval.go.colour import Colour
+from lzeval.records.result import GameResult, Outcome, format_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,18 @@ class GameRecord:
     """Departures from what is written: properties that could not be read and count as not given, each in words."""
 
     def player(self, colour: Colour) -> str:
-        return self.black if colour == "b" else self.white
+        return self.black if colour is Colour.BLACK else self.white
+
+    def score(self, player: str) -> float:
+        """Points of `player`, one of the two: 1, 1/2 or 0. Raises ValueError if the game does not count."""
+        return self.result.score(Colour.BLACK if self.black == player else Colour.WHITE)
 
 
 def describe_result(record: GameRecord) -> str:
     """One line in gomill's words: `a beat b W+0.5`, `a vs b jigo`, `a vs b Void (hit move limit)`."""
     result = record.result
     if result.winner is not None:
-        players = f"{record.player(result.winner)} beat {record.player(opponent_of(result.winner))}"
+        players = f"{record.player(result.winner)} beat {record.player(result.winner.opponent)}"
     else:
         players = f"{record.black} vs {record.white}"
     ending = "jigo" if result.outcome is Outcome.JIGO else format_result(result)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lzeval.go.colour import Colour
 from lzeval.records.nodes import PropertyMap
 from lzeval.records.reader import first, read_game, simple_text, text_of
 from lzeval.records.record import GameRecord
@@ -49,8 +50,8 @@ def parse_game(text: bytes, path: Path | None = None, game_id: str = "") -> Game
         "size": size,
         "komi": info.komi,
         "handicap": info.handicap,
-        "setup_black": tuple(index for index, colour in play.setup.items() if colour == "b"),
-        "setup_white": tuple(index for index, colour in play.setup.items() if colour == "w"),
+        "setup_black": tuple(index for index, colour in play.setup.items() if colour is Colour.BLACK),
+        "setup_white": tuple(index for index, colour in play.setup.items() if colour is Colour.WHITE),
         "date": _simple(root, "DT"),
         "event": _simple(root, "EV"),
         "black_engine": black,

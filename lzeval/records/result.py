@@ -6,16 +6,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Literal
 
+from lzeval.go.colour import COLOURS, Colour
 from lzeval.records.words import amount, normalised, without_amounts
-
-Colour = Literal["b", "w"]
-"""Black or White, by GTP's letters."""
-
-
-def opponent_of(colour: Colour) -> Colour:
-    return "w" if colour == "b" else "b"
 
 
 class Outcome(Enum):
@@ -41,8 +34,8 @@ class GameResult:
     @property
     def winner(self) -> Colour | None:
         if self.outcome is Outcome.BLACK:
-            return "b"
-        return "w" if self.outcome is Outcome.WHITE else None
+            return Colour.BLACK
+        return Colour.WHITE if self.outcome is Outcome.WHITE else None
 
     @property
     def is_decided(self) -> bool:
@@ -76,7 +69,7 @@ UNKNOWN = GameResult(Outcome.UNKNOWN)
 def win(colour: Colour, detail: str | float = "", note: str = "") -> GameResult:
     """A win of `colour`, with the points of its margin or one of the letters of `GameResult.detail`."""
     text = detail if isinstance(detail, str) else _format_margin(detail)
-    return GameResult(Outcome.BLACK if colour == "b" else Outcome.WHITE, text, note)
+    return GameResult(Outcome(colour.letter), text, note)
 
 
 _WIN = re.compile(r"(b|w|black|white)\s*\+\s*(.*)", re.IGNORECASE | re.DOTALL)
@@ -96,7 +89,7 @@ def parse_result(text: str) -> GameResult:
     match = _WIN.fullmatch(plain)
     if match is None:
         return _in_words(normalised(plain))
-    colour: Colour = "b" if match[1][0] in "bB" else "w"
+    colour = COLOURS[match[1].lower()]
     word = match[2].strip()
     if _ANOTHER_WIN.search(word):
         return UNKNOWN
@@ -118,7 +111,7 @@ def _win_by_points(colour: Colour, number: str) -> GameResult:
 def format_result(result: GameResult) -> str:
     """SGF's RE property: `B+3.5`, `W+R`, `B+`, `0`, `?` or `Void`."""
     if result.winner is not None:
-        return f"{result.winner.upper()}+{result.detail}"
+        return f"{result.winner.letter.upper()}+{result.detail}"
     return {Outcome.JIGO: "0", Outcome.VOID: "Void"}.get(result.outcome, "?")
 
 
@@ -180,7 +173,7 @@ def _winner(text: str) -> Colour | None:
     if not verdicts:
         named = {match.lastgroup for match in colours}
         alone = len(named) == 1 and colours[0].start() == 0 and _is_bare(text[colours[0].end() :])
-        return _as_colour(colours[0]) if alone else None
+        return COLOURS[colours[0].lastgroup or ""] if alone else None
     claims = {_claim(verdict, colours) for verdict in verdicts} - {None}
     return claims.pop() if len(claims) == 1 else None
 
@@ -191,12 +184,8 @@ def _claim(verdict: re.Match[str], colours: list[re.Match[str]]) -> Colour | Non
     behind = [colour for colour in colours if colour.start() >= verdict.end()]
     if not before and not behind:
         return None
-    subject = _as_colour(before[-1] if before else behind[0])
-    return subject if verdict.lastgroup == "wins" else opponent_of(subject)
-
-
-def _as_colour(match: re.Match[str]) -> Colour:
-    return "b" if match.lastgroup == "b" else "w"
+    subject = COLOURS[(before[-1] if before else behind[0]).lastgroup or ""]
+    return subject if verdict.lastgroup == "wins" else subject.opponent
 
 
 def _is_bare(rest: str) -> bool:

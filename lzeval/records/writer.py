@@ -141,7 +141,7 @@ def _root_comment(record: GameRecord) -> Iterator[str]:
 def _move_nodes(record: GameRecord) -> Iterator[PropertyMap]:
     size, notes, chances = record.size, record.move_notes, record.black_winrates
     for number, (colour, index) in enumerate(record.moves):
-        node: PropertyMap = {colour.upper(): [_point(index, size)]}
+        node: PropertyMap = {colour.letter.upper(): [_point(index, size)]}
         if number in notes:
             node["C"] = [_text(notes[number])]
         chance = chances[number] if chances else None

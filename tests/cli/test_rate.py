@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from lzeval.cli.rate import rate
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games, write_game
-from lzeval.records.result import JIGO, VOID, Colour, GameResult, win
+from lzeval.records.result import JIGO, VOID, GameResult, win
 from tournaments.report.rating_table import RESULT_COLUMNS, build_table, write_results
 
 app = typer.Typer()
@@ -31,7 +32,7 @@ def write_all(folder: Path, games: Iterable[tuple[str, str, GameResult, int | No
     """Games as `black, white, result, pair`, each with moves of its own."""
     folder.mkdir()
     for number, (black, white, result, pair) in enumerate(games):
-        moves: tuple[tuple[Colour, int], ...] = (("b", number % 9), ("w", 9 + number // 9))
+        moves: tuple[tuple[Colour, int], ...] = ((Colour.BLACK, number % 9), (Colour.WHITE, 9 + number // 9))
         opening = "corner" if pair is not None else ""
         record = GameRecord(f"0_{number:02}", black, white, result, moves, 9, 7.5, opening=opening, pair=pair)
         write_game(record, folder)
@@ -42,13 +43,13 @@ def write_all(folder: Path, games: Iterable[tuple[str, str, GameResult, int | No
 def match(tmp_path: Path) -> Path:
     """Six pairs of 2, 2, 1, 1, 3/2 and 1 points for `big` (b: it won); half a pair beside a void game."""
     results = [("b", "b"), ("b", "b"), ("b", "w"), ("w", "b"), ("b", "j"), ("w", "b")]
-    ending = {"b": win("b"), "w": win("w"), "j": JIGO}
+    ending = {"b": win(Colour.BLACK), "w": win(Colour.WHITE), "j": JIGO}
     games: list[tuple[str, str, GameResult, int | None]] = []
     for pair, (first, second) in enumerate(results):
         swapped = {"b": "w", "w": "b", "j": "j"}[second]
         games.append(("big", "small", ending[first], pair))
         games.append(("small", "big", ending[swapped], pair))
-    games.append(("big", "small", win("b"), 6))
+    games.append(("big", "small", win(Colour.BLACK), 6))
     games.append(("small", "big", VOID, 6))
     return write_all(tmp_path / "match.games", games)
 
@@ -87,7 +88,7 @@ def test_csv_has_a_line_a_player(match: Path, tmp_path: Path) -> None:
 
 
 def test_a_perfect_record_is_no_number(tmp_path: Path) -> None:
-    games = [("top", "low", win("b"), None)] * 5
+    games = [("top", "low", win(Colour.BLACK), None)] * 5
     output = run(write_all(tmp_path / "g", games), "--no-prior")
     assert "top over low: won every game, from 5 games; at least" in output
     assert "none" in next(line for line in output.splitlines() if line.startswith(" top *"))
@@ -99,7 +100,7 @@ def test_a_perfect_record_is_no_number(tmp_path: Path) -> None:
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(tmp_path: Path) -> None:
-    games = [("[red]", "[/x]", r, None) for r in (win("b"), win("w"))]
+    games = [("[red]", "[/x]", r, None) for r in (win(Colour.BLACK), win(Colour.WHITE))]
     output = run(write_all(tmp_path / "g", games))
     assert " [red] " in output
     assert " [/x] " in output
@@ -122,7 +123,7 @@ def test_users_mistakes(tmp_path: Path) -> None:
         run(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no games at all"):
         run(tmp_path)
-    games = write_all(tmp_path / "g", [("a", "b", VOID, None), ("a", "a", win("b"), None)])
+    games = write_all(tmp_path / "g", [("a", "b", VOID, None), ("a", "a", win(Colour.BLACK), None)])
     with pytest.raises(UserError, match=r"1 void, 1 of one player against itself"):
         run(games)
     with pytest.raises(UserError, match="cannot write"):
@@ -146,7 +147,7 @@ def test_three_players_have_no_headline(tmp_path: Path) -> None:
         [
             (a, b, r, None)
             for a, b in (("p", "q"), ("q", "r"), ("r", "p"))
-            for r in (win("b"), win("w"), JIGO)
+            for r in (win(Colour.BLACK), win(Colour.WHITE), JIGO)
         ],
     )
     table = build_table(read_games([folder]))

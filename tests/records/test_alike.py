@@ -14,6 +14,7 @@ import pytest
 from engines.gtp.sgf import read_sgf
 from engines.review.record import read_record
 from lzeval.errors import RecordError
+from lzeval.go.colour import COLOURS
 from lzeval.go.points import format_vertex
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
@@ -258,8 +259,12 @@ def test_every_command_reads_the_same(case: Case, tmp_path: Path) -> None:
 
     (rated,) = read_games([path])
     assert isinstance(rated, GameRecord)
-    assert spelt(("bw".index(colour) + 1, index) for colour, index in rated.moves) == case.moves
-    assert (rated.komi, rated.handicap, rated.result.winner) == (case.komi, case.handicap, case.winner)
+    assert spelt((int(colour), index) for colour, index in rated.moves) == case.moves
+    assert (rated.komi, rated.handicap, rated.result.winner) == (
+        case.komi,
+        case.handicap,
+        COLOURS.get(case.winner or ""),
+    )
 
     checked = check_records([path])
     assert checked.report.games == 1

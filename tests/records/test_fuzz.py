@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sgfmill import sgf, sgf_moves
 
-from lzeval.go.board import BLACK, EMPTY, WHITE
+from lzeval.go.board import EMPTY
+from lzeval.go.colour import Colour
 from lzeval.records.input.detection import is_in
 from lzeval.records.input.encoding import as_utf8
 from lzeval.records.input.split_games import split_games
@@ -60,13 +61,12 @@ def scan(text: bytes) -> tuple[int, list[Move], dict[int, str]] | None:
         return None
     if b"GM[2]" in text.split(b";B")[0]:
         return None
-    letters = {BLACK: "b", WHITE: "w"}
-    stones: dict[int, str] = {}
+    stones: dict[int, Colour] = {}
     for colour, index in record.setup[: record.counts[1]].tolist():
         stones.pop(index, None)
         if colour != EMPTY:
-            stones[index] = letters[colour]
-    moves = [(letters[colour], index) for colour, index in record.moves[: record.counts[0]].tolist()]
+            stones[index] = Colour(colour)
+    moves = [(Colour(colour), index) for colour, index in record.moves[: record.counts[0]].tolist()]
     return int(record.facts[0]), moves, stones
 
 
@@ -136,7 +136,12 @@ def test_every_letter_of_an_encoding_in_a_name(encoding: str) -> None:
                 letters.append(pair.decode(encoding))
     for letter in letters:
         text = f"(;CA[{encoding}]SZ[19]PB[{letter}];B[pp];W[dd])"
-        assert read(as_utf8(text.encode(encoding))) == (19, [("b", 72), ("w", 288)], {}, ()), letter
+        assert read(as_utf8(text.encode(encoding))) == (
+            19,
+            [(Colour.BLACK, 72), (Colour.WHITE, 288)],
+            {},
+            (),
+        ), letter
 
 
 @settings(deadline=None, max_examples=300)

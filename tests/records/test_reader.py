@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sgfmill import sgf, sgf_grammar
 
+from lzeval.go.colour import Colour
 from lzeval.records import nodes, reader
 from lzeval.records.input.split_games import split_games
 from lzeval.records.nodes import main_line, plain_game
@@ -18,7 +19,7 @@ from lzeval.records.play import plain_play
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games, serialise_game
 from lzeval.records.record_reader import parse_game
-from lzeval.records.result import Colour, win
+from lzeval.records.result import win
 
 SYNTAX = [b"(", b")", b"(;", b";", b";;", b"[", b"]", b"\\", b"\n", b"x", b"(;FF[4]", b"B[aa", b"W[a[]"]
 PROPERTIES = [
@@ -136,15 +137,17 @@ def test_a_plain_game_takes_the_shortest_way() -> None:
     assert plain_game(b"(;SZ[9];B[a a])") is None
     play = plain_play(*found, 9)
     assert play is not None
-    assert play[0].moves == (("b", 72), ("w", 64), ("b", 81))
+    assert play[0].moves == ((Colour.BLACK, 72), (Colour.WHITE, 64), (Colour.BLACK, 81))
 
 
 @pytest.mark.parametrize("without", [0, 3, 4])
 @pytest.mark.parametrize("count", [4, 5, 7, 8])
 def test_our_own_games_take_the_shortest_way(count: int, without: int) -> None:
-    moves: list[tuple[Colour, int]] = [("w" if number % 2 else "b", number) for number in range(count)]
+    moves: list[tuple[Colour, int]] = [
+        (Colour.WHITE if number % 2 else Colour.BLACK, number) for number in range(count)
+    ]
     chances = tuple(None if number < without else number / 100 for number in range(count))
-    record = GameRecord("0_1", "a", "b", win("b", "R"), tuple(moves), 9, 7.5, black_winrates=chances)
+    record = GameRecord("0_1", "a", "b", win(Colour.BLACK, "R"), tuple(moves), 9, 7.5, black_winrates=chances)
     text = serialise_game(record)
     found = plain_game(text)
     assert found is not None

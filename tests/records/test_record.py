@@ -4,21 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord, describe_result
-from lzeval.records.result import (
-    JIGO,
-    UNKNOWN,
-    VOID,
-    Colour,
-    GameResult,
-    Outcome,
-    format_result,
-    opponent_of,
-    parse_result,
-    win,
-)
+from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, Outcome, format_result, parse_result, win
 
-COLOURS = st.sampled_from(["b", "w"])
+COLOURS = st.sampled_from(Colour)
 MARGINS = st.integers(1, 10_000).map(lambda quarters: quarters / 4)
 WINS = st.builds(win, COLOURS, st.one_of(st.sampled_from(["", "R", "T", "F"]), MARGINS))
 RESULTS = st.one_of(WINS, st.sampled_from([JIGO, VOID, UNKNOWN]))
@@ -65,10 +55,10 @@ def test_reading_what_programs_write(written: str, outcome: Outcome, detail: str
 @given(RESULTS)
 def test_the_two_scores_of_a_decided_game_make_one_point(result: GameResult) -> None:
     if result.is_decided:
-        assert result.score("b") + result.score("w") == 1
+        assert result.score(Colour.BLACK) + result.score(Colour.WHITE) == 1
     else:
         with pytest.raises(ValueError, match="has no score"):
-            result.score("b")
+            result.score(Colour.BLACK)
 
 
 @pytest.mark.parametrize(
@@ -78,17 +68,20 @@ def test_margin(text: str, margin: float | None) -> None:
     assert parse_result(text).margin == margin
 
 
-@pytest.mark.parametrize("colour", ["b", "w"])
+@pytest.mark.parametrize("colour", Colour)
 def test_the_opponent_of_the_opponent(colour: Colour) -> None:
-    assert opponent_of(colour) != colour
-    assert opponent_of(opponent_of(colour)) == colour
+    assert colour.opponent != colour
+    assert colour.opponent.opponent is colour
 
 
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (win("w", 0.5), "right beat left W+0.5"),
-        (win("b", "F", "forfeit by right: no move"), "left beat right B+F (forfeit by right: no move)"),
+        (win(Colour.WHITE, 0.5), "right beat left W+0.5"),
+        (
+            win(Colour.BLACK, "F", "forfeit by right: no move"),
+            "left beat right B+F (forfeit by right: no move)",
+        ),
         (JIGO, "left vs right jigo"),
         (GameResult(Outcome.VOID, note="hit move limit"), "left vs right Void (hit move limit)"),
         (UNKNOWN, "left vs right ?"),

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from sgfmill import sgf, sgf_grammar
 
 from lzeval.errors import RecordError, UserError
+from lzeval.go.colour import COLOURS, Colour
 from lzeval.go.points import parse_vertex
 from lzeval.records.input.split_games import split_games
 from lzeval.records.input.text import as_sgf
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, serialise_game, write_game
 from lzeval.records.record_reader import parse_game
-from lzeval.records.result import JIGO, UNKNOWN, VOID, Colour, GameResult, Outcome, win
+from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, Outcome, win
 from tournaments.gomill.write_control_file import CtlPlayer, write_match_ctl
 
 
@@ -26,14 +27,14 @@ def played(text: str, size: int = 9) -> tuple[tuple[Colour, int], ...]:
     """`b E5  w pass` as moves."""
     words = text.split()
     pairs = zip(words[::2], words[1::2], strict=True)
-    return tuple(("b" if colour == "b" else "w", parse_vertex(vertex, size)) for colour, vertex in pairs)
+    return tuple((COLOURS[colour], parse_vertex(vertex, size)) for colour, vertex in pairs)
 
 
 FULL = GameRecord(
     game_id="0_07",
     black="small",
     white="big",
-    result=win("w", 2.5, "players disagreed"),
+    result=win(Colour.WHITE, 2.5, "players disagreed"),
     moves=played("b E5 w C3 b pass w pass"),
     size=9,
     komi=7.5,
@@ -113,8 +114,8 @@ LINES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min
 def records(draw: st.DrawFn) -> GameRecord:
     size = draw(st.integers(2, 25))
     indices = st.integers(0, size * size)
-    moves = draw(st.lists(st.tuples(st.sampled_from(["b", "w"]), indices), max_size=30))
-    results = st.sampled_from([win("b", 3), win("w", "R"), JIGO, VOID, UNKNOWN])
+    moves = draw(st.lists(st.tuples(st.sampled_from(Colour), indices), max_size=30))
+    results = st.sampled_from([win(Colour.BLACK, 3), win(Colour.WHITE, "R"), JIGO, VOID, UNKNOWN])
     return GameRecord(
         game_id=draw(CODES),
         black=draw(CODES),
@@ -256,7 +257,7 @@ def test_real_records_read_as_sgfmill_reads_them(shared: Path) -> None:
         theirs = [node.get_move() for node in judge.get_main_sequence() if node.get_move()[0]]
         ours = [(c, None if i == 361 else divmod(i, 19)) for c, i in game.moves]
         assert ours == theirs
-        assert (game.komi, game.result.winner) == (judge.get_komi(), judge.get_winner())
+        assert (game.komi, game.result.winner) == (judge.get_komi(), COLOURS.get(judge.get_winner()))
 
 
 @pytest.mark.engine

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lzeval.go.colour import Colour
 from lzeval.records.info import parse_komi, rank_number, read_info
 from lzeval.records.result import format_result, parse_result, win
 from lzeval.records.words import amount, normalised
@@ -232,7 +233,7 @@ def test_ranks(written: str, meant: float) -> None:
 def test_a_margin_in_words_is_the_margin_in_digits(colour: str, points: float) -> None:
     whole, half = divmod(points, 1)
     written = f"{'黑' if colour == 'b' else '白'}胜{int(whole)}目{'半' if half else ''}"
-    assert parse_result(written) == win("b" if colour == "b" else "w", points)
+    assert parse_result(written) == win(Colour.BLACK if colour == "b" else Colour.WHITE, points)
 
 
 @given(st.text(max_size=30))

@@ -12,6 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lzeval.go.colour import Colour
 from lzeval.records.info import parse_komi
 from lzeval.records.input.encoding import text_of
 from lzeval.records.record import GameRecord
@@ -224,7 +225,7 @@ def _checked(record: GameRecord, winner: str) -> GameRecord:
     named = record.result.winner
     if named is None or winner in ("", record.player(named).strip()):
         return record
-    note = f"contradictory: result says {named.upper()}+, winner says {winner}"
+    note = f"contradictory: result says {named.letter.upper()}+, winner says {winner}"
     return replace(record, result=GameResult(Outcome.UNKNOWN, note=note))
 
 
@@ -267,10 +268,10 @@ def _counted(row: Mapping[str, str], path: Path, line: int) -> list[GameRecord]:
             raise ValueError(f"{name} is empty" + ("" if name.startswith("player") else "; write 0 for none"))
     a, b = row["player_a"], row["player_b"]
     kinds: dict[str, tuple[str, str, GameResult]] = {
-        "a_black_wins": (a, b, win("b")),
-        "a_black_losses": (a, b, win("w")),
-        "a_white_wins": (b, a, win("w")),
-        "a_white_losses": (b, a, win("b")),
+        "a_black_wins": (a, b, win(Colour.BLACK)),
+        "a_black_losses": (a, b, win(Colour.WHITE)),
+        "a_white_wins": (b, a, win(Colour.WHITE)),
+        "a_white_losses": (b, a, win(Colour.BLACK)),
         "a_black_jigos": (a, b, JIGO),
         "a_white_jigos": (b, a, JIGO),
     }

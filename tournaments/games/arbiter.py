@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from engines.gtp.errors import EngineRefused
 from lzeval.errors import EngineError
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_vertex, parse_vertex
 from lzeval.go.referee import EMPTY, RefereedGame
 from tournaments.games.gtp_player import GameContext, GtpPlayer
@@ -29,7 +30,7 @@ class Arbiter:
             engine.begin(game.size, game.komi, GameContext())
             for point, colour in enumerate(game.stones[:-1]):
                 if colour != EMPTY:
-                    engine.ask("play", "bw"[colour - 1], format_vertex(point, game.size))
+                    engine.ask("play", Colour(colour).letter, format_vertex(point, game.size))
             return self._read(engine.ask("final_status_list", "dead"), game)
 
     def _running(self) -> GtpPlayer:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engines.gtp.engine import Colour, TimeLeft, TimeSettings
+from engines.gtp.engine import TimeLeft, TimeSettings
+from lzeval.go.colour import Colour
 
 LAG_S = 0.1
 """Seconds of each move that are not counted: what pipes and a busy machine may take."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import NoReturn, TypeVar
 
-from engines.gtp.engine import Colour, TimeSettings
+from engines.gtp.engine import TimeSettings
 from engines.gtp.errors import EngineRefused, EngineTimeout
 from lzeval.errors import EngineError, IllegalMoveError
+from lzeval.go.colour import Colour
 from lzeval.go.handicap import fixed_handicap_points
 from lzeval.go.openings import Opening
 from lzeval.go.points import format_vertex, parse_vertex
@@ -25,7 +26,6 @@ from tournaments.games.scoring import ScoredGame, compensation, decide
 from tournaments.plan.competition import MatchupSpec, PlayerSpec
 
 T = TypeVar("T")
-_LETTERS = {colour.value: colour.letter for colour in Colour}
 _point_of = lru_cache(maxsize=4096)(parse_vertex)
 _vertex_of = lru_cache(maxsize=4096)(format_vertex)
 FLAG_GRACE_S = 1.0
@@ -160,14 +160,14 @@ class _Play:
         code = self._task.player(spoilt.colour).code
         if spoilt.fault is Fault.TIME:
             self._incidents.append(Incident(code, spoilt.fault, spoilt.message, "forfeit"))
-            return win(spoilt.colour.opponent.letter, "T", spoilt.message), False
+            return win(spoilt.colour.opponent, "T", spoilt.message), False
         consequence = self._conditions.policy.consequence(spoilt.fault)
         incident = Incident(code, spoilt.fault, spoilt.message, consequence)
         self._incidents.append(incident)
         note = f"{code}: {spoilt.fault.value}: {spoilt.message}"
         if consequence == "void":
             return GameResult(VOID.outcome, note=note), True
-        return win(spoilt.colour.opponent.letter, "F", note), False
+        return win(spoilt.colour.opponent, "F", note), False
 
     def _blame(self, colour: Colour, error: EngineError) -> NoReturn:
         seat = self._seats[colour]
@@ -267,9 +267,9 @@ class _Play:
         text = self._genmove(colour)
         said = text.lower()
         if said == "resign":
-            return win(colour.opponent.letter, "R")
+            return win(colour.opponent, "R")
         if said == "claim" and self._claims[colour]:
-            return win(colour.letter, note="claim")
+            return win(colour, note="claim")
         try:
             move = _point_of(text, self._size)
         except ValueError:
@@ -415,7 +415,7 @@ class _Play:
             black=task.black.code,
             white=task.white.code,
             result=result,
-            moves=tuple((_LETTERS[colour], move) for colour, move in self._board.moves),
+            moves=tuple((Colour(colour), move) for colour, move in self._board.moves),
             size=matchup.board_size,
             komi=matchup.komi,
             handicap=len(self._handicap),

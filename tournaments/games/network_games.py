@@ -17,11 +17,10 @@ from engines.search.choice import RESIGN, Choice, MovePolicy, choose, suffice
 from engines.search.forest import HISTORY, NONE
 from engines.search.searcher import Limits, Searcher, Waiting, opponent
 from lzeval.go.board import BLACK, Game
+from lzeval.go.colour import Colour
 from lzeval.go.openings import Opening
 from lzeval.records.record import GameRecord
-from lzeval.records.result import JIGO, Colour, GameResult, Outcome, win
-
-LETTERS: dict[int, Colour] = {1: "b", 2: "w"}
+from lzeval.records.result import JIGO, GameResult, Outcome, win
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,7 @@ class NetworkGames:
     def _play(self, table: _LiveGame, choice: Choice, colour: int) -> GameResult | None:
         game = table.game
         if choice.move == RESIGN:
-            return win(LETTERS[opponent(colour)], "R")
+            return win(Colour(opponent(colour)), "R")
         game.play(colour, choice.move)
         table.winrates.append(choice.winrate if colour == BLACK else 1 - choice.winrate)
         if game.passes >= 2:
@@ -247,7 +246,7 @@ class NetworkGames:
             black=black.code,
             white=white.code,
             result=result,
-            moves=tuple((LETTERS[colour], move) for colour, move in table.game.moves),
+            moves=tuple((Colour(colour), move) for colour, move in table.game.moves),
             size=self.settings.size,
             komi=self.settings.komi,
             date=table.started.strftime("%Y-%m-%d"),
@@ -268,7 +267,7 @@ def counted(game: Game) -> GameResult:
     score = game.area_score()
     if score == 0:
         return JIGO
-    return win("b" if score > 0 else "w", abs(score))
+    return win(Colour.BLACK if score > 0 else Colour.WHITE, abs(score))
 
 
 def tree_seed(game_seed: int, seat: int) -> int:

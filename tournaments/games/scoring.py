@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lzeval.errors import EngineError
+from lzeval.go.colour import Colour
 from lzeval.go.referee import EMPTY, RefereedGame, Stones, area
 from lzeval.records.result import JIGO, UNKNOWN, GameResult, format_result, parse_result, win
 from tournaments.plan.competition import HandicapCompensation, Scorer
@@ -121,4 +122,4 @@ def _counted(game: RefereedGame, stones: Stones, white_bonus: int) -> GameResult
     lead = area(stones, game.size) - game.komi - white_bonus
     if lead == 0:
         return JIGO
-    return win("b" if lead > 0 else "w", abs(lead))
+    return win(Colour.BLACK if lead > 0 else Colour.WHITE, abs(lead))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
-from lzeval.records.result import Colour, Outcome, opponent_of
+from lzeval.records.result import Outcome
 from tournaments.gomill.control.text import text_of
 from tournaments.plan.competition import Competition, MatchupSpec
 
@@ -132,14 +133,13 @@ class _Tally:
 
     @classmethod
     def of(cls, player: str, games: Sequence[GameRecord]) -> _Tally:
-        colours: tuple[Colour, Colour] = ("b", "w")
         times = [s for game in games if (s := _cpu_s(game, player)) is not None]
         return cls(
             player,
             len(games),
             _score(games, player),
-            {colour: _score(games, player, colour) for colour in colours},
-            {colour: sum(game.player(colour) == player for game in games) for colour in colours},
+            {colour: _score(games, player, colour) for colour in Colour},
+            {colour: sum(game.player(colour) == player for game in games) for colour in Colour},
             sum(_forfeiter(game) == player for game in games),
             sum(times) / len(times) if times else None,
         )
@@ -151,7 +151,7 @@ def _cpu_s(game: GameRecord, player: str) -> float | None:
 
 def _forfeiter(game: GameRecord) -> str | None:
     winner = game.result.winner
-    return game.player(opponent_of(winner)) if winner and game.result.detail == "F" else None
+    return game.player(winner.opponent) if winner and game.result.detail == "F" else None
 
 
 def _grid(competition: Competition, games: Games) -> Iterator[str]:
@@ -217,8 +217,8 @@ def _table(one: _Tally, other: _Tally, games: Sequence[GameRecord]) -> list[_Gro
     ]
     if changing:
         groups += [
-            _colour_columns("black", "b", both, games, padding=5),
-            _colour_columns("white", "w", both, games, padding=3),
+            _colour_columns("black", Colour.BLACK, both, games, padding=5),
+            _colour_columns("white", Colour.WHITE, both, games, padding=3),
         ]
     else:
         colours = ["(black)", "(white)"] if _fixed_colours(one, other) else ["(white)", "(black)"]
@@ -233,7 +233,7 @@ def _table(one: _Tally, other: _Tally, games: Sequence[GameRecord]) -> list[_Gro
 
 def _fixed_colours(black: _Tally, white: _Tally) -> bool:
     """Whether one player always was Black and the other always White."""
-    return black.played["w"] == 0 and white.played["b"] == 0
+    return black.played[Colour.WHITE] == 0 and white.played[Colour.BLACK] == 0
 
 
 def _colour_columns(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
-from lzeval.records.result import Colour, GameResult, parse_result
+from lzeval.records.result import GameResult, parse_result
 from tournaments.gomill.files import GomillFiles
 from tournaments.gomill.report import matchup_of
 from tournaments.gomill.status_file import Instance, Status, read_status
@@ -115,7 +116,9 @@ def _entries(lines: Iterable[str]) -> Iterator[str]:
 def _of_entry(match: re.Match[str]) -> GameRecord:
     result = _result("0" if match["re"] == "jigo" else match["re"], match["note"])
     winner: Colour | None = result.winner if match["verb"] == "beat" else None
-    black, white = (match["other"], match["one"]) if winner == "w" else (match["one"], match["other"])
+    black, white = (
+        (match["other"], match["one"]) if winner is Colour.WHITE else (match["one"], match["other"])
+    )
     return GameRecord(match["game_id"], black, white, result)
 
 

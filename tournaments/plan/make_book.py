@@ -20,6 +20,7 @@ import typer
 from engines.evaluator.base import Evaluator
 from engines.evaluator.load import plan_evaluator
 from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.colour import Colour
 from lzeval.go.openings import spelt
 from lzeval.go.points import symmetry_tables
 from lzeval.records.record import GameRecord
@@ -47,7 +48,7 @@ def count_openings(games: Iterable[GameRecord]) -> dict[BookOpening, tuple[int, 
     for game in games:
         if game.size != SIZE or game.handicap or game.setup_black or game.result.winner is None:
             continue
-        if any(colour != "bw"[n % 2] for n, (colour, _) in enumerate(game.moves[: LENGTHS[-1]])):
+        if any(colour != n % 2 + 1 for n, (colour, _) in enumerate(game.moves[: LENGTHS[-1]])):
             continue
         moves = np.array([move for _, move in game.moves[: LENGTHS[-1]]])
         turned = tables[:, moves]
@@ -55,7 +56,7 @@ def count_openings(games: Iterable[GameRecord]) -> dict[BookOpening, tuple[int, 
             if len(moves) >= length and SIZE * SIZE not in moves[:length]:
                 key = min(tuple(int(m) for m in row[:length]) for row in turned)
                 played, won = counts.get(key, (0, 0))
-                counts[key] = played + 1, won + (game.result.winner == "b")
+                counts[key] = played + 1, won + (game.result.winner is Colour.BLACK)
     return counts
 
 

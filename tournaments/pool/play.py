@@ -12,6 +12,7 @@ from engines.evaluator.load import EvaluatorPlan, plan_evaluator
 from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import parse_result
 from lzeval.system.machine import hardware, process_count, software
@@ -71,7 +72,7 @@ def standing_of(pool: RatingPool, names: Sequence[str]) -> PairStandings:
     for black, white, text, _ in pool.results():
         result = parse_result(text)
         if result.is_decided and black != white:
-            standing.add(black, white, result.score("b"))
+            standing.add(black, white, result.score(Colour.BLACK))
     return standing
 
 
@@ -207,6 +208,6 @@ class PoolSession:
         precision = f"{black.precision}, {white.precision}"
         self.progress.standing.expect(pair.one.name, pair.other.name, -1)
         if self.pool.add_game(pair, place, game, sitting, precision, black.device) and game.result.is_decided:
-            self.progress.standing.add(game.black, game.white, game.result.score("b"))
+            self.progress.standing.add(game.black, game.white, game.score(game.black))
         self.progress.played += 1
         self.progress.met.append((game.black, game.white))

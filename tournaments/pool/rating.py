@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import parse_result
 from lzeval.text.wording import command_line, counted
@@ -84,7 +85,7 @@ def quick_pool(pool: RatingPool) -> Ratings | None:
     for black, white, text, pair in pool.results():
         result = parse_result(text)
         if result.is_decided and black != white:
-            columns.append((black, white, result.score("b"), -1 if pair is None else pair))
+            columns.append((black, white, result.score(Colour.BLACK), -1 if pair is None else pair))
     if not columns:
         return None
     blacks, whites, points, pairs = zip(*columns, strict=True)

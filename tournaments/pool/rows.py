@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_sgf
 from lzeval.records.record import GameRecord
-from lzeval.records.result import Colour, GameResult, Outcome, format_result, parse_result
+from lzeval.records.result import GameResult, Outcome, format_result, parse_result
 
 FURTHER = (
     "handicap", "setup_black", "setup_white", "black_engine", "white_engine", "black_description",
@@ -27,13 +28,14 @@ def _names(size: int) -> tuple[str, ...]:
 
 @cache
 def _moves(size: int) -> dict[str, tuple[Colour, int]]:
-    letters: tuple[Colour, Colour] = ("b", "w")
-    return {letter + name: (letter, index) for letter in letters for index, name in enumerate(_names(size))}
+    return {
+        colour.letter + name: (colour, index) for colour in Colour for index, name in enumerate(_names(size))
+    }
 
 
 def write_moves(record: GameRecord) -> str:
     names = _names(record.size)
-    return " ".join(colour + names[index] for colour, index in record.moves)
+    return " ".join(colour.letter + names[index] for colour, index in record.moves)
 
 
 def read_moves(text: str, size: int) -> tuple[tuple[Colour, int], ...]:

@@ -127,4 +127,4 @@ def game_counts(games: Iterable[GameRecord], player: str) -> list[int]:
 
 def score_of(game: GameRecord, player: str) -> float:
     """Points of `player`, 0, 1/2 or 1, in a decided game that it played."""
-    return game.result.score("b" if game.black == player else "w")
+    return game.score(player)

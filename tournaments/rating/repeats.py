@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.go.colour import Colour
 from lzeval.go.points import SYMMETRIES, symmetry_tables
 from lzeval.records.record import GameRecord
 
@@ -36,7 +37,7 @@ def _canonical(game: GameRecord) -> tuple[bytes, bytes]:
         stones = [(_sorted(table, game.setup_black), _sorted(table, game.setup_white)) for table in tables]
         black, white = min(stones)
         views = [view for view in views if stones[view] == (black, white)]
-    codes = [2 * index + (colour == "w") for colour, index in game.moves]
+    codes = [2 * index + (colour is Colour.WHITE) for colour, index in game.moves]
     coded, as_lists = _coded(game.size)
     for code in codes:
         if len(views) == 1:

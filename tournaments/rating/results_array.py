@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import GameResult, Outcome
 
@@ -116,8 +117,8 @@ def results_of_games(
 
 
 def _points(result: GameResult) -> float:
-    """Black's, as `result.score("b")` has them, sooner."""
+    """Black's, as `result.score(Colour.BLACK)` has them, sooner."""
     outcome = result.outcome
     if outcome is Outcome.BLACK:
         return 1.0
-    return 0.0 if outcome is Outcome.WHITE else result.score("b")
+    return 0.0 if outcome is Outcome.WHITE else result.score(Colour.BLACK)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_sgf
 from lzeval.records.record import GameRecord
-from lzeval.records.result import Colour, Outcome, format_result
+from lzeval.records.result import Outcome, format_result
 from tournaments.report.summary import GamesSummary, dispute, ending_of, opening_of
 
 FIELDS = (
@@ -81,13 +82,13 @@ def encode_moves(moves: Iterable[tuple[Colour, int]], size: int) -> str:
 
 
 def encode_setup(game: GameRecord) -> str:
-    black = "".join(_letters(index, game.size, "b") for index in game.setup_black)
-    return black + "".join(_letters(index, game.size, "w") for index in game.setup_white)
+    black = "".join(_letters(index, game.size, Colour.BLACK) for index in game.setup_black)
+    return black + "".join(_letters(index, game.size, Colour.WHITE) for index in game.setup_white)
 
 
 def _letters(index: int, size: int, colour: Colour) -> str:
     text = format_sgf(index, size) or NO_POINT
-    return text if colour == "b" else text.upper()
+    return text if colour is Colour.BLACK else text.upper()
 
 
 def encode_winrates(chances: Sequence[float | None]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped
 from lzeval.records.result import Outcome, parse_result
@@ -78,17 +79,13 @@ def gather(
 
 def tally(games: Iterable[GameRecord], player: str) -> Tally:
     """Of the decided games of `player` among `games`."""
-    points = Counter(
-        game.result.score("b" if game.black == player else "w")
-        for game in games
-        if player in (game.black, game.white)
-    )
+    points = Counter(game.score(player) for game in games if player in (game.black, game.white))
     return Tally(points[1.0], points[0.0], points[0.5])
 
 
 def black_tally(games: Iterable[GameRecord]) -> Tally:
     """Wins, losses and jigos of Black, whoever that was."""
-    points = Counter(game.result.score("b") for game in games)
+    points = Counter(game.score(game.black) for game in games)
     return Tally(points[1.0], points[0.0], points[0.5])
 
 
@@ -96,8 +93,8 @@ def cross_table(games: Iterable[GameRecord]) -> dict[tuple[str, str], Tally]:
     """By player and opponent: what the player made of their decided games."""
     points: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
     for game in games:
-        points[game.black, game.white][game.result.score("b")] += 1
-        points[game.white, game.black][game.result.score("w")] += 1
+        points[game.black, game.white][game.score(game.black)] += 1
+        points[game.white, game.black][game.score(game.white)] += 1
     return {sides: Tally(found[1.0], found[0.0], found[0.5]) for sides, found in points.items()}
 
 
@@ -165,7 +162,13 @@ def endings(games: Sequence[GameRecord]) -> list[Ending]:
 
 def _ending(way: str, games: list[GameRecord]) -> Ending:
     winners = Counter(game.result.winner for game in games)
-    return Ending(way, winners["b"], winners["w"], len(games), median(len(game.moves) for game in games))
+    return Ending(
+        way,
+        winners[Colour.BLACK],
+        winners[Colour.WHITE],
+        len(games),
+        median(len(game.moves) for game in games),
+    )
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ def _side(facts: GamesSummary, game: GameRecord) -> str:
     winner = game.result.winner
     if winner is None:
         return "jigo"
-    is_first = game.player(winner) == facts.players[0] if facts.is_duel else winner == "b"
+    is_first = game.player(winner) == facts.players[0] if facts.is_duel else winner is Colour.BLACK
     return "first" if is_first else "second"
 
 

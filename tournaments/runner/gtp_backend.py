@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from engines.gtp.engine import Colour
 from lzeval.errors import EngineError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import VOID, GameResult, win
 from tournaments.games.faults import Fault, Incident, fault_of
@@ -94,7 +94,7 @@ class GameSlot:
         incident = Incident(code, fault_of(error, "", was_ready=False), message, consequence)
         is_void = consequence == "void"
         note = f"{code}: {Fault.START.value}: {message}"
-        result = GameResult(VOID.outcome, note=note) if is_void else win(colour.opponent.letter, "F", note)
+        result = GameResult(VOID.outcome, note=note) if is_void else win(colour.opponent, "F", note)
         matchup = task.matchup
         record = GameRecord(
             game_id=task.game_id,

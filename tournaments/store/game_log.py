@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lzeval.errors import UserError
+from lzeval.go.colour import COLOURS
 from lzeval.records.record import GameRecord
 from lzeval.records.result import GameResult, Outcome
 from tournaments.games.faults import Fault, Incident
@@ -238,7 +239,7 @@ def encode_game(game: FinishedGame) -> dict[str, Any]:
         "number": game.number,
         "result": [record.result.outcome.value, record.result.detail, record.result.note],
         **{name: getattr(record, name) for name in _PLAIN},
-        "moves": [[colour, move] for colour, move in record.moves],
+        "moves": [[colour.letter, move] for colour, move in record.moves],
         "setup_black": list(record.setup_black),
         "notes": {str(number): note for number, note in record.move_notes.items()},
         "properties": dict(record.properties),
@@ -252,7 +253,7 @@ def decode_game(entry: Entry) -> FinishedGame:
     outcome, detail, note = entry["result"]
     record = GameRecord(
         result=GameResult(Outcome(outcome), detail, note),
-        moves=tuple((colour, move) for colour, move in entry["moves"]),
+        moves=tuple((COLOURS[letter], move) for letter, move in entry["moves"]),
         setup_black=tuple(entry["setup_black"]),
         move_notes={int(number): text for number, text in entry["notes"].items()},
         properties=dict(entry["properties"]),

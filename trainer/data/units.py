@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,6 @@ from lzeval.go.points import format_vertex, symmetry_tables
 from lzeval.records.info import GameInfo, NotGoError
 from lzeval.records.input.split_games import break_in
 from lzeval.records.input.text import as_sgf
-from lzeval.records.result import Colour
 from lzeval.records.scanner import (
     LONGEST,
     NO_GAME,
@@ -49,7 +48,6 @@ from trainer.data.rows import (
 from trainer.data.selection import Selection
 from trainer.data.sources import Source, read_sources
 
-_WINNERS: Mapping[Colour | None, int] = {"b": BLACK, "w": WHITE}
 UNIT_BYTES = 1 << 21
 """About how much SGF text is one unit."""
 
@@ -131,7 +129,7 @@ def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
             made.skipped.append((refused.kind, made.seen, refused.place))
             continue
         made.remarks += [(remark, made.seen) for remark in info.remarks]
-        record.facts[1] = _WINNERS.get(info.result.winner, 0)
+        record.facts[1] = info.result.winner or 0
         record.facts[2] = bool(info.suicide)
         count, verdict = pack_game(geometry(size), scratch, stones, record, rows)
         komi = math.nan if info.komi is None else info.komi

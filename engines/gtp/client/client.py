@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import NoReturn
 
 from engines.gtp.client.transport import Peer, PeerClosedError, SubprocessPeer
-from engines.gtp.engine import RESIGN, Colour, Heatmap, Move, Symmetry
+from engines.gtp.engine import RESIGN, Heatmap, Move, Symmetry
 from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, MalformedMove, NotGtp
 from engines.gtp.heatmap import parse_heatmap
 from engines.gtp.protocol import Response, parse_answer, parse_command, starts_answer
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_vertex, parse_vertex
 
 _MOST_NOISE = 2000

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from engines.gtp.engine import Analysis, Colour, Restriction
+from engines.gtp.engine import Analysis, Restriction
 from engines.gtp.server.commands.arguments import colour, read, vertex, whole_number
 from engines.gtp.server.session import Failure
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_vertex
 from lzeval.text.decimals import parse_number
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engines.gtp.engine import RESIGN, Analysis, Colour, Engine, Move, Reports, Restriction, Stop, never
+from engines.gtp.engine import RESIGN, Analysis, Engine, Move, Reports, Restriction, Stop, never
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.sgf import ColouredMove, GameSoFar, read_sgf
 from lzeval.errors import IllegalMoveError, LzevalError, RecordError
+from lzeval.go.colour import Colour
 from lzeval.go.handicap import FEWEST, fixed_handicap_points, most_fixed_stones
 from lzeval.go.points import format_vertex, pass_index
 from lzeval.go.rules import Rules

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from lzeval.go.colour import COLOURS, Colour
 from lzeval.go.points import SGF_LETTERS
 from lzeval.records.info import DEFAULT_SIZE
-from lzeval.records.result import UNKNOWN, Colour, format_result, opponent_of, parse_result, win
+from lzeval.records.result import UNKNOWN, format_result, parse_result, win
 
 _GIB = re.compile(rb"\s*\\HS\b|(?!\s*\(\s*;).{0,4000}?^\s*(?:INI|STO) 0 \d+ \d+", re.DOTALL | re.MULTILINE)
 _NGF_MOVE = rb"^PM[A-Z]{2}[BW][A-Z]{2}"
@@ -24,12 +25,12 @@ _GIB_FIELD = re.compile(r"\\\[(\w+)=(.*?)\\\]", re.DOTALL)
 _NAME_AND_RANK = re.compile(r"(.*?)\s*\(([^()]*)\)\s*")
 _GIB_DATE = re.compile(r"C(\d{4}):\s?(\d{1,2}):\s?(\d{1,2})")
 _GIB_WINS: dict[int, tuple[Colour, str]] = {
-    0: ("b", ""),
-    1: ("w", ""),
-    3: ("b", "R"),
-    4: ("w", "R"),
-    7: ("b", "T"),
-    8: ("w", "T"),
+    0: (Colour.BLACK, ""),
+    1: (Colour.WHITE, ""),
+    3: (Colour.BLACK, "R"),
+    4: (Colour.WHITE, "R"),
+    7: (Colour.BLACK, "T"),
+    8: (Colour.WHITE, "T"),
 }
 """Kinds of result: by points, by resignation, on time."""
 _NGF_PLAYER = re.compile(r"(.*?)(?:\s+(\S+))?\s*")
@@ -113,11 +114,12 @@ def _gib_board(text: str) -> tuple[int, list[tuple[Colour, str]]]:
         fits = before is None or number is None or number == before + 1
         before = number
         if kind == "SKI" and fits:
-            moves.append((opponent_of(moves[-1][0]) if moves else "w" if handicap > 1 else "b", ""))
+            first = Colour.WHITE if handicap > 1 else Colour.BLACK
+            moves.append((moves[-1][0].opponent if moves else first, ""))
         elif fits and len(words) >= 6 and words[3] in ("1", "2"):
-            moves.append(("b" if words[3] == "1" else "w", _sgf_point(words[4], words[5])))
+            moves.append((Colour(int(words[3])), _sgf_point(words[4], words[5])))
         else:
-            moves.append(("b", line.strip()))
+            moves.append((Colour.BLACK, line.strip()))
     return handicap, moves
 
 
@@ -172,14 +174,14 @@ def _ngf_moves(lines: Sequence[str]) -> Iterator[tuple[Colour, str]]:
         if not _NGF_LINE.match(line):
             continue
         if not re.match(_NGF_MOVE.decode(), line):
-            yield "b", line
+            yield Colour.BLACK, line
             continue
         number = 26 * ord(line[2]) + ord(line[3])
         column, row = (ord(letter) - _FIRST_LETTER for letter in line[5:7])
         fits = before is None or number == before + 1
         before = number
         point = "" if column < 0 or row < 0 else _sgf_point(str(column), str(row))
-        yield ("b" if line[4] == "B" else "w"), point if fits else line
+        yield COLOURS[line[4].lower()], point if fits else line
 
 
 def _sgf(
@@ -194,7 +196,7 @@ def _sgf(
     elif handicap >= 2:
         points = (SGF_LETTERS[column] + SGF_LETTERS[row] for column, row in _handicap_points(handicap))
         text += f"HA[{handicap}]AB" + "".join(f"[{point}]" for point in points)
-    nodes = "".join(f";{colour.upper()}[{_escaped(point)}]" for colour, point in moves)
+    nodes = "".join(f";{colour.letter.upper()}[{_escaped(point)}]" for colour, point in moves)
     return f"{text}{nodes}\n" if is_cut else f"{text}{nodes})\n"
 
 

@@ -12,9 +12,10 @@ import pytest
 from engines.gtp.client.client import Deadlines, GtpClient
 from engines.gtp.client.pipes import StderrLog
 from engines.gtp.client.transport import PeerClosedError, SubprocessPeer
-from engines.gtp.engine import RESIGN, Colour
+from engines.gtp.engine import RESIGN
 from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, MalformedMove, NotGtp
 from lzeval.errors import EngineError, UserError
+from lzeval.go.colour import Colour
 from lzeval.go.points import parse_vertex
 from tests.support.paths import FAKES
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import pytest
 
 from engines.gtp.client.client import Deadlines, GtpClient
-from engines.gtp.engine import Colour, Move, Reports, Restriction, Stop, never
+from engines.gtp.engine import Move, Reports, Restriction, Stop, never
 from engines.gtp.errors import EngineGone, EngineTimeout
 from engines.gtp.protocol import Response, parse_command
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.in_process import EnginePeer
 from engines.gtp.server.server import GtpServer
+from lzeval.go.colour import Colour
 from tests.support.fakes.random_engine import RandomEngine
 from tournaments.games.faults import Fault, fault_of
 

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.gtp.engine import Colour, Heatmap, TimeSettings
+from engines.gtp.engine import Heatmap, TimeSettings
 from engines.gtp.heatmap import format_heatmap, parse_heatmap
-from engines.gtp.protocol import Command, Response, format_answer, parse_answer, parse_colour, parse_command
+from engines.gtp.protocol import Command, Response, format_answer, parse_answer, parse_command
 from lzeval.go import board
+from lzeval.go.colour import Colour, parse_colour
 from lzeval.go.drawing import draw_board
 from lzeval.go.handicap import fixed_handicap_points, most_fixed_stones
 from lzeval.go.points import LARGEST, format_vertex, symmetry_tables

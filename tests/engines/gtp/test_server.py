@@ -20,7 +20,6 @@ from engines.gtp.client.client import Deadlines, GtpClient
 from engines.gtp.engine import (
     RESIGN,
     UNLIMITED,
-    Colour,
     Engine,
     Heatmap,
     Move,
@@ -37,6 +36,7 @@ from engines.gtp.server.commands import COMMANDS, command_reference
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.server import GtpServer
 from lzeval.errors import EngineError, UserError, WeightsError
+from lzeval.go.colour import Colour
 from lzeval.go.points import parse_vertex
 from tests.support.fakes.random_engine import RandomEngine
 from tests.support.golden_files import Golden

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from engines.evaluator.base import NetworkAnswer, Planes
-from engines.gtp.engine import Analysis, Colour, Reports, Restriction
+from engines.gtp.engine import Analysis, Reports, Restriction
 from engines.gtp.heatmap import parse_heatmap
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.server import GtpServer
@@ -24,6 +24,7 @@ from engines.search import restrictions as looked_at
 from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.go.board import BLACK, EMPTY, WHITE, Game
+from lzeval.go.colour import Colour
 from lzeval.go.points import format_vertex, parse_vertex
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines

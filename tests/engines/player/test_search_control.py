@@ -6,9 +6,10 @@ from contextlib import nullcontext
 import pytest
 
 from engines.evaluator.base import NetworkAnswer, Planes
-from engines.gtp.engine import Analysis, Colour, Reports
+from engines.gtp.engine import Analysis, Reports
 from engines.player.player import NetworkPlayer, PlayerOptions
 from engines.player.search_control import Reporter
+from lzeval.go.colour import Colour
 from tests.support.fakes.evaluators import HashEvaluator
 
 SIZE = 9

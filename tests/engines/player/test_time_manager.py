@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.gtp.engine import UNLIMITED, Colour, TimeLeft, TimeSettings
+from engines.gtp.engine import UNLIMITED, TimeLeft, TimeSettings
 from engines.player.time_manager import Clock
+from lzeval.go.colour import Colour
 
 POINTS = 361
 ABSOLUTE, CANADIAN = TimeSettings(600), TimeSettings(60, 30, byo_yomi_stones=10)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
-from engines.gtp.engine import Colour, Move, never
+from engines.gtp.engine import Move, never
 from engines.player.player import NetworkPlayer, PlayerOptions
 from engines.search.searcher import Limits
 from engines.search.shared_search import (
@@ -19,6 +19,7 @@ from engines.search.shared_search import (
     SharedTree,
 )
 from engines.search.single_tree import Lane
+from lzeval.go.colour import Colour
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 
 SIZE, MOVES = 5, 12

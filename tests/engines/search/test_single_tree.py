@@ -117,7 +117,8 @@ def test_warming_up_leaves_nothing_to_load() -> None:
     program = """
 import sys
 from engines.search.single_tree import Lane
-from engines.gtp.engine import Colour, Reports, never
+from engines.gtp.engine import Reports, never
+from lzeval.go.colour import Colour
 from engines.player.player import NetworkPlayer, PlayerOptions
 from engines.search.searcher import Limits
 from engines.player.warm_up import warm_up

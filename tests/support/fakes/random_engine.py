@@ -15,7 +15,6 @@ from sgfmill.boards import Board
 from engines.gtp.engine import (
     AnalysedMove,
     Analysis,
-    Colour,
     Heatmap,
     Move,
     Reports,
@@ -28,6 +27,7 @@ from engines.gtp.engine import (
 )
 from engines.gtp.server.server import serve_stdio
 from lzeval.errors import IllegalMoveError, UserError
+from lzeval.go.colour import Colour
 from lzeval.go.drawing import draw_board
 from lzeval.go.points import LARGEST, SMALLEST, format_vertex, pass_index
 

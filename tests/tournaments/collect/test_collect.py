@@ -22,10 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzeval.errors import RecordError, UserError
+from lzeval.go.colour import Colour
 from lzeval.records.find_files import FileKind, find
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, serialise_game, write_game
-from lzeval.records.result import VOID, Colour, GameResult, Outcome, win
+from lzeval.records.result import VOID, GameResult, Outcome, win
 from lzeval.records.result_check import settled
 from lzeval.system import archives as core_sources
 from tournaments.collect import read_records
@@ -50,8 +51,13 @@ matchups = [Matchup('one', 'two', id='0', alternating=True, number_of_games=100)
 
 def game(number: int, result: GameResult | None = None, **facts: object) -> GameRecord:
     """Game `number` of the competition X; each has moves of its own."""
-    moves: tuple[tuple[Colour, int], ...] = (("b", number), ("w", 40), ("b", 60), ("w", 20 + number))
-    result = result or win("w" if number % 2 else "b", "R")
+    moves = (
+        (Colour.BLACK, number),
+        (Colour.WHITE, 40),
+        (Colour.BLACK, 60),
+        (Colour.WHITE, 20 + number),
+    )
+    result = result or win(Colour.WHITE if number % 2 else Colour.BLACK, "R")
     record = GameRecord(f"0_{number:02}", "one", "two", result, moves, 9, 7.5, event="X")
     return dataclasses.replace(record, **facts)  # type: ignore[arg-type]
 
@@ -160,7 +166,7 @@ def test_a_control_file_that_gomill_has_played(competition: Path) -> None:
 
 def test_sources_that_contradict_each_other(tmp_path: Path) -> None:
     write_folder(tmp_path / "X.games", [GAMES[0], GAMES[1]])
-    write_history(tmp_path / "X.hist", [GAMES[0], game(1, win("b", 2.5))])
+    write_history(tmp_path / "X.hist", [GAMES[0], game(1, win(Colour.BLACK, 2.5))])
     found = collect_games([tmp_path])
     assert ids(found) == ["0_00"]
     (case,) = cases_of(found)
@@ -198,7 +204,7 @@ def test_the_folder_of_a_match(tmp_path: Path) -> None:
 
 
 def test_a_history_with_a_line_twice(tmp_path: Path) -> None:
-    path = write_history(tmp_path / "X.hist", [GAMES[0], game(0, win("w", "R")), GAMES[1]])
+    path = write_history(tmp_path / "X.hist", [GAMES[0], game(0, win(Colour.WHITE, "R")), GAMES[1]])
     assert [game.result.winner for game in collect_games([path]).games] == ["w", "w"]
 
 
@@ -370,7 +376,7 @@ def test_a_table_of_games(tmp_path: Path) -> None:
     first, second, *rest = found.games
     assert (first.size, first.komi, first.handicap, first.date) == (9, 7.5, 2, "2024-05-31")
     assert (first.properties, first.game_id) == ({"RU": "Chinese"}, "games.csv:2")
-    assert (second.black, second.result, second.komi) == ("b", win("w", 3.5), None)
+    assert (second.black, second.result, second.komi) == ("b", win(Colour.WHITE, 3.5), None)
     assert [game.result.outcome.value for game in rest] == ["void", "unknown", "jigo", "b"]
     assert [(one.number, one.why) for one in found.skipped] == [
         (9, "size is 'nine', which is no whole number")
@@ -387,7 +393,7 @@ def test_a_table_of_games(tmp_path: Path) -> None:
 )
 def test_tables_of_other_programs(content: bytes, tmp_path: Path) -> None:
     (game,) = read_csv(tmp_path, content, "t.csv.xz" if content.startswith(b"\xfd7z") else "t.csv").games
-    assert (game.black, game.white, game.result) == ("a", "é", win("b", "R"))
+    assert (game.black, game.white, game.result) == ("a", "é", win(Colour.BLACK, "R"))
 
 
 def test_a_table_with_other_columns(tmp_path: Path) -> None:
@@ -429,7 +435,7 @@ def test_tables_as_programs_write_them(
     found = read_csv(tmp_path, (end.join(lines) + end).encode(encoding))
     assert not found.skipped
     told = [(game.black, game.white, game.result, game.komi, game.size) for game in found.games]
-    assert told == [("李世石", "b", win("b", "R"), 6.5, 19)]
+    assert told == [("李世石", "b", win(Colour.BLACK, "R"), 6.5, 19)]
     assert found.games[0].game_id == "games.csv:3"
 
 
@@ -464,7 +470,7 @@ def test_whole_numbers_however_they_are_written(twelve: str, tmp_path: Path) -> 
     head = f"{COUNTS},a_black_jigos".replace(",", ";")
     found = read_csv(tmp_path, f"{head}\nx;y;{twelve};0;0.0;0;\n")
     assert not found.skipped
-    assert [(game.black, game.result.winner) for game in found.games] == [("x", "b")] * 12
+    assert [(game.black, game.result.winner) for game in found.games] == [("x", Colour.BLACK)] * 12
 
 
 def test_what_is_empty_is_named_by_line_and_column(tmp_path: Path) -> None:

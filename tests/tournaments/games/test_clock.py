@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.gtp.engine import UNLIMITED, Colour, TimeLeft, TimeSettings
+from engines.gtp.engine import UNLIMITED, TimeLeft, TimeSettings
+from lzeval.go.colour import Colour
 from tournaments.games.clock import ClockTalk, GameClock, clock_talk, sgf_left, sgf_settings
 
 B, W = Colour.BLACK, Colour.WHITE

@@ -11,8 +11,9 @@ import pytest
 from sgfmill.boards import Board
 from sgfmill.sgf import Sgf_game
 
-from engines.gtp.engine import Colour, TimeSettings
+from engines.gtp.engine import TimeSettings
 from lzeval.errors import EngineError
+from lzeval.go.colour import Colour
 from lzeval.go.openings import Opening
 from lzeval.go.points import parse_vertex
 from lzeval.go.referee import STRICT
@@ -167,7 +168,7 @@ def test_an_opening_is_played_by_both(guard: Guard, tmp_path: Path) -> None:
     with Table(guard, *(player(f.name, "--write-to", str(f)) for f in said)) as table:
         record = table.play(opening=opening).record
     assert record.opening == "two corners"
-    assert [colour for colour, _ in record.moves] == ["b", "w", "b", "w"]
+    assert [colour for colour, _ in record.moves] == [*Colour, *Colour]
     for file in said:
         assert re.findall("play . ..", file.read_text())[:2] == ["play b C3", "play w G7"]
 
@@ -197,7 +198,7 @@ def test_fixed_handicap(guard: Guard, size: int) -> None:
     assert played.incidents == ()
     assert played.record.handicap == 2
     assert set(played.record.setup_black) == {parse_vertex(point, size) for point in points.split()}
-    assert [colour for colour, _ in played.record.moves] == ["w", "b"]
+    assert [colour for colour, _ in played.record.moves] == [Colour.WHITE, Colour.BLACK]
 
 
 def test_free_handicap(guard: Guard, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from engines.evaluator.base import Evaluator
 from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.go.board import Game
+from lzeval.go.colour import Colour
 from lzeval.go.openings import Opening
 from lzeval.go.points import parse_vertex
 from lzeval.records.record import GameRecord
@@ -139,14 +140,14 @@ def test_games_are_legal_and_counted(one_by_one: dict[int, GameRecord]) -> None:
     for record in one_by_one.values():
         game = Game(SIZE, 7.5)
         for colour, move in record.moves:
-            assert game.to_move == {"b": 1, "w": 2}[colour]
+            assert game.to_move == colour
             game.play(game.to_move, move)
         if record.result.outcome is Outcome.VOID:
             assert len(game.moves) == SETTINGS.move_limit
         else:
             assert game.passes == 2
             assert record.result.margin == abs(game.area_score())
-            assert (record.result.winner == "b") is (game.area_score() > 0)
+            assert (record.result.winner is Colour.BLACK) is (game.area_score() > 0)
 
 
 def steady_room(

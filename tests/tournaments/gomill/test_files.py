@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sgfmill import sgf
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games, write_game
 from lzeval.records.result import VOID, GameResult, Outcome, parse_result, win
@@ -277,9 +278,9 @@ def test_a_report_needs_no_gomill(tmp_path: Path) -> None:
     """As in gomill's documentation, with games of our own."""
     competition = written(tmp_path, ALLPLAYALL.format(rounds=2))
     games = [
-        GameRecord("AvB_0", "gnugo-l1", "gnugo-l2", win("b", 3.5), black_engine="GNU Go:3.8"),
+        GameRecord("AvB_0", "gnugo-l1", "gnugo-l2", win(Colour.BLACK, 3.5), black_engine="GNU Go:3.8"),
         GameRecord("AvB_1", "gnugo-l2", "gnugo-l1", GameResult(Outcome.JIGO)),
-        GameRecord("CvD_0", "b", "x?", win("w", "F", "forfeit by b: ...")),
+        GameRecord("CvD_0", "b", "x?", win(Colour.WHITE, "F", "forfeit by b: ...")),
     ]
     assert report_text(competition, games).split("\n") == [
         "allplayall: x",
@@ -319,7 +320,14 @@ def test_a_report_needs_no_gomill(tmp_path: Path) -> None:
 
 def test_a_void_record_says_why(tmp_path: Path) -> None:
     game = GameRecord(
-        "0_1", "a", "b", VOID, moves=(("b", 3), ("w", 4)), size=9, event="x", date="2026-01-31 12:00"
+        "0_1",
+        "a",
+        "b",
+        VOID,
+        moves=((Colour.BLACK, 3), (Colour.WHITE, 4)),
+        size=9,
+        event="x",
+        date="2026-01-31 12:00",
     )
     text = serialise_void_game(game, "engine gone: ] \\ é")
     (tmp_path / "0_1.sgf").write_bytes(text)
@@ -363,8 +371,16 @@ def test_a_record_knows_more_than_a_history(tmp_path: Path) -> None:
     files = GomillFiles(competition.path)
     files.games.mkdir()
     games = [
-        GameRecord("0_00", "a", "long-name", win("b", "R"), moves=(("b", 1), ("w", 2)), size=9, event="x"),
-        GameRecord("0_01", "long-name", "a", win("b", "R")),
+        GameRecord(
+            "0_00",
+            "a",
+            "long-name",
+            win(Colour.BLACK, "R"),
+            moves=((Colour.BLACK, 1), (Colour.WHITE, 2)),
+            size=9,
+            event="x",
+        ),
+        GameRecord("0_01", "long-name", "a", win(Colour.BLACK, "R")),
         GameRecord("h_0", "long-name", "a", GameResult(Outcome.JIGO)),
     ]
     write_game(games[0], files.games)

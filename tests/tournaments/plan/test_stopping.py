@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, VOID, GameResult, win
 from tournaments.plan.stopping import Gatekeeper, PairedTest, counted, expected_length
@@ -24,10 +25,10 @@ def game(number: int, letter: str, line: int | None = None) -> GameRecord:
     """Game `number` between a and b, as a sees its end; equal `line`s are equal games."""
     black, white = ("a", "b") if number % 2 == 0 else ("b", "a")
     result: GameResult = {"j": JIGO, "v": VOID}.get(letter) or win(
-        "b" if (letter == "w") == (black == "a") else "w"
+        Colour.BLACK if (letter == "w") == (black == "a") else Colour.WHITE
     )
     place = number if line is None else line
-    moves = (("b", place % 361), ("w", place // 361 % 361))
+    moves = ((Colour.BLACK, place % 361), (Colour.WHITE, place // 361 % 361))
     return GameRecord(f"0_{number}", black, white, result, moves, 19, opening="x", pair=number // 2)  # type: ignore[arg-type]
 
 

@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
-from lzeval.records.result import Colour, parse_result
+from lzeval.records.result import parse_result
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
 from tests.support.limited import needs_limits, run_limited
 from tests.support.make_games import RandomGame, random_game, random_games
@@ -30,7 +31,6 @@ from tournaments.pool.settings import PoolSettings, settings_from
 from tournaments.pool.store import RatingPool
 
 SETTINGS = settings_from({"visits": 3, "size": 5, "openings": "none"})
-COLOURS: dict[int, Colour] = {1: "b", 2: "w"}
 
 
 def weights_file(folder: Path, seed: int, name: str = "") -> Path:
@@ -42,7 +42,7 @@ def candidate(path: Path, name: str = "", *, copy: bool = False) -> Candidate:
 
 
 def record(black: str, white: str, seed: int = 0, result: str = "B+R", **more: object) -> GameRecord:
-    moves = tuple((COLOURS[colour], move) for colour, move in random_game(5, 12, Random(seed)).moves)
+    moves = tuple((Colour(colour), move) for colour, move in random_game(5, 12, Random(seed)).moves)
     game = GameRecord("", black, white, parse_result(result), moves, size=5, komi=7.5, date="2026-01-31")
     return replace(game, **more)  # type: ignore[arg-type]
 
@@ -81,7 +81,7 @@ def test_what_was_kept_is_there_after_reopening(pool: RatingPool) -> None:
 
 
 def as_record(game: RandomGame, size: int, chances: list[float | None]) -> GameRecord:
-    moves = tuple((COLOURS[colour], move) for colour, move in game.moves)
+    moves = tuple((Colour(colour), move) for colour, move in game.moves)
     return GameRecord("7", "a", "b", parse_result("W+3.5"), moves, size=size, black_winrates=tuple(chances))
 
 

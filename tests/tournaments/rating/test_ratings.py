@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.go.points import symmetry_tables
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, win
@@ -211,17 +212,17 @@ def record(
     black: str, white: str, result: GameResult, moves: int = 0, opening: str = "", pair: int | None = None
 ) -> GameRecord:
     """A 9x9 game; different numbers in `moves` give different games."""
-    line = (("b", moves % 9), ("w", moves // 9)) if moves else ()
+    line = ((Colour.BLACK, moves % 9), (Colour.WHITE, moves // 9)) if moves else ()
     return GameRecord("g", black, white, result, line, 9, opening=opening, pair=pair)  # type: ignore[arg-type]
 
 
 PAIRED = [
-    record("a", "b", win("b"), 1, "x", 0),
-    record("b", "a", win("b"), 2, "x", 0),
-    record("b", "a", win("w"), 3, "x", 1),
+    record("a", "b", win(Colour.BLACK), 1, "x", 0),
+    record("b", "a", win(Colour.BLACK), 2, "x", 0),
+    record("b", "a", win(Colour.WHITE), 3, "x", 1),
     record("a", "b", JIGO, 4, "x", 1),
-    record("a", "b", win("b"), 5, "y", 0),
-    record("b", "a", win("w"), 6, "y", 0),
+    record("a", "b", win(Colour.BLACK), 5, "y", 0),
+    record("b", "a", win(Colour.WHITE), 6, "y", 0),
 ]
 
 
@@ -235,13 +236,13 @@ def test_pairs_share_opening_and_number_and_swap_colours() -> None:
 
 def test_half_pairs_are_left_out_and_counted() -> None:
     void = dataclasses.replace(PAIRED[1], result=VOID)
-    found = head_to_head([PAIRED[0], void, *PAIRED[2:], record("a", "b", win("b"), 7)], "a", "b")
+    found = head_to_head([PAIRED[0], void, *PAIRED[2:], record("a", "b", win(Colour.BLACK), 7)], "a", "b")
     assert found.difference.counts == (0, 0, 0, 1, 1)
     assert (found.unfinished_pairs, found.unpaired_games) == (1, 1)
 
 
 def test_two_games_with_the_same_colours_are_no_pair() -> None:
-    games = [PAIRED[0], dataclasses.replace(PAIRED[0], moves=(("b", 40),))]
+    games = [PAIRED[0], dataclasses.replace(PAIRED[0], moves=((Colour.BLACK, 40),))]
     assert find_pairs(games).pairs == []
     assert len(find_pairs(games).unfinished) == 2
 
@@ -251,22 +252,23 @@ def test_a_pair_that_repeats_a_game_counts_no_second_time() -> None:
     copy = dataclasses.replace(
         PAIRED[0], pair=7, moves=tuple((colour, int(table[index])) for colour, index in PAIRED[0].moves)
     )
-    other = dataclasses.replace(PAIRED[1], pair=7, moves=(("b", 40), ("w", 41)))
+    other = dataclasses.replace(PAIRED[1], pair=7, moves=((Colour.BLACK, 40), (Colour.WHITE, 41)))
     paired = find_pairs([*PAIRED, copy, other])
     assert (len(paired.pairs), paired.repeated) == (3, 1)
     assert weigh([*PAIRED, copy, other]).repeated == 1
 
 
 def test_without_pairs_games_are_counted_once_each() -> None:
-    games = [record("a", "b", win("b"), 1)] * 3 + [record("b", "a", JIGO, 1), record("a", "b", win("w"), 2)]
+    games = [record("a", "b", win(Colour.BLACK), 1)] * 3
+    games += [record("b", "a", JIGO, 1), record("a", "b", win(Colour.WHITE), 2)]
     found = head_to_head(games, "a", "b")
     assert found.difference.counts == (1, 1, 1)
     assert found.difference.unit == "games"
 
 
 def test_void_and_unknown_games_are_no_jigos() -> None:
-    games = [record("a", "b", r, n) for n, r in enumerate([VOID, UNKNOWN, JIGO, win("b")], start=1)]
-    games += [record("a", "a", win("b"), 9), record("", "b", win("b"), 10)]
+    games = [record("a", "b", r, n) for n, r in enumerate([VOID, UNKNOWN, JIGO, win(Colour.BLACK)], start=1)]
+    games += [record("a", "a", win(Colour.BLACK), 9), record("", "b", win(Colour.BLACK), 10)]
     evidence = weigh(games)
     assert [len(kind) for kind in (evidence.decided, evidence.void, evidence.unknown, evidence.nobody)] == [
         2,
@@ -289,7 +291,7 @@ def test_the_headline_names_the_better_player() -> None:
 
 
 def test_a_clean_sweep_has_a_bound_instead_of_a_number() -> None:
-    games = [record("a", "b", win("b"), n) for n in range(1, 21)]
+    games = [record("a", "b", win(Colour.BLACK), n) for n in range(1, 21)]
     sentence = head_to_head(games, "b", "a").sentence()
     assert sentence.startswith("a over b: won every game, from 20 games; at least +")
 

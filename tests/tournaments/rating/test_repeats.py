@@ -5,6 +5,7 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lzeval.go.colour import Colour
 from lzeval.go.points import symmetry_tables
 from lzeval.records.record import GameRecord
 from lzeval.records.result import win
@@ -12,7 +13,9 @@ from tournaments.rating.repeats import canonical_key, distinct_counts, game_iden
 
 
 def game(moves: list[int], size: int = 5, **facts: object) -> GameRecord:
-    record = GameRecord("g", "a", "b", win("b"), tuple(zip("bw" * 20, moves, strict=False)), size)  # type: ignore[arg-type]
+    record = GameRecord(
+        "g", "a", "b", win(Colour.BLACK), tuple(zip([*Colour] * 20, moves, strict=False)), size
+    )
     return dataclasses.replace(record, **facts)  # type: ignore[arg-type]
 
 
@@ -47,7 +50,7 @@ def test_size_set_up_and_colours_make_a_difference() -> None:
         game([3], size=7),
         game([3], setup_black=(1,)),
         game([3], setup_white=(1,)),
-        dataclasses.replace(game([3]), moves=(("w", 3),)),
+        dataclasses.replace(game([3]), moves=((Colour.WHITE, 3),)),
     ]
     assert len({canonical_key(record) for record in records}) == len(records)
 
@@ -63,7 +66,7 @@ def test_identity_asks_for_players_colours_and_outcome() -> None:
     others = [
         dataclasses.replace(record, black="b", white="a"),
         dataclasses.replace(record, white="c"),
-        dataclasses.replace(record, result=win("w")),
+        dataclasses.replace(record, result=win(Colour.WHITE)),
     ]
     assert len({game_identity(r) for r in [record, *others]}) == 4
     assert game_identity(turned(record, 5)) == game_identity(record)

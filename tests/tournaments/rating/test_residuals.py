@@ -17,9 +17,10 @@ from typer.testing import CliRunner
 
 from lzeval.cli.rate import rate
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import write_game
-from lzeval.records.result import Colour, win
+from lzeval.records.result import win
 from tournaments.rating.bradley_terry import anchors_disagree, fit_pool, rate_results
 from tournaments.rating.comparisons import compare_all, render_matrix
 from tournaments.rating.likelihood import Cell
@@ -354,8 +355,8 @@ def test_the_command_prints_the_matrix_from_an_anchor(tmp_path: Path) -> None:
     sides = [("p", "q"), ("q", "r"), ("p", "r")]
     for number in range(60):
         black, white = sides[number % 3] if number % 2 else sides[number % 3][::-1]
-        winner: Colour = "b" if (black < white) == (number % 5 > 0) else "w"
-        moves: tuple[tuple[Colour, int], ...] = (("b", number % 9), ("w", 9 + number // 9))
+        winner = Colour.BLACK if (black < white) == (number % 5 > 0) else Colour.WHITE
+        moves: tuple[tuple[Colour, int], ...] = ((Colour.BLACK, number % 9), (Colour.WHITE, 9 + number // 9))
         write_game(GameRecord(f"0_{number:02}", black, white, win(winner), moves, 9, 7.5), tmp_path)
     app = typer.Typer()
     app.command()(rate)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, win
 from tournaments.rating.bradley_terry import rate_results
@@ -13,7 +14,7 @@ from tournaments.rating.pairs import game_counts
 from tournaments.rating.results_array import results_of_columns, results_of_counts, results_of_games
 from tournaments.report.rating_table import RatingTable, build_table, table_of_results
 
-RESULTS = {"b": win("b"), "w": win("w"), "j": JIGO}
+RESULTS = {"b": win(Colour.BLACK), "w": win(Colour.WHITE), "j": JIGO}
 POINTS = {"b": 1.0, "w": 0.0, "j": 0.5}
 Row = tuple[str, str, str]
 
@@ -74,9 +75,9 @@ def test_games_of_one_number_are_a_pair() -> None:
 
 def test_pairs_of_records_are_kept() -> None:
     games = [
-        GameRecord("0", "a", "b", win("b"), pair=0),
-        GameRecord("1", "b", "a", win("b"), pair=0),
-        GameRecord("2", "a", "b", win("b")),
+        GameRecord("0", "a", "b", win(Colour.BLACK), pair=0),
+        GameRecord("1", "b", "a", win(Colour.BLACK), pair=0),
+        GameRecord("2", "a", "b", win(Colour.BLACK)),
     ]
     results = results_of_games(games, [(games[0], games[1])])
     assert results.unit[0] == results.unit[1] != results.unit[2]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import win
 from tournaments.rating.elo import head_to_head
@@ -18,8 +19,8 @@ def match(wins: str) -> list[GameRecord]:
     games = []
     for number, winner in enumerate(wins):
         black, white = ("a", "b") if number % 2 == 0 else ("b", "a")
-        result = win("b" if winner == black else "w", "R")
-        moves = (("b", number), ("w", (number + 50) % 361))
+        result = win(Colour.BLACK if winner == black else Colour.WHITE, "R")
+        moves = ((Colour.BLACK, number), (Colour.WHITE, (number + 50) % 361))
         games.append(
             GameRecord(
                 f"0_{number}", black, white, result, moves, opening=f"o{number // 2}", pair=number // 2
@@ -50,7 +51,7 @@ def test_a_picture_is_written(tmp_path: Path, wins: str) -> None:
 
 def test_three_players_are_refused(tmp_path: Path) -> None:
     games = match("aabb")
-    games.append(GameRecord("0_9", "a", "c", win("b", "R")))
+    games.append(GameRecord("0_9", "a", "c", win(Colour.BLACK, "R")))
     with pytest.raises(UserError, match="there are 3"):
         plot_course(games, tmp_path / "course.png")
 

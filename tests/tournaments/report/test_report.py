@@ -21,10 +21,11 @@ from typer.testing import CliRunner
 import tournaments.report
 from lzeval.cli.rate import rate
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.go.points import parse_sgf, parse_vertex
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, write_game
-from lzeval.records.result import JIGO, UNKNOWN, VOID, Colour, GameResult, Outcome, win
+from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, Outcome, win
 from tournaments.rating.elo import head_to_head
 from tournaments.report.charts import rating_chart
 from tournaments.report.embedded import embed, encode_moves
@@ -38,14 +39,16 @@ from tournaments.report.verdict import judge
 SCRIPTS = Path(tournaments.report.__file__).parent
 VOID_ELEMENTS = {"meta", "input", "br", "path", "line", "circle", "rect", "polyline", "polygon"}
 NASTY = "<script>alert('x')</script>"
-COLOURS: tuple[Colour, Colour] = ("b", "w")
+COLOURS = tuple(Colour)
 Moves = tuple[tuple[Colour, int], ...]
 
 
 def some_moves(number: int, length: int = 20, size: int = 19) -> Moves:
     """Different for each `number`; no point twice."""
     points = random.Random(number).sample(range(size * size), length)
-    return tuple(("b" if place % 2 == 0 else "w", point) for place, point in enumerate(points))
+    return tuple(
+        (Colour.BLACK if place % 2 == 0 else Colour.WHITE, point) for place, point in enumerate(points)
+    )
 
 
 def game(number: int, black: str, white: str, result: GameResult, **more: Any) -> GameRecord:
@@ -58,7 +61,7 @@ def duel(winners: str) -> list[GameRecord]:
     games = []
     for number, winner in enumerate(winners):
         black, white = ("a", "b") if number % 2 == 0 else ("b", "a")
-        result = JIGO if winner == "j" else win("b" if winner == black else "w", "R")
+        result = JIGO if winner == "j" else win(Colour.BLACK if winner == black else Colour.WHITE, "R")
         opening = f"opening {number // 2}"
         games.append(game(number, black, white, result, opening=opening, pair=number // 2))
     return games
@@ -71,7 +74,7 @@ def league(players: str = "pqrs", rounds: int = 4, *, in_pairs: bool = False) ->
         for place, better in enumerate(players):
             for worse in players[place + 1 :]:
                 black, white = (better, worse) if turn % 2 else (worse, better)
-                winner: Colour = "b" if (black == better) == (turn % 4 != 3) else "w"
+                winner = Colour.BLACK if (black == better) == (turn % 4 != 3) else Colour.WHITE
                 pair = turn // 2 if in_pairs else None
                 games.append(game(len(games), black, white, win(winner, "R"), pair=pair))
     return games
@@ -127,7 +130,7 @@ def test_the_strongest_of_many_has_to_be_above_each_other_one() -> None:
 
 def test_somebody_unbeaten_is_a_rival_without_a_rating() -> None:
     games = league("pqrs", rounds=160)
-    games.append(game(2000, "new", "p", win("b", "R")))
+    games.append(game(2000, "new", "p", win(Colour.BLACK, "R")))
     verdict = judge(gather(games, prior=False))
     assert verdict.sentence.endswith("the games do not put it above new.")
     assert not judge(gather(games)).is_decided
@@ -138,11 +141,11 @@ def test_games_that_do_not_count_are_told_with_their_reasons() -> None:
     games += [
         game(20, "a", "b", GameResult(Outcome.VOID, note="hit move limit")),
         game(21, "a", "b", GameResult(Outcome.UNKNOWN, note="players disagreed")),
-        game(22, "a", "b", win("b", 3.5), end_comment="b final_score: W+2.5\na final_score: B+3.5"),
-        game(23, "a", "a", win("b", "R")),
+        game(22, "a", "b", win(Colour.BLACK, 3.5), end_comment="b final_score: W+2.5\na final_score: B+3.5"),
+        game(23, "a", "a", win(Colour.BLACK, "R")),
         game(0, "a", "b", games[0].result),
         game(24, "a", "b", UNKNOWN),
-        game(25, "a", "b", win("w"), opening="half", pair=99),
+        game(25, "a", "b", win(Colour.WHITE), opening="half", pair=99),
     ]
     broken = [
         Skipped(Path("bad.sgf"), "no game record in it"),
@@ -167,8 +170,8 @@ def test_games_that_do_not_count_are_told_with_their_reasons() -> None:
 def test_breakdowns_add_up() -> None:
     games = duel("aabbabjaab")
     games += [
-        game(30, "a", "b", win("w", 12.5), moves=some_moves(30, 120)),
-        game(31, "b", "a", win("b", "T")),
+        game(30, "a", "b", win(Colour.WHITE, 12.5), moves=some_moves(30, 120)),
+        game(31, "b", "a", win(Colour.BLACK, "T")),
     ]
     facts = gather(games)
     assert {o.name: (o.games, o.black.wins, o.first.wins) for o in facts.openings}["opening 0"] == (2, 1, 2)
@@ -200,7 +203,7 @@ def test_the_course_ends_with_the_result(winners: str) -> None:
 
 
 def test_single_games_have_a_course_too() -> None:
-    games = [game(n, "a", "b", win("b" if n % 3 else "w", "R")) for n in range(30)]
+    games = [game(n, "a", "b", win(Colour.BLACK if n % 3 else Colour.WHITE, "R")) for n in range(30)]
     assert [step.units for step in duel_course(gather(games))] == list(range(1, 31))
 
 
@@ -268,7 +271,10 @@ def decoded_moves(letters: str, size: int) -> Moves:
     """What the page's letters mean, by lzeval's own reading of SGF points."""
     pairs = [letters[at : at + 2] for at in range(0, len(letters), 2)]
     return tuple(
-        ("b" if pair.islower() else "w", parse_sgf("" if pair.lower() == "zz" else pair.lower(), size))
+        (
+            Colour.BLACK if pair.islower() else Colour.WHITE,
+            parse_sgf("" if pair.lower() == "zz" else pair.lower(), size),
+        )
         for pair in pairs
     )
 
@@ -279,7 +285,7 @@ def test_differences_and_what_goes_beyond_the_ratings_are_told() -> None:
         game(
             100 * number + turn,
             *(sides if turn % 2 else sides[::-1]),
-            win("b" if (turn % 5 > 0) == (turn % 2 > 0) else "w"),
+            win(Colour.BLACK if (turn % 5 > 0) == (turn % 2 > 0) else Colour.WHITE),
         )
         for number, (sides, winner) in enumerate(
             ((pair if winner == pair[0] else pair[::-1]), winner) for pair, winner in winners.items()
@@ -326,7 +332,7 @@ def test_the_page_is_well_formed_and_has_every_section() -> None:
 
 
 def test_each_rating_has_a_dot_and_an_interval() -> None:
-    games = [*league(rounds=8), game(900, "new", "p", win("b", "R"))]
+    games = [*league(rounds=8), game(900, "new", "p", win(Colour.BLACK, "R"))]
     ratings = [row.rating for row in gather(games, prior=False).table.rows]
     chart = rating_chart(ratings)
     assert (chart.count('class="dot"'), chart.count('class="bar"')) == (4, 4)
@@ -365,8 +371,8 @@ def nasty_games() -> list[GameRecord]:
     more = {"opening": f"</script><!--{NASTY}", "date": NASTY, "pair": 0}
     ending = GameResult(Outcome.VOID, note=NASTY)
     games = [
-        game(0, NASTY, '"onload="b&<b>', win("b", "R"), **more),
-        game(1, '"onload="b&<b>', NASTY, win("b", "R"), **more),
+        game(0, NASTY, '"onload="b&<b>', win(Colour.BLACK, "R"), **more),
+        game(1, '"onload="b&<b>', NASTY, win(Colour.BLACK, "R"), **more),
         game(2, NASTY, '"onload="b&<b>', ending, properties={"RU": NASTY}),
     ]
     return [GameRecord(**{**_fields(g), "game_id": f"{g.game_id}{NASTY}"}) for g in games]
@@ -392,13 +398,19 @@ def test_text_of_records_stays_text() -> None:
 
 
 def test_embedded_games_are_the_records() -> None:
-    passing: Moves = (("b", 0), ("w", 81), ("b", 81), ("b", 80), ("w", 8))
+    passing: Moves = (
+        (Colour.BLACK, 0),
+        (Colour.WHITE, 81),
+        (Colour.BLACK, 81),
+        (Colour.BLACK, 80),
+        (Colour.WHITE, 8),
+    )
     games = [
         game(
             0,
             "a",
             "b",
-            win("b", 3.5),
+            win(Colour.BLACK, 3.5),
             moves=passing,
             size=9,
             setup_black=(20, 60),
@@ -412,7 +424,11 @@ def test_embedded_games_are_the_records() -> None:
     for row, record in zip(rows, games, strict=True):
         assert decoded_moves(row["moves"], record.size) == record.moves
         assert (row["id"], row["komi"], row["length"]) == (record.game_id, record.komi, len(record.moves))
-    assert set(decoded_moves(rows[0]["setup"], 9)) == {("b", 20), ("b", 60), ("w", 40)}
+    assert set(decoded_moves(rows[0]["setup"], 9)) == {
+        (Colour.BLACK, 20),
+        (Colour.BLACK, 60),
+        (Colour.WHITE, 40),
+    }
     assert (rows[0]["handicap"], rows[0]["ending"]) == (2, "count")
     assert rows[2]["winrates"] == "..5099" + "00" * 17
     assert [row["counts"] for row in rows] == ["yes", "yes", "void"]
@@ -421,7 +437,7 @@ def test_embedded_games_are_the_records() -> None:
 def test_two_thousand_games_make_a_page_of_a_few_megabytes() -> None:
     chances = tuple(random.Random(1).random() for _ in range(300))
     games = [
-        game(n, "ab"[n % 2], "ba"[n % 2], win("b" if n % 3 else "w", "R"), moves=some_moves(n, 300),
+        game(n, "ab"[n % 2], "ba"[n % 2], win(Colour.BLACK if n % 3 else Colour.WHITE, "R"), moves=some_moves(n, 300),
              black_winrates=chances, opening=f"opening {n // 2}", pair=n // 2)
         for n in range(2000)
     ]  # fmt: skip
@@ -496,7 +512,10 @@ def test_a_report_is_a_page(records: Path, tmp_path: Path) -> None:
 
 def test_tables_for_papers(tmp_path: Path) -> None:
     names = ("a|b_c & 50%", "x\\y")
-    games = [game(n, *(names if n % 2 else names[::-1]), win("b" if n % 3 else "w", "R")) for n in range(9)]
+    games = [
+        game(n, *(names if n % 2 else names[::-1]), win(Colour.BLACK if n % 3 else Colour.WHITE, "R"))
+        for n in range(9)
+    ]
     facts = gather(games)
     write_markdown(facts, tmp_path / "t.md")
     markdown = (tmp_path / "t.md").read_text(encoding="utf-8")
@@ -604,9 +623,9 @@ def assert_replayed_alike(node: str, games: Sequence[GameRecord]) -> None:
         assert [tuple(position) for position in found] == judged(record), record.game_id
 
 
-def moves_at(text: str, size: int = 5, first: Colour = "b") -> Moves:
+def moves_at(text: str, size: int = 5, first: Colour = Colour.BLACK) -> Moves:
     """GTP vertices, played in turn; a `-` leaves a turn out."""
-    colours: tuple[Colour, Colour] = ("b", "w") if first == "b" else ("w", "b")
+    colours = (first, first.opponent)
     turns = enumerate(text.split())
     return tuple((colours[n % 2], parse_vertex(word, size)) for n, word in turns if word != "-")
 
@@ -626,7 +645,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_script_captures_as_sgfmill_does(node: str, shape: str) -> None:
-    record = game(7, "a", "b", win("b", "R"), moves=moves_at(SHAPES[shape]), size=5)
+    record = game(7, "a", "b", win(Colour.BLACK, "R"), moves=moves_at(SHAPES[shape]), size=5)
     assert_replayed_alike(node, [record])
 
 
@@ -644,8 +663,10 @@ def test_the_shapes_hold_what_their_names_say() -> None:
 
 def test_handicap_stones_are_on_the_board(node: str) -> None:
     stones = tuple(parse_vertex(v, 19) for v in ("D4", "Q16", "D16", "Q4"))
-    moves = moves_at("R14 Q14 F3 K10", 19, first="w")
-    record = game(8, "a", "b", win("w", 0.5), moves=moves, setup_black=stones, setup_white=(0,), handicap=4)
+    moves = moves_at("R14 Q14 F3 K10", 19, first=Colour.WHITE)
+    record = game(
+        8, "a", "b", win(Colour.WHITE, 0.5), moves=moves, setup_black=stones, setup_white=(0,), handicap=4
+    )
     assert_replayed_alike(node, [record])
 
 
@@ -721,7 +742,7 @@ ANY = {"player": None, "colour": "", "result": "", "opening": "", "shortest": ""
 def test_the_list_is_filtered(node: str, wanted: dict[str, str], expected: list[int]) -> None:
     games = duel("aabj")
     remark = "a final_score: W+1.5"
-    games.append(game(4, "a", "c", win("w", 2.5), moves=some_moves(4, 40), end_comment=remark))
+    games.append(game(4, "a", "c", win(Colour.WHITE, 2.5), moves=some_moves(4, 40), end_comment=remark))
     games[4] = GameRecord(**{**_fields(games[4]), "end_comment": "a final_score: B+1.5"})
     games.append(game(5, "c", "a", VOID))
     content = {"data": json.loads(embed(gather(games))), "wanted": {**ANY, **wanted}}
@@ -734,9 +755,9 @@ def test_the_list_is_filtered(node: str, wanted: dict[str, str], expected: list[
 
 def test_the_list_is_sorted(node: str) -> None:
     games = [
-        game(0, "b10", "a", win("b", 10.5)),
-        game(1, "a", "b2", win("b", 9.5), moves=some_moves(1, 30)),
-        game(2, "a", "b10", win("w", "R"), moves=some_moves(2, 10)),
+        game(0, "b10", "a", win(Colour.BLACK, 10.5)),
+        game(1, "a", "b2", win(Colour.BLACK, 9.5), moves=some_moves(1, 30)),
+        game(2, "a", "b10", win(Colour.WHITE, "R"), moves=some_moves(2, 10)),
     ]
     script = """
         const order = (name, down) =>

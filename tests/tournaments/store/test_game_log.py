@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, win
 from tournaments.games.faults import Fault, Incident
@@ -31,8 +32,8 @@ def game(number: int, matchup: str = "0") -> FinishedGame:
         game_id=f"{matchup}_{number}",
         black="alpha",
         white="βeta",
-        result=win("w", 3.5, "a note") if number else JIGO,
-        moves=(("b", 3), ("w", 81), ("b", number)),
+        result=win(Colour.WHITE, 3.5, "a note") if number else JIGO,
+        moves=((Colour.BLACK, 3), (Colour.WHITE, 81), (Colour.BLACK, number)),
         size=9,
         komi=7.5,
         handicap=2,

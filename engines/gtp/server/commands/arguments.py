@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from engines.gtp.engine import RESIGN, Colour, Move, Symmetry
-from engines.gtp.protocol import parse_colour
+from engines.gtp.engine import RESIGN, Move, Symmetry
 from engines.gtp.server.session import Failure
 from lzeval.errors import IllegalMoveError
+from lzeval.go.colour import Colour, parse_colour
 from lzeval.go.points import LARGEST, SYMMETRIES, format_vertex, parse_location
 from lzeval.text.decimals import parse_number
 

@@ -6,6 +6,7 @@ LzevalError
     WeightsError       a weights file is malformed: path, line
     RecordError        a game record cannot be read: path, game
     DataError          a packed data set is missing, foreign or damaged
+    LockedError        another process is at work in a folder: path of the lock
   IllegalMoveError     a move the rules forbid: why
   EngineError          another program misbehaved: engine, command
 ```
@@ -49,6 +50,15 @@ class RecordError(UserError):
 
 class DataError(UserError):
     """A packed data set that cannot be used."""
+
+
+class LockedError(UserError):
+    """A folder in which another process is at work."""
+
+    def __init__(self, path: Path) -> None:
+        """`path`: the lock's file, in that folder."""
+        self.path = path
+        super().__init__(f"{path.parent}: another process of lzeval is at work in this folder")
 
 
 class IllegalMoveError(LzevalError):

@@ -17,32 +17,37 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
-def replacing(path: str | Path, *, durable: bool = True) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends, on disk and complete.
+def replacement(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
+    """The name of a new file, written in the block, that takes the place of `path` when the block ends.
 
-    It grows under a temporary name in the same folder. If the block raises, `path` stays as it was and the temporary
-    file is removed. Not `durable`, the file is complete for every reader, but a power failure may leave it empty or cut
-    off. Raises UserError where the folder does not exist or cannot be written to, and where the disk is full.
+    It lies in the same folder. If the block raises, `path` stays as it was and the new file goes. A `durable` file
+    is on disk before it takes the place; another is complete for every reader, but a power failure may leave it empty
+    or cut off. Raises OSError.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        file = temporary.open("xb")
-    except OSError as exc:
-        raise UserError(f"cannot write {target}: {exc.strerror}") from exc
-    try:
-        with file:
-            yield file
-            file.flush()
-            if durable:
+        yield temporary
+        if durable:
+            with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-        _rename(temporary, target)
-    except OSError as exc:
-        if exc.errno in DISK_FULL:
-            raise UserError(f"cannot write {target}: {exc.strerror}") from exc
-        raise
-    finally:
+        temporary.replace(target)
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def replacing(path: str | Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends, as `replacement` says.
+
+    Raises UserError where it cannot be written: no such folder, no permission, a full disk.
+    """
+    try:
+        with replacement(path, durable=durable) as temporary, temporary.open("xb") as file:
+            yield file
+    except OSError as exc:
+        raise UserError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 @contextmanager
@@ -60,25 +65,15 @@ def folder_made(folder: Path) -> Iterator[None]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what `replacing` left in `folder` where it was killed; nobody else may be writing there."""
+    """Remove what `replacement` left in `folder` where it was killed; nobody else may be writing there."""
     for file in folder.glob(".*.tmp"):
         file.unlink(missing_ok=True)
 
 
-def _rename(temporary: Path, target: Path) -> None:
-    try:
-        temporary.replace(target)
-    except OSError as exc:
-        raise UserError(f"cannot write {target}: {exc.strerror}") from exc
-
-
 def write_bytes_atomically(path: str | Path, content: bytes, *, durable: bool = True) -> None:
     """Make `content` the whole of `path`, or leave `path` as it was; raises UserError, on a full disk too."""
-    try:
-        with replacing(path, durable=durable) as file:
-            file.write(content)
-    except OSError as exc:
-        raise UserError(f"cannot write {path}: {exc.strerror}") from exc
+    with replacing(path, durable=durable) as file:
+        file.write(content)
 
 
 def write_text_atomically(path: str | Path, text: str) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lzeval.errors import UserError
+from lzeval.errors import LockedError, UserError
 
 ASK_AGAIN_S = 0.2
 GRACE_S = 1.0
@@ -20,41 +17,20 @@ GRACE_S = 1.0
 def locked(path: Path, *, wait: bool = False, grace_s: float = GRACE_S) -> Iterator[None]:
     """Hold the lock that the file `path` stands for; the file stays behind.
 
-    Where another process holds it: waits for it with `wait`, else raises UserError after `grace_s`. The system lets go
-    of the lock when its owner ends, killed or not.
+    Where another process holds it: waits for it with `wait`, else raises LockedError after `grace_s`. The system
+    releases the lock when its owner ends, killed or not; so a drive that knows no locks is refused, as is a folder that
+    cannot be written to (UserError).
     """
+    from filelock import FileLock, Timeout  # 40 ms
+
+    lock = FileLock(path, poll_interval=ASK_AGAIN_S, thread_local=False, fallback_to_soft=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        lock.acquire(timeout=-1 if wait else grace_s)
+    except Timeout as exc:
+        raise LockedError(path) from exc
     except OSError as exc:
         raise UserError(f"cannot write {path}: {exc.strerror}") from exc
-    refuse_at = time.monotonic() + grace_s
     try:
-        while not _take(descriptor):
-            if not wait and time.monotonic() >= refuse_at:
-                raise UserError(f"{path.parent}: another process of lzeval is at work in this folder")
-            time.sleep(ASK_AGAIN_S)
         yield
     finally:
-        os.close(descriptor)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _take(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        lock.release()

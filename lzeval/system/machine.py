@@ -1,4 +1,4 @@
-"""What the machine has to offer."""
+"""Cores, memory, processor and software of this machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from lzeval.version import __version__
 
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""A container's own limits, as Linux shows them inside of it (cgroup v2)."""
 LISTED_LIBRARIES = ("numpy", "numba", "openvino", "torch")
 
 
@@ -27,7 +29,7 @@ def process_count(threads: int | None, device: str) -> int:
 
 
 def software() -> dict[str, str]:
-    """Versions that games may depend on."""
+    """Versions of what games may depend on, by name."""
     import importlib.metadata
     import platform
 
@@ -36,7 +38,7 @@ def software() -> dict[str, str]:
 
 
 def hardware() -> dict[str, str | int | None]:
-    """What the machine is, in words."""
+    """System and processor in words, and all cores, as written into descriptions of matches."""
     import platform
 
     return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
@@ -52,14 +54,12 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-def free_memory() -> int | None:
-    """Bytes, also within a container's limit; None where the system does not say."""
-    free = []
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
-    with contextlib.suppress(OSError, ValueError):
-        folder = Path("/sys/fs/cgroup")
-        limit = int((folder / "memory.max").read_text(encoding="ascii"))
-        free.append(limit - int((folder / "memory.current").read_text(encoding="ascii")))
-    return min(free, default=None)
+def free_memory() -> int:
+    """Bytes, also within a container's limit (cgroup v2), of which psutil knows nothing."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    with contextlib.suppress(OSError, ValueError):  # there is none, or it says `max`
+        limit = int((CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))
+        free = min(free, limit - int((CONTROL_GROUP / "memory.current").read_text(encoding="ascii")))
+    return free

@@ -55,7 +55,7 @@ def test_the_checkpoint_is_a_network(finished: Path) -> None:
     weights = state(finished / "latest.ckpt")["state_dict"]
     for name, value in loaded.network.state_dict().items():
         assert torch.equal(value, weights[f"network.{name}"])
-    assert not list(finished.glob("*.partial"))
+    assert not list(finished.glob(".*.tmp"))
 
 
 def test_an_interrupted_run_ends_where_the_uninterrupted_one_does(

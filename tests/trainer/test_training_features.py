@@ -441,7 +441,10 @@ def test_two_runs_in_one_folder_are_refused(records: Path, tmp_path: Path) -> No
     with locked(tmp_path / ".lock"), pytest.raises(UserError, match="another process of lzeval is at work"):
         train(settings(records, tmp_path))
     assert not (tmp_path / "latest.ckpt").exists()
+    leftover = tmp_path / ".latest.ckpt.0123456789ab.tmp"
+    leftover.touch()
     train(settings(records, tmp_path, 1))
+    assert not leftover.exists()
 
 
 def test_a_checkpoint_of_another_network_is_refused(records: Path, tmp_path: Path) -> None:
@@ -482,7 +485,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     with pytest.raises(UserError, match="the checkpoint before is kept"):
         resume(tmp_path, f"max_positions={STEPS * BATCH}")
     assert (tmp_path / "latest.ckpt").read_bytes() == before
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 # Crashes, and several devices

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from lzeval.errors import EngineError, UserError
 from lzeval.system.machine import available_cores, free_memory
@@ -63,8 +61,8 @@ def measured_parallel(competition: Competition, guard: Guard, kept: int) -> int:
     programs = [player for player in players if told[player.code] is None]
     if not programs:
         return _room_for_networks(competition, networks, cores)
-    if cores == 1 or not sys.platform.startswith("linux"):
-        return cores
+    if cores == 1:
+        return 1
     appetites = [_measure(competition, player, guard) for player in programs]
     trees = [EngineDemand(1, tree_bytes(arguments)) for arguments in networks]
     return games_that_fit(appetites + trees, kept, cores, free_memory())
@@ -77,9 +75,7 @@ def _room_for_networks(competition: Competition, networks: list[EngineArguments]
     batch = max((size for _, size in devices), default=1)
     desks = cores if all(device == "cpu" for device, _ in devices) else 1
     most = min(FEWEST_A_PLACE * batch * desks, MOST_NETWORK_GAMES)
-    memory = free_memory()
-    a_game = 2 * max(map(tree_bytes, networks))
-    by_memory = most if memory is None else int(memory * MEMORY_SHARE) // a_game
+    by_memory = int(free_memory() * MEMORY_SHARE) // (2 * max(map(tree_bytes, networks)))
     return max(1, min(most, by_memory, most if wanted is None else wanted))
 
 
@@ -92,13 +88,12 @@ def _plans(networks: list[EngineArguments]) -> list[EvaluatorPlan]:
     return plans
 
 
-def games_that_fit(appetites: list[EngineDemand], kept: int, cores: int, memory: int | None) -> int:
+def games_that_fit(appetites: list[EngineDemand], kept: int, cores: int, memory: int) -> int:
     """At least one: of two engines only one thinks at a time, but all that are kept take memory."""
     by_cores = cores // max(appetite.cores for appetite in appetites)
     largest = sorted((appetite.memory for appetite in appetites), reverse=True)[:kept]
-    if memory is None or not sum(largest):
-        return max(1, by_cores)
-    return max(1, min(by_cores, int(memory * MEMORY_SHARE) // sum(largest)))
+    by_memory = int(memory * MEMORY_SHARE) // sum(largest) if sum(largest) else by_cores
+    return max(1, min(by_cores, by_memory))
 
 
 def _measure(competition: Competition, player: PlayerSpec, guard: Guard) -> EngineDemand:
@@ -118,7 +113,7 @@ def _measure(competition: Competition, player: PlayerSpec, guard: Guard) -> Engi
 
 
 def _watch(engine: GtpPlayer) -> EngineDemand:
-    """What the engine and all of its group take during a move, or the first seconds of it."""
+    """What the engine and the processes below it take during a move, or the first seconds of it."""
     thinking = threading.Thread(target=_think, args=(engine,), daemon=True)
     before_s, memory = _usage(engine.pid)
     began_s = time.monotonic()
@@ -138,21 +133,14 @@ def _think(engine: GtpPlayer) -> None:
         engine.ask("genmove", "b", timeout_s=THINKING_S)
 
 
-def _usage(group: int) -> tuple[float, int]:
-    """Seconds of processor time and bytes of memory of all processes in a group."""
-    if sys.platform == "win32":
-        return 0.0, 0
-    tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-    cpu, pages = 0, 0
-    for fields in _stats():
-        if int(fields[2]) == group:
-            cpu += int(fields[11]) + int(fields[12])
-            pages += int(fields[21])
-    return cpu / tick, pages * page
-
-
-def _stats() -> Iterator[list[str]]:
-    """What Linux tells of each process, from its state on."""
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            yield file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+def _usage(pid: int) -> tuple[float, int]:
+    """Seconds of processor time and bytes of memory of a process and all below it."""
+    cpu_s, memory = 0.0, 0
+    with contextlib.suppress(psutil.Error):  # it has ended
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.Error), each.oneshot():
+                spent = each.cpu_times()
+                cpu_s += spent.user + spent.system
+                memory += each.memory_info().rss
+    return cpu_s, memory

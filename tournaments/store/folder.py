@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lzeval.errors import UserError
+from lzeval.errors import LockedError, UserError
 from lzeval.go.openings import game_of
 from lzeval.system.files import write_bytes_atomically
 from lzeval.system.locks import locked
@@ -98,10 +98,8 @@ def held(competition: Competition) -> Iterator[TournamentFiles]:
     try:
         with locked(files.lock):
             yield files
-    except UserError as exc:
-        if "another process" in str(exc):
-            raise UserError(f"{competition.path}: another process is running this tournament") from exc
-        raise
+    except LockedError as exc:
+        raise UserError(f"{competition.path}: another process is running this tournament") from exc
 
 
 def is_running(competition: Competition) -> bool:

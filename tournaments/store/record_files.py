@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
-from lzeval.errors import UserError
 from lzeval.records.writer import serialise_game
 from lzeval.system.files import remove_leftovers, utf8, write_bytes_atomically
 from tournaments.games.gtp_game import PlayedGame
@@ -42,7 +39,7 @@ class RecordFiles:
     def write(self, game: FinishedGame) -> None:
         """Write the record of a game that counts; the log has it, so that this need not be on disk at once."""
         if self._wants_records:
-            _write_quickly(self._path(game), serialise_game(game.record, game.clocks))
+            write_bytes_atomically(self._path(game), serialise_game(game.record, game.clocks), durable=False)
 
     def _path(self, game: FinishedGame) -> Path:
         return self._folder / f"{game.record.game_id}.sgf"
@@ -63,23 +60,6 @@ class RecordFiles:
             create_folder(self._files.stderr)
             name = f"{played.task.game_id}.{_file_name(code)}.txt"
             write_bytes_atomically(self._files.stderr / name, utf8(text))
-
-
-def _write_quickly(path: Path, content: bytes) -> None:
-    """As `write_bytes_atomically`, not lasting, for the one thread that writes there, in a few calls of the system."""
-    unfinished = f"{path.parent}/.{path.name}.tmp"  # `remove_leftovers` knows it
-    try:
-        file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            while (written := os.write(file, content)) < len(content):
-                content = content[written:]
-        finally:
-            os.close(file)
-        os.replace(unfinished, path)  # noqa: PTH105
-    except OSError as exc:
-        with suppress(OSError):
-            os.unlink(unfinished)  # noqa: PTH108
-        raise UserError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 def _is_whole(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from lzeval.errors import UserError
 from lzeval.network.leela import write_network
-from lzeval.system.files import write_text_atomically
+from lzeval.system.files import replacement, write_text_atomically
 from lzeval.text.terminal import progress_bar, say, say_prose
 from trainer.data.datamodule import GoData
 from trainer.settings.config import AverageConfig, ExportConfig, TrainConfig
@@ -106,15 +105,10 @@ class Checkpoints(pl.Callback):
         assert isinstance(trainer.lightning_module, GoModule)
         require_sound(trainer.lightning_module)
         require_answers(trainer.lightning_module, self._data.first_planes(1))
-        partial = path.with_suffix(".partial")
         try:
-            trainer.save_checkpoint(partial)
-            if trainer.is_global_zero:
-                with partial.open("rb+") as stream:
-                    os.fsync(stream.fileno())
-                partial.replace(path)
+            with replacement(path) if trainer.is_global_zero else nullcontext(path) as file:
+                trainer.save_checkpoint(file)  # the other devices only take part in gathering it
         except (OSError, RuntimeError) as exc:  # torch's writer turns a full disk into a RuntimeError
-            partial.unlink(missing_ok=True)
             reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc).split("\n")[0]
             raise UserError(f"{path}: cannot be written ({reason}); the checkpoint before is kept") from exc
 

@@ -22,6 +22,7 @@ from lzeval.errors import UserError
 from lzeval.network.network import LeelaNetwork, NetworkShape
 from lzeval.network.symmetric_policy import SYMMETRIC, asymmetry, keep_symmetric
 from lzeval.system.cache import cache_folder
+from lzeval.system.files import remove_leftovers
 from lzeval.system.locks import locked
 from trainer.data.datamodule import GoData
 from trainer.settings.compose import stored
@@ -150,6 +151,7 @@ def train(config: TrainConfig, *, resuming: bool = False) -> Trained:
             begun = (folder / LOCK).exists()
             if begun and is_first_process():
                 lock.enter_context(locked(folder / LOCK))
+                remove_leftovers(folder)
             saved = require_going_on(config, folder, resuming=resuming)
             if saved is not None and is_finished(config, saved) and not _has_to_play(config, folder):
                 return Trained(folder / "latest.ckpt", saved.positions, was_over=True)

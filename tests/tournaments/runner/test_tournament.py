@@ -663,10 +663,10 @@ def test_stop_from_elsewhere(tmp_path: Path) -> None:
         ([EngineDemand(1, 1000), EngineDemand(1, 1000)], 8, 10_000, 4),
         ([EngineDemand(1, 9000), EngineDemand(1, 9000)], 8, 10_000, 1),
         ([EngineDemand(1, 1000)] * 9, 8, 10_000, 2),
-        ([EngineDemand(1, 0), EngineDemand(1, 0)], 8, None, 8),
+        ([EngineDemand(1, 0), EngineDemand(1, 0)], 8, 10_000, 8),
     ],
 )
-def test_games_that_fit(appetites: list[EngineDemand], cores: int, memory: int | None, games: int) -> None:
+def test_games_that_fit(appetites: list[EngineDemand], cores: int, memory: int, games: int) -> None:
     assert games_that_fit(appetites, 4, cores, memory) == games
 
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lzeval.cli.main import main
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
+from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.tiny_runs import settings, write_records
-from tests.tournaments.match.test_match import environment, run
 from tournaments.pool.store import RatingPool
 from tournaments.report.rating_table import build_table
 
@@ -43,36 +39,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@dataclass
-class Outcome:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 def lzeval(place: Path, *arguments: object) -> Outcome:
-    """Run a command; in a process of its own if it plays games."""
-    command = list(map(str, arguments))
-    if command[0] in ("match", "gauntlet") or command[:2] == ["pool", "play"]:
-        process = run(place, [sys.executable, "-m", "lzeval", *command])
-        outcome = Outcome(process.returncode, process.stdout, process.stderr)
-    else:
-        outcome = in_process(place, command)
+    outcome = run_here(*arguments, cwd=place, XDG_CACHE_HOME=str(place / "cache"))
     assert "Traceback" not in outcome.stderr, outcome.stderr
     return outcome
-
-
-def in_process(place: Path, command: list[str]) -> Outcome:
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.chdir(place)
-        patch.setenv("COLUMNS", "100")
-        patch.setattr(sys, "argv", ["lzeval", *command])
-        try:
-            main()
-        except SystemExit as exc:
-            status = int(exc.code or 0)
-    return Outcome(status, out.getvalue(), err.getvalue())
 
 
 def done(place: Path, *arguments: object) -> str:
@@ -83,8 +53,7 @@ def done(place: Path, *arguments: object) -> str:
 
 def refused(place: Path, *arguments: object) -> str:
     """What is said of a mistake; it is found before any process is started."""
-    outcome = in_process(place, list(map(str, arguments)))
-    assert "Traceback" not in outcome.stderr, outcome.stderr
+    outcome = lzeval(place, *arguments)
     assert outcome.returncode == 2, outcome.stdout + outcome.stderr
     (line,) = outcome.stderr.strip().splitlines()
     return line
@@ -189,8 +158,8 @@ def test_a_gauntlet_keeps_its_games_and_goes_on(place: Path, played: Path) -> No
     first = json.loads(done(place, *command, "--games", 6))["gauntlet"]
     assert (first["network"], first["games"]) == ("new", 6)
     assert first["sentence"].startswith("new: ")
-    again = in_process(place, list(map(str, (*command, "--games", 6))))  # nothing left to play
-    assert json.loads(again.stdout)["gauntlet"] == first
+    again = done(place, *command, "--games", 6)  # nothing left to play
+    assert json.loads(again)["gauntlet"] == first
     more = json.loads(done(place, "gauntlet", "new", *command[2:], "--games", 8))["gauntlet"]
     assert more["games"] == 8
 
@@ -245,7 +214,7 @@ def test_records_are_imported_if_they_can_be_compared(place: Path, played: Path)
     assert "notes.sgf: no games to import (no game record in it)" in refused(
         place, "pool", "import", "sgf.pool", "notes.sgf"
     )
-    outcome = in_process(place, ["pool", "play", "sgf.pool"])
+    outcome = lzeval(place, "pool", "play", "sgf.pool")
     assert outcome.returncode == 2
     assert "not playing: gnugo" in outcome.stderr
     assert "1 network to play with" in outcome.stderr
@@ -281,11 +250,15 @@ def test_checkpoints_bring_their_positions_and_are_drawn_over_time(
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_playing_that_is_cut_short_loses_nothing(place: Path, played: Path, number: int) -> None:
     path = place / f"cut{number}.pool"
-    done(place, "pool", "create", path, "--visits", 60, "--size", 7, "--openings", "book.txt", "--resign", 0)
+    done(place, "pool", "create", path, "--visits", 20, "--size", 7, "--openings", "book.txt", "--resign", 0)
     done(place, "pool", "add", path, *(f"{name}.txt" for name in NAMES))
-    command = [sys.executable, "-m", "lzeval", "pool", "play", str(path), "--games", "40", *map(str, HERE)]
     process = subprocess.Popen(
-        command, cwd=place, env=environment(place), stderr=subprocess.PIPE, text=True, start_new_session=True
+        program("pool", "play", path, "--games", 40, *HERE),
+        cwd=place,
+        env=environment(XDG_CACHE_HOME=str(place / "cache")),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 200
     with RatingPool.open(path) as pool:
@@ -299,9 +272,7 @@ def test_playing_that_is_cut_short_loses_nothing(place: Path, played: Path, numb
             assert process.returncode == 130
             assert "to go on: lzeval pool play" in told
             assert "Traceback" not in told
-        done(
-            place, "pool", "play", path, "--games", 2 * ((len(kept) + 1) // 2 + 9) - len(kept) // 2 * 2, *HERE
-        )
+        done(place, "pool", "play", path, "--games", 4 + len(kept) % 2 * 2, *HERE)
         games = pool.games()
         assert kept <= {(game.seed, game.moves) for game in games}
         assert len({game.seed for game in games}) == len(games)

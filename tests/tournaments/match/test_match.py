@@ -14,17 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from lzeval.cli.main import main
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from lzeval.system.locks import locked
+from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.fakes.weights_files import lived_in_network
-from tests.support.paths import ROOT
 
 GAMES = 12
-OPTIONS = ["--games", GAMES, "--visits", 12, "--size", 9, "--resign", 0, "--move-limit", 250]
+OPTIONS = ["--games", GAMES, "--visits", 4, "--size", 9, "--resign", 0, "--move-limit", 250]
 OPTIONS += ["--openings", "book.txt", "--precision", "fp32", "--device", "cpu", "--threads", 2]
 DEADLINE_S = 400
 POSIX_ONLY = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kills processes as Linux does")
@@ -41,34 +40,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def environment(place: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(place / "cache"), "COLUMNS": "100"}
+def variables(place: Path) -> dict[str, str]:
+    return environment(XDG_CACHE_HOME=str(place / "cache"))
 
 
-def command(out: str, *others: object) -> list[str]:
-    arguments = ["match", "one.txt", "two.txt", *OPTIONS, "--out", out, *others]
-    return [sys.executable, "-m", "lzeval", *map(str, arguments)]
+def words(out: str, *others: object) -> list[object]:
+    return ["match", "one.txt", "two.txt", *OPTIONS, "--out", out, *others]
 
 
-def run(
-    place: Path, arguments: list[str], before: Callable[[], None] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        arguments,
-        cwd=place,
-        env=environment(place),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        preexec_fn=before,
-        check=False,
-    )
+def lzeval(place: Path, *arguments: object) -> Outcome:
+    """In this process; the workers of a match are processes of their own all the same."""
+    return run_here(*arguments, cwd=place, XDG_CACHE_HOME=str(place / "cache"))
+
+
+def match(place: Path, out: str, *others: object) -> Outcome:
+    return lzeval(place, *words(out, *others))
 
 
 @pytest.fixture(scope="module")
 def whole(place: Path) -> Path:
     """A match that nothing disturbed; what it printed is in `output.json`."""
-    outcome = run(place, command("whole", "--json"))
+    outcome = match(place, "whole", "--json")
     assert outcome.returncode == 0, outcome.stderr
     assert "Traceback" not in outcome.stderr
     (place / "whole-output.json").write_text(outcome.stdout)
@@ -110,7 +102,7 @@ def test_pairs_share_an_opening_and_swap_colours(whole: Path) -> None:
 
 def test_the_printed_table_is_the_rated_games(whole: Path, place: Path) -> None:
     printed = json.loads((place / "whole-output.json").read_text())
-    again = run(place, [sys.executable, "-m", "lzeval", "rate", "whole/match.games", "--json"])
+    again = lzeval(place, "rate", "whole/match.games", "--json")
     assert again.returncode == 0, again.stderr
     rated = json.loads(again.stdout)
     assert [case["kind"] for case in rated.pop("skipped")] == ["void"] * printed["games"]["void"]
@@ -122,7 +114,7 @@ def test_the_printed_table_is_the_rated_games(whole: Path, place: Path) -> None:
 
 def test_a_finished_match_is_not_played_again(whole: Path, place: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (whole / "match.games").iterdir()}
-    outcome = run(place, command("whole"))
+    outcome = match(place, "whole")
     assert outcome.returncode == 0, outcome.stderr
     assert {path: path.stat().st_mtime_ns for path in (whole / "match.games").iterdir()} == before
 
@@ -135,7 +127,7 @@ def test_a_test_stops_the_match_the_same_way_at_any_parallelism(whole: Path, pla
     options = ["--json", "--sprt", "0,900"]
     found = []
     for threads in (1, 3):
-        outcome = run(place, command(f"sprt-{threads}", *options, "--threads", threads))
+        outcome = match(place, f"sprt-{threads}", *options, "--threads", threads)
         assert outcome.returncode == 0, outcome.stderr
         assert "games to expect by true Elo: " in outcome.stderr
         found.append(json.loads(outcome.stdout))
@@ -149,14 +141,14 @@ def test_a_test_stops_the_match_the_same_way_at_any_parallelism(whole: Path, pla
     assert all(text == everything[name] for name, text in games_in(place / "sprt-1").items())
 
     before = games_in(place / "sprt-1")
-    again = run(place, command("sprt-1", *options))
+    again = match(place, "sprt-1", *options)
     assert {**json.loads(again.stdout)["sprt"], "uncounted_games": 0} == {**first, "uncounted_games": 0}
     assert games_in(place / "sprt-1") == before
 
 
 def test_a_finished_match_is_judged_by_a_rule_without_another_game(whole: Path, place: Path) -> None:
     shutil.copytree(whole, place / "judged")
-    outcome = run(place, command("judged", "--until-decided", 0.55))
+    outcome = match(place, "judged", "--until-decided", 0.55)
     assert outcome.returncode == 0, outcome.stderr
     assert re.search(r"^one (passed|failed): [\d.]+ points of \d+ decided games, 55 % wanted", outcome.stdout)
     assert "warning: the games in the folder were begun under another rule for stopping" in outcome.stderr
@@ -166,7 +158,7 @@ def test_a_finished_match_is_judged_by_a_rule_without_another_game(whole: Path, 
 def test_a_match_that_can_tell_nothing_is_warned_of(place: Path) -> None:
     arguments = ["match", "one.txt", "one.txt", *OPTIONS, "--games", 2, "--openings", "none"]
     arguments += ["--visits", 2, "--out", "self", "--json"]
-    outcome = run(place, [sys.executable, "-m", "lzeval", *map(str, arguments)])
+    outcome = lzeval(place, *arguments)
     assert outcome.returncode == 0, outcome.stderr
     warnings = json.loads(outcome.stdout)["warnings"]
     assert warnings[0].startswith("both players are the same network")
@@ -187,9 +179,9 @@ def wait_for(happened: Callable[[], bool], process: subprocess.Popen[bytes]) -> 
 
 def begin(place: Path, out: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command(out),
+        program(*words(out)),
         cwd=place,
-        env=environment(place),
+        env=variables(place),
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -221,11 +213,11 @@ def test_two_at_once_and_leftovers_of_a_kill(whole: Path, place: Path) -> None:
     folder = place / "shared"
     (folder / "match.games").mkdir(parents=True)
     with locked(folder / ".lock"):
-        outcome = run(place, command("shared"))
+        outcome = match(place, "shared")
     assert (outcome.returncode, outcome.stdout) == (2, "")
     assert "another process of lzeval is at work in this folder" in outcome.stderr
     (folder / "match.games" / ".0_01.sgf.0123456789ab.tmp").write_text("(;GM")
-    outcome = run(place, command("shared"))
+    outcome = match(place, "shared")
     assert outcome.returncode == 0, outcome.stderr
     assert not list((folder / "match.games").glob(".*"))
     assert games_in(folder) == games_in(whole)
@@ -252,7 +244,7 @@ def test_killed_twice_and_played_to_the_end(whole: Path, place: Path) -> None:
     assert not any(map(is_alive, workers))
     assert 0 < len(games_in(folder)) < GAMES
 
-    outcome = run(place, command("killed"))
+    outcome = match(place, "killed")
     assert outcome.returncode == 0, outcome.stderr
     assert games_in(folder) == games_in(whole)
     assert not list((folder / "match.games").glob(".*"))
@@ -270,24 +262,33 @@ def test_a_full_disk_stops_the_match_and_loses_nothing(whole: Path, place: Path)
     def cramped() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    outcome = run(place, command("full"), cramped)
+    outcome = subprocess.run(
+        program(*words("full")),
+        cwd=place,
+        env=variables(place),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        preexec_fn=cramped,
+        check=False,
+    )
     assert outcome.returncode == 2, outcome.stderr
     assert "lzeval: the match has stopped: " in outcome.stderr
     assert "File too large" in outcome.stderr
     assert "Traceback" not in outcome.stderr
     there = games_in(place / "full")
     assert len(there) < GAMES
-    outcome = run(place, command("full"))
-    assert outcome.returncode == 0, outcome.stderr
+    again = match(place, "full")
+    assert again.returncode == 0, again.stderr
     assert games_in(place / "full") == games_in(whole)
 
 
 @POSIX_ONLY
 def test_a_worker_that_dies_is_no_traceback(whole: Path, place: Path) -> None:
     process = subprocess.Popen(
-        command("orphan"),
+        program(*words("orphan")),
         cwd=place,
-        env=environment(place),
+        env=variables(place),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
@@ -304,25 +305,13 @@ def test_a_worker_that_dies_is_no_traceback(whole: Path, place: Path) -> None:
 # Mistakes
 
 
-def complain(
-    place: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[object],
-) -> str:
+def complain(place: Path, arguments: list[object]) -> str:
     """The one line that the command ends with."""
-    monkeypatch.chdir(place)
-    for name, value in environment(place).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", ["lzeval", "match", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("lzeval: ")
-    return said.err.removeprefix("lzeval: ").strip()
+    outcome = lzeval(place, "match", *arguments)
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert outcome.stderr.count("\n") == 1
+    assert outcome.stderr.startswith("lzeval: ")
+    return outcome.stderr.removeprefix("lzeval: ").strip()
 
 
 SMALL = ["--size", 9, "--openings", "none", "--precision", "fp32", "--device", "cpu"]
@@ -372,14 +361,10 @@ SMALL = ["--size", 9, "--openings", "none", "--precision", "fp32", "--device", "
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_one_line_and_nothing_written(
-    arguments: list[object],
-    message: str,
-    place: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[object], message: str, place: Path
 ) -> None:
     before = sorted(path for path in place.rglob("*") if "cache" not in path.parts)
-    said = complain(place, monkeypatch, capsys, arguments)
+    said = complain(place, arguments)
     assert message in said
     assert sorted(path for path in place.rglob("*") if "cache" not in path.parts) == before
 
@@ -387,30 +372,21 @@ def test_a_mistake_is_one_line_and_nothing_written(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--visits", 13], "visits was 12, is 13"),
+        (["--visits", 5], "visits was 4, is 5"),
         (["--komi", 6.5], "komi was 7.5, is 6.5"),
         (["--seed", 9], "seed was 1, is 9"),
         (["--openings", "none"], "openings was book.txt, is none"),
     ],
 )
-def test_another_match_in_the_folder(
-    change: list[object],
-    message: str,
-    whole: Path,
-    place: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_another_match_in_the_folder(change: list[object], message: str, whole: Path, place: Path) -> None:
     before = (whole / "match.json").read_bytes()
-    said = complain(place, monkeypatch, capsys, ["one.txt", "two.txt", *OPTIONS, "--out", "whole", *change])
+    said = complain(place, ["one.txt", "two.txt", *OPTIONS, "--out", "whole", *change])
     assert said == f"whole: holds a different match: {message}; choose another --out"
     assert (whole / "match.json").read_bytes() == before
 
 
-def test_the_other_way_round_is_another_match(
-    whole: Path, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = complain(place, monkeypatch, capsys, ["two.txt", "one.txt", *OPTIONS, "--out", "whole"])
+def test_the_other_way_round_is_another_match(whole: Path, place: Path) -> None:
+    said = complain(place, ["two.txt", "one.txt", *OPTIONS, "--out", "whole"])
     assert "holds a different match: players was one (" in said
 
 
@@ -440,7 +416,6 @@ def test_what_else_may_be_in_the_folder(
     place: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A name without content is a copy of the undisturbed match's file."""
     for name, text in files.items():
@@ -448,7 +423,7 @@ def test_what_else_may_be_in_the_folder(
         target.parent.mkdir(exist_ok=True)
         target.write_text((whole / name).read_text() if text is None else text)
     monkeypatch.setattr("lzeval.cli.match._progress_bar", _NoBar)
-    said = complain(place, monkeypatch, capsys, ["one.txt", "two.txt", *OPTIONS, "--out", tmp_path])
+    said = complain(place, ["one.txt", "two.txt", *OPTIONS, "--out", tmp_path])
     assert message in said
     assert all((tmp_path / name).read_text() == text for name, text in files.items() if text is not None)
 
@@ -467,6 +442,7 @@ class _NoBar:
 
 
 @pytest.mark.engine
+@pytest.mark.slow
 def test_the_real_ringmaster_plays_our_control_file(
     ringmaster: list[str], whole: Path, place: Path, tmp_path: Path
 ) -> None:
@@ -476,19 +452,18 @@ def test_the_real_ringmaster_plays_our_control_file(
     wrapper.parent.mkdir()
     wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lzeval "$@"\n')
     wrapper.chmod(0o755)
-    variables = environment(place)
-    variables["PATH"] = f"{wrapper.parent}{os.pathsep}{variables['PATH']}"
+    path = f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}"
     outcome = subprocess.run(
         [*ringmaster, "-g", "2", "-q", "match.ctl", "run"],
         cwd=tmp_path,
-        env=variables,
+        env={**variables(place), "PATH": path},
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr
-    assert shutil.which("lzeval", path=variables["PATH"])
+    assert shutil.which("lzeval", path=path)
     games = records_in(tmp_path)
     assert [(game.black, game.white) for game in games] == [("one", "two"), ("two", "one")]
     assert "one v two (2/12 games)" in (tmp_path / "match.report").read_text()

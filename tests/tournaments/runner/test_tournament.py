@@ -20,14 +20,13 @@ import pytest
 from rich.console import Console
 from sgfmill.sgf import Sgf_game
 
-from lzeval.cli.main import main
 from lzeval.cli.tournament_view import View, duration
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from lzeval.system.locks import locked
 from tests.engines.gtp.test_client import MISBEHAVING, is_alive, wait_until
-from tests.support.paths import ROOT
+from tests.support.command_line import Outcome, environment, program, run_here
 from tournaments.games.faults import Fault, Incident
 from tournaments.games.process_guard import Guard
 from tournaments.gomill.control_file import read_control_file
@@ -142,23 +141,11 @@ def _is_engine(pid: int, folder: Path) -> bool:
 
 
 def command(path: Path, action: str, *options: object) -> list[str]:
-    return [sys.executable, "-m", "lzeval", "tournament", action, str(path), *map(str, options)]
+    return program("tournament", action, path, *options)
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-
-
-def lzeval(path: Path, action: str, *options: object, **others: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(path, action, *options),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-        **others,
-    )
+def lzeval(path: Path, action: str, *options: object) -> Outcome:
+    return run_here("tournament", action, path, *options)
 
 
 # A tournament as it should be
@@ -611,7 +598,15 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
     def cramped() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
 
-    outcome = lzeval(path, "run", "--json", "-j", 2, preexec_fn=cramped)
+    outcome = subprocess.run(
+        command(path, "run", "--json", "-j", 2),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        preexec_fn=cramped,
+        check=False,
+    )
     assert outcome.returncode == 2
     assert "File too large" in outcome.stderr
     assert "Traceback" not in outcome.stderr
@@ -802,24 +797,13 @@ def test_watch_ends_with_the_run(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_a_mistake_is_one_line(
-    arguments: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
     two_players(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["lzeval", "tournament", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("lzeval: ")
-    assert said.err.count("\n") == 1
-    assert message in said.err
+    outcome = run_here("tournament", *arguments, cwd=tmp_path)
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert outcome.stderr.startswith("lzeval: ")
+    assert outcome.stderr.count("\n") == 1
+    assert message in outcome.stderr
     assert not list(tmp_path.glob("*.played"))
 
 
@@ -875,11 +859,8 @@ def test_the_real_ringmaster_as_runner(
 
     monkeypatch.setattr("tournaments.gomill.ringmaster.run_ringmaster", pretend)
     path = two_players(tmp_path)
-    arguments = ["run", str(path), "--runner", "ringmaster", "-j", "2", "-g", "3", "-q", "--log-gtp"]
-    monkeypatch.setattr(sys, "argv", ["lzeval", "tournament", *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert (exit_.value.code or 0) == status
+    outcome = lzeval(path, "run", "--runner", "ringmaster", "-j", 2, "-g", 3, "-q", "--log-gtp")
+    assert outcome.returncode == status
     assert asked == [(path, "run", 2, 3, True, True)]
 
 

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from lzeval.api.review import review as review
     from lzeval.errors import LzevalError as LzevalError
     from lzeval.errors import UserError as UserError
+    from lzeval.go.colour import Colour as Colour
     from lzeval.records.record import GameRecord as GameRecord
 
 _MODULES = {
     "Candidate": "lzeval.api.network",
+    "Colour": "lzeval.go.colour",
     "Evaluation": "lzeval.api.network",
     "GameRecord": "lzeval.records.record",
     "LzevalError": "lzeval.errors",

@@ -92,7 +92,7 @@ LAYERS = {
     "lzeval.cli": ("lzeval", "trainer", "engines", "tournaments"),
     "lzeval.__main__": ("lzeval.cli",),
     "lzeval.api": (*GO, "lzeval.network", "trainer", "engines", "tournaments"),
-    "lzeval": ("lzeval.api", "lzeval.errors", "lzeval.records"),
+    "lzeval": ("lzeval.api", "lzeval.errors", "lzeval.go", "lzeval.records"),
 }
 """A module of the part on the left (the longest name that fits) may import itself and what is on the right."""
 

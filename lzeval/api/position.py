@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from lzeval.errors import IllegalMoveError, RecordError, UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ class Position:
         stones += [(WHITE, point) for point in record.setup_white]
         if stones:
             first = record.moves[0][0] if record.moves else None
-            game.set_up(stones, None if first is None else _COLOURS[first], record.handicap)
+            game.set_up(stones, None if first is None else int(first), record.handicap)
         for colour, move in record.moves:
-            _play_point(game, _COLOURS[colour], move)
+            _play_point(game, int(colour), move)
         return cls._of_game(game)
 
     @classmethod
@@ -103,9 +104,9 @@ class Position:
         return self._game.komi
 
     @property
-    def to_move(self) -> str:
-        """`b` or `w`."""
-        return "bw"[self._game.to_move - 1]
+    def to_move(self) -> Colour:
+        """The side whose turn it is."""
+        return Colour(self._game.to_move)
 
     @property
     def moves(self) -> tuple[str, ...]:
@@ -158,11 +159,8 @@ class Position:
         return self._game.diagram()
 
     def __repr__(self) -> str:
-        side = "Black" if self.to_move == "b" else "White"
+        side = self.to_move.word
         return f"<Position {self.size}x{self.size}, {len(self._game.moves)} moves, {side} to move>"
-
-
-_COLOURS = {"b": 1, "w": 2}
 
 
 def _are_moves(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lzeval.api import html
 from lzeval.api.network import NetworkLike, load
 from lzeval.api.progress import progress as show_progress
+from lzeval.go.colour import Colour
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ class Review:
         size = self._record.game.size
         played, best = (format_vertex(point, size) for point in (move.move, move.best))
         return (
-            *(move.number, "bw"[move.colour - 1], played, best),
+            *(move.number, Colour(move.colour).letter, played, best),
             *(move.before, move.after, move.outcome, move.loss),
         )
 
@@ -71,8 +72,17 @@ class Review:
         rows = []
         for move in worst_moves(self._moves):
             number, colour, played, best, before, _, outcome, loss = self._row(move)
-            side = "Black" if colour == "b" else "White"
-            rows.append((number, side, played, f"{loss:.1%}", best, f"{before:.1%}", f"{outcome:.1%}"))
+            rows.append(
+                (
+                    number,
+                    "Black" if colour == "b" else "White",
+                    played,
+                    f"{loss:.1%}",
+                    best,
+                    f"{before:.1%}",
+                    f"{outcome:.1%}",
+                )
+            )
         title = html.paragraph(f"Moves that cost most ({self.network}, {self.visits} visits)")
         return f"<div>{title}{html.table(header, rows)}</div>"
 

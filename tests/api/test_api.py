@@ -97,7 +97,9 @@ def test_a_position_is_read_in_every_form(tmp_path: Path) -> None:
         for row in reversed(range(SIZE))
     )
     assert {str(position) for position in found} == {picture}
-    assert {(p.to_move, p.komi, p.moves) for p in found} == {("b", 6.5, ("C3", "B4", "D2", "B2"))}
+    assert {(p.to_move, p.komi, p.moves) for p in found} == {
+        (lzeval.Colour.BLACK, 6.5, ("C3", "B4", "D2", "B2"))
+    }
 
 
 def test_playing_on_leaves_the_position_as_it_was() -> None:
@@ -111,7 +113,7 @@ def test_playing_on_leaves_the_position_as_it_was() -> None:
 
 def test_handicap_stones_are_set_up() -> None:
     position = lzeval.Position.from_sgf("(;SZ[9]HA[2]KM[0.5]AB[cg][gc];W[gg];B[cc])", move=1)
-    assert (position.to_move, str(position).count("#"), position.moves) == ("b", 2, ("G3",))
+    assert (position.to_move, str(position).count("#"), position.moves) == (lzeval.Colour.BLACK, 2, ("G3",))
 
 
 @pytest.mark.parametrize(
@@ -259,13 +261,14 @@ def test_a_game_is_the_same_again_and_can_be_kept(files: list[Path], tmp_path: P
     opening = lzeval.Position("C3", size=SIZE)
     games = [lzeval.play(*files, visits=6, seed=4, opening=opening, resign=0) for _ in range(2)]
     assert replace(games[0], date="") == replace(games[1], date="")
-    assert games[0].moves[0] == ("b", 12)
+    assert games[0].moves[0] == (lzeval.Colour.BLACK, 12)
     assert lzeval.play(*files, visits=6, seed=5, opening=opening, resign=0).moves != games[0].moves
     file = lzeval.write_record(games[0], tmp_path)
     (read,) = lzeval.read_records(file)
     assert (read.moves, read.result) == (games[0].moves, games[0].result)
-    replayed = lzeval.Position.of(read)
-    assert replayed.area_score() > 0 or games[0].result.winner != "b" or games[0].result.detail == "R"
+    score = lzeval.Position.of(read).area_score()
+    assert games[0].result.is_decided
+    assert (score > 0) == (games[0].result.winner is lzeval.Colour.BLACK)
 
 
 def test_a_match_is_rated_kept_and_taken_up_again(files: list[Path], tmp_path: Path) -> None:
@@ -284,7 +287,10 @@ def test_a_match_is_rated_kept_and_taken_up_again(files: list[Path], tmp_path: P
     outcome = play()
     games = outcome.games()
     assert len(games) == 4
-    won = sum(game.result.score("b" if game.black == "one" else "w") for game in games)
+    won = sum(
+        game.result.score(lzeval.Colour.BLACK if game.black == "one" else lzeval.Colour.WHITE)
+        for game in games
+    )
     assert outcome.score == pytest.approx(won / 4)
     assert outcome.interval[0] <= outcome.interval[1]
     files_before = {path: path.stat().st_mtime_ns for path in (tmp_path / "match" / "match.games").iterdir()}
@@ -306,7 +312,7 @@ def test_options_of_a_match_are_named_where_they_are_wrong(files: list[Path]) ->
 
 def test_ratings_of_records_and_of_files_agree(tmp_path: Path) -> None:
     games = [
-        lzeval.GameRecord(f"g{n}", *names, parse_result(result), moves=(("b", n),), size=9)
+        lzeval.GameRecord(f"g{n}", *names, parse_result(result), moves=((lzeval.Colour.BLACK, n),), size=9)
         for n, (names, result) in enumerate(
             [
                 (("a", "b"), "B+R"),
@@ -339,7 +345,7 @@ def test_ratings_of_records_and_of_files_agree(tmp_path: Path) -> None:
 
 def test_players_names_are_no_html(tmp_path: Path) -> None:
     games = [
-        lzeval.GameRecord(str(n), *names, parse_result("B+R"), moves=(("b", n),), size=9)
+        lzeval.GameRecord(str(n), *names, parse_result("B+R"), moves=((lzeval.Colour.BLACK, n),), size=9)
         for n, names in enumerate([("<b>", "x"), ("x", "<b>")])
     ]
     assert "&lt;b&gt;" in lzeval.rate(games)._repr_html_()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ast
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import cache
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
+from tests.support.imports import FILES, PACKAGES, imports, is_within
 from tests.support.paths import ROOT
-
-PACKAGES = ("lzeval", "trainer", "engines", "tournaments")
 
 FOUNDATION = ("lzeval.errors", "lzeval.version", "lzeval.system", "lzeval.compiled", "lzeval.text")
 GO = (*FOUNDATION, "lzeval.go", "lzeval.records")
@@ -116,37 +114,6 @@ WITHOUT_TORCH = (
 TORCH = ("torch", "pytorch_lightning", "lightning")
 
 
-def module_name(file: Path) -> str:
-    parts = file.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-FILES = {module_name(file): file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))}
-
-
-@cache
-def imports(module: str, *, top_only: bool = False) -> tuple[str, ...]:
-    """Every module that the file imports anywhere, in functions and for type checking, too, unless `top_only`."""
-    return tuple(_imports(module, top_only=top_only))
-
-
-def _imports(module: str, *, top_only: bool) -> Iterator[str]:
-    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
-    for node in tree.body if top_only else ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: a relative import"
-            assert node.module is not None
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                yield inner if inner in FILES else node.module
-
-
-def is_within(module: str, part: str) -> bool:
-    return module == part or module.startswith(part + ".")
-
-
 def part_of(module: str) -> str:
     return max((part for part in LAYERS if is_within(module, part)), key=len)
 
@@ -169,6 +136,35 @@ def test_the_parts_do_not_import_each_other_in_circles() -> None:
         for part in parts:
             reached[part] |= {further for lower in reached[part] for further in reached[lower]}
     assert not [part for part in parts if part in reached[part]]
+
+
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    """At the top of files, where Python could not import them in any order."""
+    waiting = {module: {name for name in imports(module, top_only=True) if name in FILES} for module in FILES}
+    while free := [module for module, needed in waiting.items() if not needed]:
+        for module in free:
+            del waiting[module]
+        for needed in waiting.values():
+            needed.difference_update(free)
+    assert not waiting
+
+
+MOST_MODULES = 16
+"""In a folder: as many as a reader takes in at a glance. The command line has a module for each command."""
+
+
+def test_no_folder_is_crowded() -> None:
+    sizes = Counter(file.parent for file in FILES.values() if file.name != "__init__.py")
+    del sizes[ROOT / "lzeval" / "cli"]
+    assert {str(folder): size for folder, size in sizes.items() if size > MOST_MODULES} == {}
+
+
+def test_no_test_module_imports_another() -> None:
+    """What several need is in tests/support."""
+    found = re.compile(r"^\s*(?:from|import) tests(?:\.\w+)*\.test_\w+", re.MULTILINE)
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    assert files
+    assert [str(file) for file in files if found.search(file.read_text(encoding="utf-8"))] == []
 
 
 def test_nobody_imports_the_command_line() -> None:

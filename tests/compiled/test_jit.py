@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import lzeval.compiled.jit as subject
-from tests.test_layers import FILES, imports
+from tests.support.imports import FILES, imports
 
 COMPILING = sorted(module for module in FILES if "lzeval.compiled.jit" in imports(module, top_only=True))
 

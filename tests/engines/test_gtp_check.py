@@ -12,8 +12,8 @@ from engines.gtp_check import CLIENTS, Finding, Severity, check_engine
 from engines.gtp_check.analysis import kata_line, leela_line
 from engines.gtp_check.conversation import Conversation
 from lzeval.cli.main import application
-from tests.engines.gtp.test_client import is_alive, wait_until
 from tests.support.paths import FAKES
+from tests.support.waiting import is_alive, wait_until
 
 FAKE = [sys.executable, str(FAKES / "misbehaving_engine.py")]
 COMPLETE = [*FAKE, "--complete"]

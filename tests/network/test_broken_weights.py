@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from lzeval.network.weights_file import weights as weights_module
 from lzeval.network.weights_file.weights import NetworkShape, check_weights, read_weights, tensor_layout
-from tests.network.test_weights import assert_same, quick
 from tests.support.fakes.weights_files import as_lines, tiny_weights, with_number, write_lines
+from tests.support.weights import assert_same, quick
 
 SOON_S = 2.0
 

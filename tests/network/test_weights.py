@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from lzeval.cli.weights import app
 from lzeval.errors import UserError, WeightsError
 from lzeval.network.weights_file.weights import (
-    LeelaWeights,
     NetworkShape,
     check_weights,
     is_checkpoint,
@@ -43,19 +42,7 @@ from tests.support.fakes.weights_files import (
 )
 from tests.support.limited import needs_limits, run_limited
 from tests.support.paths import ROOT
-
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def assert_same(found: LeelaWeights, expected: LeelaWeights) -> None:
-    """Equal to the last bit, the sign of zero included."""
-    assert (found.version, found.shape) == (expected.version, expected.shape)
-    assert list(found.tensors) == list(expected.tensors)
-    for name, tensor in expected.tensors.items():
-        assert found.tensors[name].dtype == np.float32
-        assert found.tensors[name].shape == tensor.shape
-        assert found.tensors[name].tobytes() == tensor.tobytes(), name
-
+from tests.support.weights import assert_same, quick
 
 # The layout
 

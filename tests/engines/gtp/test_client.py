@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,9 +15,9 @@ from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, Malform
 from lzeval.errors import EngineError, UserError
 from lzeval.go.colour import Colour
 from lzeval.go.points import parse_vertex
-from tests.support.paths import FAKES
+from tests.support.paths import MISBEHAVING
+from tests.support.waiting import is_alive, wait_until
 
-MISBEHAVING = FAKES / "misbehaving_engine.py"
 QUICK = Deadlines(start_s=20, new_game_s=20, move_s=20, command_s=20, quit_s=20)
 
 
@@ -72,25 +70,6 @@ def scripted(*script: tuple[str, str]) -> tuple[GtpClient, ScriptedPeer]:
 
 def misbehaving(*flags: str, deadlines: Deadlines = QUICK) -> GtpClient:
     return GtpClient.launch([sys.executable, str(MISBEHAVING), *flags], "engine", deadlines=deadlines)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # it has just gone
-        return False
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> bool:
-    end = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
 
 
 # What is said

@@ -21,7 +21,7 @@ from engines.search.choice import (
 )
 from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.go.points import parse_vertex
-from tests.engines.search.test_search import from_diagram, games_with_superko, random_game
+from tests.support.positions import from_diagram, games_with_superko, random_game
 
 NEVER = MovePolicy(resign=0.0)
 SIZE = 5

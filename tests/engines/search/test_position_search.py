@@ -21,8 +21,8 @@ from engines.search.position_search import (
 )
 from engines.search.searcher import SPARE_NODES
 from lzeval.go.board import BLACK, WHITE, Game
-from tests.engines.search.test_search import random_game
 from tests.support.fakes.evaluators import HashEvaluator
+from tests.support.positions import random_game
 from tests.support.reference_search import ReferenceSearch
 
 SIZE = 5

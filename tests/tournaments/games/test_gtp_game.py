@@ -20,8 +20,8 @@ from lzeval.go.referee import STRICT
 from lzeval.records.record import describe_result
 from lzeval.records.result import format_result
 from lzeval.records.writer import serialise_game
-from tests.engines.gtp.test_client import MISBEHAVING, is_alive, wait_until
-from tests.support.paths import ROOT
+from tests.support.paths import MISBEHAVING, ROOT
+from tests.support.waiting import is_alive, wait_until
 from tournaments.games.arbiter import Arbiter
 from tournaments.games.faults import Consequence, Fault, Policy
 from tournaments.games.gtp_game import GameConditions, GameTask, PlayedGame, play_game

@@ -1,67 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import pytest
 
 from engines.evaluator.base import Evaluator
-from engines.search.choice import MovePolicy
-from engines.search.searcher import Limits
 from lzeval.go.board import Game
 from lzeval.go.colour import Colour
-from lzeval.go.openings import Opening
-from lzeval.go.points import parse_vertex
 from lzeval.records.record import GameRecord
 from lzeval.records.result import Outcome, format_result
-from tests.engines.search.test_search import from_diagram
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
+from tests.support.network_games import SETTINGS, SIZE, job, play_all, player
+from tests.support.positions import from_diagram
 from tournaments.games.network_games import (
-    GameJob,
     GameSettings,
     NetworkGames,
-    PlayerSettings,
     counted,
     tree_seed,
 )
 
-SIZE = 5
-SETTINGS = GameSettings(SIZE, 7.5, 50)
-
-
-def player(code: str, visits: int = 8, resign: float = 0.0) -> PlayerSettings:
-    return PlayerSettings(code, f"{code}:1", f"plays as {code}", Limits(visits), MovePolicy(resign))
-
-
 PLAYERS = (player("a"), player("b", 12))
-
-
-def job(number: int, *opening: str, size: int = SIZE) -> GameJob:
-    moves = tuple(parse_vertex(vertex, size) for vertex in opening)
-    return GameJob(
-        number,
-        f"0_{number:02}",
-        number // 2,
-        Opening(" ".join(opening), moves),
-        1000 + number,
-        number % 2,
-        1 - number % 2,
-    )
-
-
-def play_all(room: NetworkGames, jobs: Sequence[GameJob]) -> dict[int, GameRecord]:
-    """Play `jobs` in order at whatever tables become free; returns the records by number."""
-    waiting, records = list(jobs), {}
-    for _ in range(100_000):
-        while waiting and room.free_tables:
-            room.seat(waiting.pop(0))
-        for record in room.step():
-            records[int(record.game_id.rpartition("_")[2])] = replace(record, date="")
-        if not waiting and not room.is_busy:
-            for record in room.step():
-                records[int(record.game_id.rpartition("_")[2])] = replace(record, date="")
-            return records
-    raise AssertionError("the games do not end")
 
 
 def evaluators(batch: int = 4, salts: tuple[int, int] = (1, 2)) -> tuple[Evaluator, Evaluator]:

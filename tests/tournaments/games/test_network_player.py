@@ -19,9 +19,9 @@ from engines.evaluator.load import EvaluatorPlan
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.records.record import GameRecord
-from tests.engines.gtp.test_client import MISBEHAVING, wait_until
 from tests.support.fakes.weights_files import lived_in_network
-from tests.support.paths import ROOT
+from tests.support.paths import MISBEHAVING, ROOT
+from tests.support.waiting import wait_until
 from tournaments.games.faults import Fault
 from tournaments.games.network_player import in_process
 from tournaments.games.process_guard import Guard

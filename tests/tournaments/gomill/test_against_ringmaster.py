@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.gtp.test_client import wait_until
+from tests.support.gomill_documents import documented_files
 from tests.support.gomill_judge import gomill_archive
+from tests.support.gomill_report import WITHOUT_CPU
 from tests.support.paths import FAKES
-from tests.tournaments.gomill.test_control_file import documented_files
-from tests.tournaments.runner.test_tournament import WITHOUT_CPU
+from tests.support.waiting import wait_until
 from tournaments.gomill.control_file import read_control_file
 from tournaments.plan.competition import Competition
 from tournaments.runner.tournament import RunOptions, run

@@ -6,7 +6,6 @@ import json
 import math
 import re
 import subprocess
-import tarfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 
 from engines.gtp.engine import TimeSettings
 from lzeval.errors import UserError
+from tests.support.gomill_documents import documented_files
 from tests.support.gomill_judge import ask_gomill, gomill_archive
 from tests.support.paths import ROOT
 from tournaments.gomill.control.budget import TOO_MUCH
@@ -28,7 +28,6 @@ from tournaments.gomill.control.syntax import RefusedError, parse_source
 from tournaments.gomill.control_file import read_control_file
 from tournaments.plan.competition import Additions, Competition, Timeouts
 
-PLAYOFF = "competition_type = 'playoff'\n"
 BASE = """competition_type = 'playoff'
 players = {'a': Player('engine --level 1'), 'b': Player(['./engine', 'x y'])}
 board_size = 9
@@ -963,45 +962,6 @@ def test_the_examples_of_our_documentation(tmp_path: Path) -> None:
     listed = re.search(r"`(abs all any .*?)`", page)
     assert listed is not None
     assert set(listed[1].split()) == set(BUILTINS)
-
-
-def literal_blocks(text: str) -> Iterator[str]:
-    """The indented blocks of a reStructuredText file, without their indentation."""
-    for block in re.findall(r"(?:^(?:[ \t]+\S.*)?\n)+", text, re.MULTILINE):
-        if block.strip():
-            yield textwrap.dedent(block).strip() + "\n"
-
-
-def documented_files(archive: Path) -> dict[str, str]:
-    """Every control file in gomill's documentation, and its fragments, completed."""
-    found = {}
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            if not re.search(r"/docs/\w+\.rst$", member.name):
-                continue
-            file = tar.extractfile(member)
-            assert file is not None
-            for number, block in enumerate(literal_blocks(file.read().decode("utf-8"))):
-                for place, text in enumerate(completed(block)):
-                    found[f"{member.name.split('/')[-1]} {number}.{place}"] = text
-    return found
-
-
-def completed(block: str) -> Iterator[str]:
-    """The control files that the block is or shows parts of."""
-    head, end = (
-        f"{PLAYOFF}board_size = 9\nkomi = 7.5\n",
-        "matchups = [Matchup(p, p) for p in sorted(players)]\n",
-    )
-    if re.match(r"competition_type = ['\"](playoff|allplayall)", block):
-        yield block
-    elif block.startswith("def gnugo(level)"):
-        yield f"{head}{block}{end}"
-    elif block.startswith("Matchup("):
-        yield f"{head}players = {{'gnugo-l1': Player('gnugo'), 'fuego-5k': Player('fuego')}}\nmatchups = [{block}]\n"
-    else:
-        for call in re.findall(r"^[ \t]+(Player\(.*?\))$", block, re.MULTILINE | re.DOTALL):
-            yield f"{head}players = {{'a': {call}}}\n{end}"
 
 
 @pytest.mark.engine

@@ -24,9 +24,8 @@ from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games, write_game
 from lzeval.records.result import VOID, GameResult, Outcome, parse_result, win
+from tests.support.gomill_files import FAKE, SCRIPTED, written
 from tests.support.gomill_judge import ask_gomill
-from tests.support.paths import FAKES
-from tournaments.gomill.control_file import read_control_file
 from tournaments.gomill.files import (
     GomillFiles,
     abort_message,
@@ -43,7 +42,6 @@ from tournaments.gomill.takeover import games_of_gomill
 from tournaments.plan.competition import Competition
 from tournaments.report.rating_table import build_table
 
-FAKE = FAKES / "scripted_engine.py"
 PLAYOFF = """competition_type = 'playoff'
 description = 'Grüße: 囲碁'
 players = {'a': Player('x'), 'long-name': Player('y'), 'c?': Player('z')}
@@ -63,12 +61,6 @@ board_size = 9
 komi = 6
 rounds = {rounds}
 """
-
-
-def written(folder: Path, text: str, name: str = "x.ctl") -> Competition:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return read_control_file(path)
 
 
 # Random results, judged by gomill's own modules
@@ -151,17 +143,6 @@ def test_a_history_alone_tells_all_but_times_and_engines(ringmaster: list[str], 
 
 
 # A whole competition, run by the real ringmaster
-
-SCRIPTED = """competition_type = 'playoff'
-def scripted(name, **more): return Player([{python!r}, {fake!r}, name, {folder!r}], **more)
-players = {{'one': scripted('one'), 'two': scripted('two', sgf_player_name_from_gtp=False)}}
-board_size = 9
-komi = 7.5
-move_limit = 20
-alternating = True
-matchups = [Matchup('one', 'two', number_of_games=11)]
-matchups += [Matchup('two', 'one', id='named', name='Zwei', number_of_games=3)]
-"""
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 import tournaments.gomill.install
 from lzeval.cli.main import application
 from lzeval.errors import UserError
+from tests.support.gomill_files import FAKE, SCRIPTED, written
 from tests.support.gomill_judge import gomill_archive
-from tests.tournaments.gomill.test_files import FAKE, SCRIPTED, written
 from tournaments.gomill.files import GomillFiles
 from tournaments.gomill.install import find_gomill, find_python2, install, install_folder, is_python2
 from tournaments.gomill.report import report_text

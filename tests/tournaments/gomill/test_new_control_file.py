@@ -10,8 +10,8 @@ import pytest
 
 from lzeval.errors import UserError
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
+from tests.support.gomill_files import FAKE
 from tests.support.gomill_judge import ask_gomill
-from tests.tournaments.gomill.test_files import FAKE
 from tournaments.gomill.control_file import read_control_file
 from tournaments.gomill.new_control_file import new_control_file
 from tournaments.gomill.report import report_text

@@ -16,9 +16,8 @@ from lzeval.errors import UserError
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.records.record_folder import read_games
-from tests.engines.gtp.test_client import MISBEHAVING
 from tests.support.fakes.weights_files import lived_in_network
-from tests.support.paths import ROOT
+from tests.support.paths import MISBEHAVING, ROOT
 from tournaments.games.network_player import in_process
 from tournaments.gomill.control_file import read_control_file
 from tournaments.match import players

@@ -17,9 +17,9 @@ from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.result import Outcome, parse_result
 from tests.support.fakes.evaluators import HashEvaluator, fake_info
-from tests.tournaments.games.test_network_games import SETTINGS, play_all, player
-from tests.tournaments.games.test_network_games import job as plain_job
-from tests.tournaments.pool.test_store import candidate, record, weights_file
+from tests.support.network_games import SETTINGS, play_all, player
+from tests.support.network_games import job as plain_job
+from tests.support.pools import candidate, record, weights_file
 from tournaments.games.network_games import GameJob, NetworkGames, PlayerSettings
 from tournaments.pool.gauntlet import Gauntlet, sentence
 from tournaments.pool.play import Entrant, PoolSession, Progress, standing_of

@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -23,28 +22,15 @@ from lzeval.records.record import GameRecord
 from lzeval.records.result import parse_result
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
 from tests.support.limited import needs_limits, run_limited
-from tests.support.make_games import RandomGame, random_game, random_games
+from tests.support.make_games import RandomGame, random_games
 from tests.support.paths import ROOT
+from tests.support.pools import candidate, record, weights_file
 from tournaments.pool import database, rows, sessions
-from tournaments.pool.networks import Candidate, Network, sha_of
+from tournaments.pool.networks import Network, sha_of
 from tournaments.pool.settings import PoolSettings, settings_from
 from tournaments.pool.store import RatingPool
 
 SETTINGS = settings_from({"visits": 3, "size": 5, "openings": "none"})
-
-
-def weights_file(folder: Path, seed: int, name: str = "") -> Path:
-    return write_lines(folder / f"{name or f'net{seed}'}.txt", as_lines(tiny_weights(seed)))
-
-
-def candidate(path: Path, name: str = "", *, copy: bool = False) -> Candidate:
-    return Candidate(name or path.stem, sha_of(path), path, path.read_bytes() if copy else None, 2, 3)
-
-
-def record(black: str, white: str, seed: int = 0, result: str = "B+R", **more: object) -> GameRecord:
-    moves = tuple((Colour(colour), move) for colour, move in random_game(5, 12, Random(seed)).moves)
-    game = GameRecord("", black, white, parse_result(result), moves, size=5, komi=7.5, date="2026-01-31")
-    return replace(game, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -222,22 +208,10 @@ def test_a_process_that_is_silent_for_long_counts_as_dead(
     assert taken.id == pair.id
 
 
-def _play_for_ever(path: str, seed: int) -> None:
-    pool = RatingPool.open(Path(path))
-    sitting = pool.begin_sitting({})
-    one, other, _ = pool.networks()
-    for number in range(10_000):
-        pair = pool.take_pair(sitting, one, other)
-        for place, (black, white) in enumerate((("net0", "net1"), ("net1", "net0"))):
-            pool.add_game(pair, place, record(black, white, seed + number), sitting, "fp32, fp32", "cpu")
-            time.sleep(0.005)  # a game takes longer
-            print(pair.number, place, flush=True)  # noqa: T201 - what the parent counts
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
 def test_two_processes_at_once_and_kill_9(pool: RatingPool, tmp_path: Path) -> None:
 
-    command = "import sys; from tests.tournaments.pool.test_store import _play_for_ever; _play_for_ever(*{})"
+    command = "import sys; from tests.support.pools import play_for_ever; play_for_ever(*{})"
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", command.format((str(pool.path), 1000 * number))],

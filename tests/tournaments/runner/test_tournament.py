@@ -25,8 +25,10 @@ from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from lzeval.system.locks import locked
-from tests.engines.gtp.test_client import MISBEHAVING, is_alive, wait_until
 from tests.support.command_line import Outcome, environment, program, run_here
+from tests.support.gomill_report import WITHOUT_CPU
+from tests.support.paths import MISBEHAVING
+from tests.support.waiting import is_alive, wait_until
 from tournaments.games.faults import Fault, Incident
 from tournaments.games.process_guard import Guard
 from tournaments.gomill.control_file import read_control_file
@@ -108,10 +110,6 @@ def results(path: Path) -> dict[str, str]:
     competition = read_control_file(path)
     games = counted_games(competition, history(competition))
     return {game.record.game_id: str(game.record.result) for game in games}
-
-
-WITHOUT_CPU = re.compile(r" +(avg cpu|\d+\.\d\d)$", re.MULTILINE)
-"""Processor times are never the same twice."""
 
 
 def report(path: Path) -> str:

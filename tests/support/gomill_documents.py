@@ -8,8 +8,6 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.gomill_documents import documented_files
-
 
 def literal_blocks(text: str) -> Iterator[str]:
     """The indented blocks of a reStructuredText file, without their indentation."""

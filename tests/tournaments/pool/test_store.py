@@ -59,7 +59,7 @@ def test_what_was_kept_is_there_after_reopening(pool: RatingPool) -> None:
         sqlite3.connect(pool.path)
         .execute(
             "SELECT visits, komi, size, precision, device, date, machine FROM games JOIN sittings"
-            " ON sessions.id = games.sitting"
+            " ON sittings.id = games.sitting"
         )
         .fetchone()
     )

@@ -1,7 +1,7 @@
 """The guard's own program: kills what its tournament leaves behind.
 
-It is started as `python process_guard_program.py TOKEN`, is told of engines on its standard input, and acts when that ends. It
-imports next to nothing, not even pathlib, as every tournament waits for it at its end.
+It is started as `python process_guard_program.py TOKEN`, is told of engines on its standard input, and acts when that
+ends. It imports next to nothing, not even pathlib, as every tournament waits for it at its end.
 """
 
 import os

@@ -107,7 +107,8 @@ def repeated(step: Step) -> Turn:
 def match_turn(threads: int) -> Turn:
     """A short `lzeval match big small`; its start is not part of the time."""
     from benchmarks.match_vs_leelaz import play_ours
-    from tournaments.match.match import MatchOptions, plan_match
+    from tournaments.match.match import plan_match
+    from tournaments.match.options import MatchOptions
 
     def turn(_seconds: float) -> float:
         with tempfile.TemporaryDirectory() as folder:

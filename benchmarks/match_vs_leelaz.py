@@ -30,7 +30,9 @@ from lzeval.errors import UserError
 from lzeval.go.colour import Colour
 from lzeval.system.bundled import resolve_network
 from tournaments.games.network_games import GameJob
-from tournaments.match.match import Match, MatchOptions, Progress, plan_match, play_match
+from tournaments.match.match import Match, plan_match, play_match
+from tournaments.match.options import MatchOptions
+from tournaments.runner.progress import Progress
 
 LEELAZ_FOLDER = "/usr/games"
 """Where Debian puts it, and not on PATH."""

@@ -17,8 +17,9 @@ from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 
 if TYPE_CHECKING:
-    from tournaments.match.match import MatchResult, PlannedMatch
+    from tournaments.match.match import Match, MatchResult
     from tournaments.rating.elo import EloEstimate
+    from tournaments.runner.progress import Progress
 
 
 def play(
@@ -81,7 +82,7 @@ def _points(opening: Position) -> tuple[int, ...]:
 class MatchOutcome:
     """What a match has come to. In a notebook it draws its rating table."""
 
-    def __init__(self, planned: PlannedMatch, result: MatchResult) -> None:
+    def __init__(self, planned: Match, result: MatchResult) -> None:
         self._planned = planned
         self._result = result
         self.rated = Rated(result.table)
@@ -90,7 +91,7 @@ class MatchOutcome:
     @property
     def folder(self) -> Path:
         """Where the games and tables are."""
-        return self._planned.folder
+        return self._planned.folder.path
 
     @property
     def players(self) -> tuple[str, str]:
@@ -123,7 +124,7 @@ class MatchOutcome:
         """The games that are there, in order."""
         from lzeval.api.records import read_records
 
-        return list(read_records(self._planned.games_folder))
+        return list(read_records(self._planned.folder.games))
 
     def as_dict(self) -> dict[str, object]:
         """Table and findings in the form of `lzeval match --json`."""
@@ -153,8 +154,8 @@ def match(
     size, move_limit, resign, seed, openings, precision, device, threads, until_decided. Games are played by processes
     of their own. Raises UserError for what cannot be played.
     """
-    from tournaments.match.match import MatchOptions, plan_match, play_match
-    from tournaments.match.program_match import is_program_match, plan_program_match, play_program_match
+    from tournaments.match.match import plan_match, play_match
+    from tournaments.match.options import MatchOptions
 
     one, two = (str(player.source) if isinstance(player, Network) else str(player) for player in (a, b))
     out = None if folder is None else str(folder)
@@ -162,16 +163,14 @@ def match(
         wanted = MatchOptions(one, two, games=games, visits=visits, out=out, **options)
     except TypeError as exc:
         raise UserError(f"match: {str(exc).partition('() ')[2]}") from exc
-    of_programs = is_program_match(wanted)
-    planned: PlannedMatch = plan_program_match(wanted) if of_programs else plan_match(wanted)
+    planned = plan_match(wanted)
     with show_progress(games, " v ".join(planned.codes), shown=progress) as update:
 
-        def watch(state: Any) -> None:
+        def watch(state: Progress) -> None:
             update(len(state.games), "")
 
-        play_it: Any = play_program_match if of_programs else play_match
         with _main_module_unseen():
-            return MatchOutcome(planned, play_it(planned, watch))
+            return MatchOutcome(planned, play_match(planned, watch))
 
 
 @contextmanager

@@ -9,17 +9,14 @@ import typer
 
 from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
-from lzeval.text.terminal import progress_bar, say, say_json, say_prose, screen
+from lzeval.text.terminal import say, say_json, screen
 from lzeval.text.wording import counted, signed
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
     from lzeval.records.record import GameRecord
-    from tournaments.match.match import Match, MatchOptions, MatchResult, Progress
-    from tournaments.match.program_match import ProgramMatch
+    from tournaments.match.match import Match, MatchResult
     from tournaments.rating.sprt import Sprt
-    from tournaments.runner.progress import Event
+    from tournaments.runner.progress import Progress
 
 
 def match(
@@ -79,63 +76,35 @@ def match(
 
     Every finished game is kept at once. Interrupted or killed, the same command goes on where it stopped.
     """
-    from tournaments.match.match import MatchOptions
+    from lzeval.cli.live_view import BarView
+    from tournaments.match.match import plan_match, play_match
+    from tournaments.match.options import MatchOptions
 
     test = _test(sprt, alpha, beta, model)
     options = MatchOptions(
         a, b, games, visits or None, playouts, komi, size, move_limit, resign, seed, openings, precision, device,
         threads, out, test, until_decided, prior,
     )  # fmt: skip
-    planned, warnings = _plan(options)
+    planned = plan_match(options)
+    warnings = planned.warnings()
     for warning in warnings:
         say(f"warning: {warning}", err=True)
     _announce(planned)
-    with _progress_bar(planned) as bar:
-        try:
-            result = _play(planned, bar)
-        except KeyboardInterrupt as exc:
-            bar.stop()
-            say(
-                f"lzeval: interrupted; finished games are in {planned.folder}, the same command goes on",
-                err=True,
-            )
-            raise typer.Exit(INTERRUPTED) from exc
+    view = BarView(" v ".join(planned.codes), planned.options.games, partial(_standing, planned.codes))
+    try:
+        with view:
+            result = play_match(planned, view.show, view.tell_problem)
+    except KeyboardInterrupt as exc:
+        say(
+            f"lzeval: interrupted; finished games are in {planned.folder.path}, the same command goes on",
+            err=True,
+        )
+        raise typer.Exit(INTERRUPTED) from exc
     if as_json:
         say_json(_as_dict(planned, result, warnings), indent=2)
     else:
         _print(planned, result)
     raise typer.Exit(FAULTY if result.problems else 0)
-
-
-def _plan(options: MatchOptions) -> tuple[Match | ProgramMatch, list[str]]:
-    """The match, and reasons to doubt that it will tell anything."""
-    from tournaments.match import match, program_match
-
-    if program_match.is_program_match(options):
-        planned = program_match.plan_program_match(options)
-        return planned, program_match.doubts(planned)
-    of_networks = match.plan_match(options)
-    return of_networks, match.doubts(of_networks)
-
-
-def _play(planned: Match | ProgramMatch, bar: Bar) -> MatchResult:
-    from tournaments.match.match import Match, play_match
-    from tournaments.match.program_match import play_program_match
-
-    def watch(progress: Progress) -> None:
-        _show(bar, progress, planned)
-
-    if isinstance(planned, Match):
-        return play_match(planned, watch)
-    return play_program_match(planned, watch, partial(_tell, bar))
-
-
-def _tell(bar: Bar, event: Event) -> None:
-    """What went wrong, above the bar."""
-    from lzeval.cli.tournament_view import GRAVE, in_words
-
-    if event["event"] in (*GRAVE, "fault"):
-        say_prose(in_words(event) or "", bar.console)
 
 
 def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str | None) -> Sprt | None:
@@ -156,21 +125,24 @@ def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str 
     return None
 
 
-def _announce(planned: Match | ProgramMatch) -> None:
+def _announce(planned: Match) -> None:
     from tournaments.plan.stopping import expected_length
 
     options = planned.options
     if options.sprt is not None:
         say(f"SPRT {options.sprt.describe()}", err=True)
         say(expected_length(options.sprt, options.games), err=True)
+    for plan in planned.plans if planned.is_of_networks else ():
+        if plan.info.note:
+            say(f"{plan.info.network}: {plan.info.note}", err=True)
 
 
-def _as_dict(planned: Match | ProgramMatch, result: MatchResult, warnings: list[str]) -> dict[str, object]:
+def _as_dict(planned: Match, result: MatchResult, warnings: list[str]) -> dict[str, object]:
     from dataclasses import asdict
 
     from tournaments.rating.sequential import plan, usual_differences
 
-    content: dict[str, object] = {"match": str(planned.folder), "settings": planned.settings()}
+    content: dict[str, object] = {"match": str(planned.folder.path), "settings": planned.settings()}
     if result.problems:
         content["problems"] = result.problems
     options, rule = planned.options, result.rule
@@ -185,7 +157,7 @@ def _as_dict(planned: Match | ProgramMatch, result: MatchResult, warnings: list[
     return {**content, **result.table.as_dict()}
 
 
-def _print(planned: Match | ProgramMatch, result: MatchResult) -> None:
+def _print(planned: Match, result: MatchResult) -> None:
     from tournaments.report.rating_table import render
 
     rule = result.rule
@@ -201,48 +173,23 @@ def _print(planned: Match | ProgramMatch, result: MatchResult) -> None:
         say(f"Finished after the deciding one, and so not counted: {counted(result.uncounted, 'game')}.")
     for problem in result.problems:
         say(problem)
-    say(f"games and tables: {planned.folder}")
+    say(f"games and tables: {planned.folder.path}")
 
 
-def _progress_bar(planned: Match | ProgramMatch) -> Bar:
-    from rich.progress import MofNCompleteColumn, TextColumn
-
-    first, second = planned.codes
-    for plan in getattr(planned, "plans", ()):
-        if plan.info.note:
-            say(f"{plan.info.network}: {plan.info.note}", err=True)
-    bar = progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[text]}", markup=False))
-    bar.add_task(
-        f"{first} v {second}", total=planned.options.games, text="starting (a first time takes a minute)"
-    )
-    return bar
-
-
-def _show(bar: Bar, progress: Progress, planned: Match | ProgramMatch) -> None:
-    bar.update(bar.task_ids[0], completed=len(progress.games), text=_standing(progress, planned))
-
-
-def _standing(progress: Progress, planned: Match | ProgramMatch) -> str:
-    """Score, Elo, speed and time left, in one line."""
+def _standing(players: tuple[str, str], progress: Progress) -> list[str]:
+    """Score and Elo, and how far the rule for stopping has come."""
     from tournaments.rating.elo import head_to_head
 
-    games: list[GameRecord] = progress.games
     parts = []
-    decided = [game for game in games if game.result.is_decided]
+    decided = [game for game in progress.games if game.result.is_decided]
     if decided:
-        found = head_to_head(decided, *planned.codes).difference
+        parts.append(_score(decided, players[0]))
+        found = head_to_head(decided, *players).difference
         if not found.is_unbounded:
             parts.append(f"{signed(found.elo)} Elo ({signed(found.low)} to {signed(found.high)})")
-        parts.insert(0, _score(decided, planned.codes[0]))
     if progress.rule is not None:
         parts.append(progress.rule.standing())
-    if progress.evaluations and progress.seconds:
-        parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
-    left = progress.seconds_left
-    if left is not None:
-        most = "" if progress.rule is None else "at most "
-        parts.append(most + (f"{left / 60:.0f} min left" if left >= 60 else f"{left:.0f} s left"))
-    return "  ".join(parts)
+    return parts
 
 
 def _score(decided: list[GameRecord], player: str) -> str:

@@ -16,7 +16,7 @@ from lzeval.text.terminal import say, say_json, say_prose, screen
 if TYPE_CHECKING:
     from tournaments.gomill.ringmaster import Action
     from tournaments.plan.competition import Competition
-    from tournaments.runner.progress import Event, Progress
+    from tournaments.runner.progress import Progress
     from tournaments.runner.tournament import RunOptions
 
 WATCH_EVERY_S = 1.0
@@ -96,37 +96,25 @@ def _play(
 ) -> Progress:
     import sys
 
-    from lzeval.cli.tournament_view import GRAVE, View, in_words, tell, tell_if_grave
+    from lzeval.cli.live_view import StandingsView, tell, tell_if_grave
     from tournaments.runner.tournament import prepare
 
     planned = prepare(competition, options)
     if as_json:
-        return planned.play(_print_json)
+        return planned.play(say_json)
     if quiet:
         return planned.play(tell_if_grave)
     if not sys.stderr.isatty():
         return planned.play(tell)
-    view = View(competition.code, competition.lzeval.anchor, prior=prior)
-
-    def listen(event: Event) -> None:
-        if event["event"] == "tick":
-            view.show(planned.progress)
-        elif event["event"] in GRAVE:
-            say_prose(in_words(event) or "", view.live.console)
-
+    view = StandingsView(competition.code, competition.lzeval.anchor, prior=prior)
     with view.live:
-        return planned.play(listen)
-
-
-def _print_json(event: Event) -> None:
-    if event["event"] != "tick":
-        say_json(event)
+        return planned.play(view.tell_if_grave, view.show)
 
 
 def _summary(progress: Progress, prior: bool) -> dict[str, object]:
-    from lzeval.cli.tournament_view import standings
+    from lzeval.cli.live_view import standings
 
-    table = standings(progress.records, prior=prior)
+    table = standings(progress.games, prior=prior)
     return {
         "event": "end",
         "games": len(progress.games),
@@ -141,13 +129,13 @@ def _summary(progress: Progress, prior: bool) -> dict[str, object]:
 
 def _print_tables(competition: Competition, progress: Progress, prior: bool) -> None:
     """Gomill's report, and what it does not tell: how sure one may be."""
-    from lzeval.cli.tournament_view import standings
+    from lzeval.cli.live_view import standings
     from tournaments.gomill.report import report_text
     from tournaments.report.rating_table import render
     from tournaments.report.terminal import standings_grid
 
-    say(report_text(competition, progress.records).rstrip())
-    table = standings(progress.records, prior=prior)
+    say(report_text(competition, progress.games).rstrip())
+    table = standings(progress.games, prior=prior)
     if table is not None:
         render(table, console := screen())
         if competition.lzeval.anchor is not None:
@@ -203,17 +191,17 @@ def check(control_file: ControlFile, trust: Trust = False) -> None:
 def _progress(competition: Competition) -> Progress:
     """As the log has it."""
     from tournaments.plan.schedule import Schedule
-    from tournaments.runner.progress import LiveGame, Progress
+    from tournaments.runner.progress import Progress
     from tournaments.store.folder import counted_games, history
 
     past = history(competition)
-    games = counted_games(competition, past)
+    games = [game.record for game in counted_games(competition, past)]
     progress = Progress(Schedule(competition.matchups, set(past.games)).wanted, games)
     progress.incidents, progress.suspended = past.incidents, past.suspended
     now = time.time()
-    for number, start in enumerate(past.started.values()):
+    for start in past.started.values():
         began_s = time.monotonic() - (now - start["time"])
-        progress.slots[number] = LiveGame(start["game"], start["black"], start["white"], began_s)
+        progress.begin(start["game"], start["black"], start["white"], began_s)
     return progress
 
 
@@ -239,7 +227,7 @@ def report(control_file: ControlFile, trust: Trust = False) -> None:
     from tournaments.gomill.files import write_report
 
     competition = _read(control_file, trust)
-    say(str(write_report(competition, _progress(competition).records)))
+    say(str(write_report(competition, _progress(competition).games)))
 
 
 @app.command(epilog="Example: [bold]lzeval tournament reset x.ctl[/]", no_args_is_help=True)
@@ -265,11 +253,11 @@ def stop(control_file: ControlFile, trust: Trust = False) -> None:
 @app.command(epilog="Example: [bold]lzeval tournament watch x.ctl[/]", no_args_is_help=True)
 def watch(control_file: ControlFile, prior: Prior = True, trust: Trust = False) -> None:
     """Look at a run that goes on elsewhere, until it ends or Ctrl-C."""
-    from lzeval.cli.tournament_view import View
+    from lzeval.cli.live_view import StandingsView
     from tournaments.store.folder import is_running
 
     competition = _read(control_file, trust)
-    view = View(competition.code, competition.lzeval.anchor, prior=prior)
+    view = StandingsView(competition.code, competition.lzeval.anchor, prior=prior)
     began_s, before = time.monotonic(), len(_progress(competition).games)
     with view.live:
         while is_running(competition):

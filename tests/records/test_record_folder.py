@@ -20,7 +20,8 @@ from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, serialise_game, write_game
 from lzeval.records.record_reader import parse_game
 from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, Outcome, win
-from tournaments.gomill.write_control_file import CtlPlayer, write_match_ctl
+from tests.support.competitions import players, playoff
+from tournaments.gomill.write_control_file import write_control_file
 
 
 def played(text: str, size: int = 9) -> tuple[tuple[Colour, int], ...]:
@@ -262,11 +263,9 @@ def test_real_records_read_as_sgfmill_reads_them(shared: Path) -> None:
 
 @pytest.mark.engine
 def test_we_write_what_gomill_writes(gnugo: str, ringmaster: list[str], tmp_path: Path) -> None:
-    players = {
-        code: CtlPlayer([gnugo, "--mode", "gtp", "--level", "0", "--seed", seed])
-        for code, seed in (("one", "1"), ("two", "2"))
-    }
-    write_match_ctl(tmp_path / "match.ctl", players=players, board_size=9, komi=7, number_of_games=2)
+    command = [gnugo, "--mode", "gtp", "--level", "0", "--seed"]
+    two = players({"one": [*command, "1"], "two": [*command, "2"]})
+    write_control_file(playoff(tmp_path / "match.ctl", two, 2, komi=7.0), {})
     run = subprocess.run(
         [*ringmaster, "-q", str(tmp_path / "match.ctl"), "run"], capture_output=True, timeout=120, check=False
     )

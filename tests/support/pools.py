@@ -32,11 +32,11 @@ def record(black: str, white: str, seed: int = 0, result: str = "B+R", **more: o
 
 def play_for_ever(path: str, seed: int) -> None:
     pool = RatingPool.open(Path(path))
-    sitting = pool.begin_sitting({})
+    session = pool.begin_session({})
     one, other, _ = pool.networks()
     for number in range(10_000):
-        pair = pool.take_pair(sitting, one, other)
+        pair = pool.take_pair(session, one, other)
         for place, (black, white) in enumerate((("net0", "net1"), ("net1", "net0"))):
-            pool.add_game(pair, place, record(black, white, seed + number), sitting, "fp32, fp32", "cpu")
+            pool.add_game(pair, place, record(black, white, seed + number), session, "fp32, fp32", "cpu")
             time.sleep(0.005)  # a game takes longer
             print(pair.number, place, flush=True)  # noqa: T201 - what the parent counts

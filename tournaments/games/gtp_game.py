@@ -79,6 +79,10 @@ class PlayedGame:
     stderr: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What each player's engine wrote to standard error, by the player's code."""
 
+    @property
+    def game_id(self) -> str:
+        return self.task.game_id
+
 
 OnMove = Callable[[RefereedGame], None]
 """Is shown the board after every move."""

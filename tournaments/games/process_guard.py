@@ -1,8 +1,8 @@
 """No engine outlives the tournament, even where that is killed without a word.
 
 On Linux and macOS a small process of its own (`process_guard_program`) holds the end of a pipe and a list of process
-groups; when the pipe breaks it kills what is on the list, and on Linux whatever else carries the mark of the tournament
-in its environment. On Windows a job object does the same.
+groups; when the pipe breaks it kills what is on the list, and on Linux whatever else carries the tournament's mark in
+its environment. On Windows a job object does the same.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,7 +17,14 @@ from tournaments.gomill.control import settings
 from tournaments.gomill.control.additions import addition_checks, known_player
 from tournaments.gomill.control.language import Configured, Namespace, evaluate
 from tournaments.gomill.control.syntax import RefusedError, parse_source
-from tournaments.plan.competition import Additions, Competition, CompetitionType, MatchupSpec, PlayerSpec
+from tournaments.plan.competition import (
+    Additions,
+    Competition,
+    CompetitionType,
+    MatchupSpec,
+    PlayerSpec,
+    allplayall_matchups,
+)
 
 CONSTRUCTORS: Mapping[CompetitionType, tuple[str, ...]] = {
     "playoff": ("Player", "Matchup"),
@@ -338,19 +344,7 @@ class _Reader:
                 self.mistake(name, "is not given")
         if not {"board_size", "komi"} <= game.keys() or len(competitors) > _MOST_COMPETITORS:
             return ()
-        letters = dict(zip(competitors, _letters(), strict=False))
-        return tuple(
-            MatchupSpec(
-                f"{letters[one]}v{letters[other]}",
-                f"{one} v {other}",
-                one,
-                other,
-                alternating=True,
-                number_of_games=rounds,
-                **game,
-            )
-            for one, other in combinations(competitors, 2)
-        )
+        return allplayall_matchups(competitors, rounds, **game)
 
     # lzeval's own
 
@@ -400,10 +394,3 @@ def _competitor(value: object, players: Mapping[str, PlayerSpec]) -> str:
         call = settings.configured("Competitor")(value)
         value = settings.arguments(call, ("player",), ()).get("player")
     return known_player(value, players)
-
-
-def _letters() -> Iterator[str]:
-    """A, B, ..., Z, AA, AB, ..."""
-    alphabet = [chr(ord("A") + place) for place in range(26)]
-    yield from alphabet
-    yield from (first + second for first in alphabet for second in alphabet)

@@ -12,7 +12,8 @@ from lzeval.errors import UserError
 from lzeval.system.bundled import network_name, resolve_network
 from lzeval.text.wording import command_line
 from tournaments.gomill.control import settings
-from tournaments.gomill.write_control_file import CtlPlayer, write_allplayall_ctl
+from tournaments.gomill.write_control_file import write_control_file
+from tournaments.plan.competition import Competition, PlayerSpec, allplayall_matchups
 
 EngineKind: TypeAlias = Literal["lzeval", "leelaz"]
 ENGINES: tuple[EngineKind, ...] = ("lzeval", "leelaz")
@@ -48,23 +49,25 @@ def new_control_file(
         raise UserError(f"--engine {engine}: is one of {', '.join(ENGINES)}")
     if visits is None and time_settings is None:
         raise UserError("a move wants a limit: give --visits or --time-settings")
-    startup = [] if time_settings is None else [_time_command(time_settings)]
+    startup = () if time_settings is None else (_time_command(time_settings),)
     paths = [resolve_network(network).resolve() for network in networks]
     command = _lzeval_command if engine == "lzeval" else _leelaz_command
     players = {
-        code: CtlPlayer(command(path, visits, seed), startup)
+        code: PlayerSpec(code, command(path, visits, seed), startup_gtp_commands=startup)
         for code, path in zip(_codes(paths), paths, strict=True)
     }
-    write_allplayall_ctl(
+    codes = tuple(players)
+    competition = Competition(
+        target.stem,
         target,
-        players=players,
-        board_size=board_size,
-        komi=komi,
+        "allplayall",
+        players,
+        allplayall_matchups(codes, rounds, board_size=board_size, komi=float(komi), scorer="internal"),
+        description=f"{', '.join(codes)}: {rounds} games a pair",
+        competitors=codes,
         rounds=rounds,
-        description=f"{', '.join(players)}: {rounds} games a pair",
-        scorer="internal",
-        additions={"openings": _openings(openings, board_size), "seed": seed},
     )
+    write_control_file(competition, {"lzeval": {"openings": _openings(openings, board_size), "seed": seed}})
     return target
 
 
@@ -82,20 +85,20 @@ def _codes(paths: Sequence[Path]) -> list[str]:
     return codes
 
 
-def _lzeval_command(network: Path, visits: int | None, seed: int) -> list[str]:
-    limit = [] if visits is None else ["--visits", str(visits)]
-    return [*our_command(), "gtp", str(network), *limit, "--seed", str(seed)]
+def _lzeval_command(network: Path, visits: int | None, seed: int) -> tuple[str, ...]:
+    limit = () if visits is None else ("--visits", str(visits))
+    return *our_command(), "gtp", str(network), *limit, "--seed", str(seed)
 
 
-def _leelaz_command(network: Path, visits: int | None, _seed: int) -> list[str]:
+def _leelaz_command(network: Path, visits: int | None, _seed: int) -> tuple[str, ...]:
     """Without a seed: leelaz would play the same game again and again."""
     from lzeval.network.weights_file.weights import is_checkpoint
 
     if is_checkpoint(network):
         export = command_line("lzeval", "export", network, "NET.txt.gz")
         raise UserError(f"{network} is a checkpoint; leelaz wants weights: {export}")
-    limit = [] if visits is None else ["--visits", str(visits)]
-    return ["leelaz", "--gtp", "--noponder", "--weights", str(network), *limit]
+    limit = () if visits is None else ("--visits", str(visits))
+    return "leelaz", "--gtp", "--noponder", "--weights", str(network), *limit
 
 
 def _time_command(numbers: str) -> str:

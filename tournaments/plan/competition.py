@@ -7,10 +7,12 @@ matchups, paths are resolved from the control file's folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
-from typing import Literal, TypeAlias
+from string import ascii_uppercase
+from typing import Any, Literal, TypeAlias
 
 from engines.gtp.engine import TimeSettings
 
@@ -94,6 +96,22 @@ class MatchupSpec:
         """The id of game `number`, counted from 0: zero-padded to the matchup's last, not at all without end."""
         width = 1 if self.number_of_games is None else len(str(self.number_of_games - 1))
         return f"{self.id}_{number:0{width}d}"
+
+
+def allplayall_matchups(
+    competitors: Sequence[str], rounds: int | None, **game: Any
+) -> tuple[MatchupSpec, ...]:
+    """Matchups of all pairs of `competitors`, `rounds` games each; `game` are fields of MatchupSpec for all of them.
+
+    Ids are made as gomill makes them: the competitors are A, B, ..., Z, AA, AB, ...
+    """
+    letters = [first + second for first in ("", *ascii_uppercase) for second in ascii_uppercase]
+    return tuple(
+        MatchupSpec(
+            f"{a}v{b}", f"{one} v {other}", one, other, alternating=True, number_of_games=rounds, **game
+        )
+        for (a, one), (b, other) in combinations(zip(letters, competitors, strict=False), 2)
+    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,15 @@ def _differences(
         before, after = earlier["players"].get(code), now["players"].get(code)
         if before is not None and after is not None:
             yield from _compare(f"player {code}: ", before, after)
+
+
+def changes(
+    before: TournamentSettings, after: TournamentSettings, shown: Callable[[object], str]
+) -> Iterator[str]:
+    """A phrase for each setting of `after` that is another one than before."""
+    for name, value in after.items():
+        if before.get(name) != value:
+            yield f"{name} was {shown(before.get(name))}, is {shown(value)}"
 
 
 def _compare(whose: str, before: TournamentSettings, after: TournamentSettings) -> Iterator[str]:

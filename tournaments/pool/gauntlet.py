@@ -9,10 +9,10 @@ from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.text.wording import counted, signed
 from tournaments.pool.matchmaking import PairStandings
-from tournaments.pool.play import Progress
 from tournaments.pool.rating import Rated, quick_rating
 from tournaments.pool.store import RatingPool
 from tournaments.rating.bradley_terry import Rating
+from tournaments.runner.progress import Progress
 
 ASK_AGAIN = 4
 """Games between two looks at whether the interval is narrow enough."""
@@ -41,7 +41,7 @@ class Gauntlet:
 
     def is_enough(self, progress: Progress) -> bool:
         """Whether the new one's rating is known as well as wanted."""
-        return progress.played % ASK_AGAIN == 0 and self.is_reached()
+        return progress.played_now % ASK_AGAIN == 0 and self.is_reached()
 
     def is_reached(self) -> bool:
         """The same, of the games in the pool."""

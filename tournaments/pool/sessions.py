@@ -43,14 +43,14 @@ def begin(connection: sqlite3.Connection, machine: Mapping[str, object]) -> int:
     return cursor.lastrowid
 
 
-def report(connection: sqlite3.Connection, sitting: int, *, ended: bool) -> None:
+def report(connection: sqlite3.Connection, session: int, *, ended: bool) -> None:
     connection.execute(
-        "UPDATE sittings SET seen = ?, ended = ? WHERE id = ?", (time.time(), int(ended), sitting)
+        "UPDATE sittings SET seen = ?, ended = ? WHERE id = ?", (time.time(), int(ended), session)
     )
 
 
 def take_pair(
-    connection: sqlite3.Connection, sitting: int, one: Network, other: Network, pool_seed: int
+    connection: sqlite3.Connection, session: int, one: Network, other: Network, pool_seed: int
 ) -> Pair:
     """Take the next pair of games between two networks, of which `one` came first into the pool."""
     (number,) = connection.execute(
@@ -59,14 +59,14 @@ def take_pair(
     seed = meeting_number(pool_seed, one, other, str(number))
     cursor = connection.execute(
         "INSERT INTO pairs (one, other, number, seed, sitting) VALUES (?, ?, ?, ?, ?)",
-        (one.id, other.id, number, seed, sitting),
+        (one.id, other.id, number, seed, session),
     )
     assert cursor.lastrowid is not None
     return Pair(cursor.lastrowid, one, other, number, seed, (0, 1))
 
 
 def take_lost_pair(
-    connection: sqlite3.Connection, sitting: int, networks: Sequence[Network], of: str | None
+    connection: sqlite3.Connection, session: int, networks: Sequence[Network], of: str | None
 ) -> Pair | None:
     """Take a pair between two of `networks` that its process has left unfinished; `of` demands one of the two."""
     by_id = {network.id: network for network in networks}
@@ -75,7 +75,7 @@ def take_lost_pair(
         " (SELECT group_concat(place) FROM games WHERE pair = pairs.id) AS played"
         " FROM pairs JOIN sittings ON sittings.id = pairs.sitting"
         " WHERE (SELECT count(*) FROM games WHERE pair = pairs.id) < 2 AND sitting != ? ORDER BY pairs.id",
-        (sitting,),
+        (session,),
     ).fetchall()
     for row in rows:
         if not {row["one"], row["other"]} <= by_id.keys() or _is_alive(row):
@@ -83,7 +83,7 @@ def take_lost_pair(
         one, other = by_id[row["one"]], by_id[row["other"]]
         if of is not None and of not in (one.name, other.name):
             continue
-        connection.execute("UPDATE pairs SET sitting = ? WHERE id = ?", (sitting, row["id"]))
+        connection.execute("UPDATE pairs SET sitting = ? WHERE id = ?", (session, row["id"]))
         played = {int(place) for place in (row["played"] or "").split(",") if place}
         missing = tuple(place for place in (0, 1) if place not in played)
         return Pair(row["id"], one, other, row["number"], row["seed"], missing)
@@ -96,14 +96,14 @@ def meeting_number(pool_seed: int, one: Network, other: Network, more: str = "")
     return int.from_bytes(digest[:8], "big") >> 11
 
 
-def _is_alive(sitting: Mapping[str, Any]) -> bool:
-    """Whether the process of a sitting may still finish what it has taken."""
-    if sitting["ended"] or time.time() - sitting["seen"] > LOST_AFTER_S:
+def _is_alive(session: Mapping[str, Any]) -> bool:
+    """Whether the process of a session may still finish what it has taken."""
+    if session["ended"] or time.time() - session["seen"] > LOST_AFTER_S:
         return False
-    if sitting["host"] != platform.node() or sys.platform == "win32":
+    if session["host"] != platform.node() or sys.platform == "win32":
         return True  # where nothing can be known, time decides
     try:
-        os.kill(sitting["pid"], 0)
+        os.kill(session["pid"], 0)
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -10,7 +10,7 @@ from typing import Any
 from engines.evaluator.load import PRECISIONS
 from lzeval.errors import UserError
 from lzeval.go.openings import DEFAULT, EMPTY_BOARD, Book, load_book, spelt
-from tournaments.match.match import MatchOptions
+from tournaments.match.options import MatchOptions
 
 RULES = "Tromp-Taylor, positional superko, no suicide"
 """The only rules there are, in process; kept in every pool all the same."""

@@ -184,27 +184,27 @@ class RatingPool:
 
     # Playing
 
-    def begin_sitting(self, machine: Mapping[str, object]) -> int:
+    def begin_session(self, machine: Mapping[str, object]) -> int:
         """Take note that this process plays; returns its number, by which it takes pairs."""
         with self._writing() as connection:
             return sessions.begin(connection, machine)
 
-    def report(self, sitting: int, *, ended: bool = False) -> None:
+    def report(self, session: int, *, ended: bool = False) -> None:
         """Say that the process is alive, or that it plays no more."""
         with self._writing() as connection:
-            sessions.report(connection, sitting, ended=ended)
+            sessions.report(connection, session, ended=ended)
 
-    def take_pair(self, sitting: int, one: Network, other: Network) -> Pair:
+    def take_pair(self, session: int, one: Network, other: Network) -> Pair:
         """Take the next pair of games between two networks."""
         one, other = sorted((one, other), key=lambda network: network.id)
         with self._writing() as connection:
-            return sessions.take_pair(connection, sitting, one, other, self.settings.seed)
+            return sessions.take_pair(connection, session, one, other, self.settings.seed)
 
-    def take_lost_pair(self, sitting: int, names: Sequence[str], *, of: str | None = None) -> Pair | None:
+    def take_lost_pair(self, session: int, names: Sequence[str], *, of: str | None = None) -> Pair | None:
         """Take a pair between two of `names` that its process has left unfinished; `of` demands one of the two."""
         networks = [network for network in self.networks() if network.name in names]
         with self._writing() as connection:
-            return sessions.take_lost_pair(connection, sitting, networks, of)
+            return sessions.take_lost_pair(connection, session, networks, of)
 
     def opening(self, pair: Pair) -> Opening:
         """What both games of a pair begin with: two networks meet in each opening once before any comes again."""
@@ -212,13 +212,13 @@ class RatingPool:
         return self.book.chosen(pair.number + 1, order)[pair.number]
 
     def add_game(
-        self, pair: Pair, place: int, game: GameRecord, sitting: int, precision: str, device: str
+        self, pair: Pair, place: int, game: GameRecord, session: int, precision: str, device: str
     ) -> bool:
         """Keep a game that was played here. Returns whether it is new: a lost pair may have been played twice."""
         row = self._row(game) | {
             "pair": pair.id,
             "place": place,
-            "sitting": sitting,
+            "sitting": session,
             "precision": precision,
             "device": device,
         }

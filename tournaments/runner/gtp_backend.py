@@ -1,11 +1,15 @@
-"""One slot of a tournament: a thread that plays a game at a time, and the engines it keeps running."""
+"""A backend of GTP engines: slots, each of which plays a game at a time and keeps its engines running."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TextIO
 
 from lzeval.errors import EngineError
@@ -16,53 +20,133 @@ from tournaments.games.faults import Fault, Incident, fault_of
 from tournaments.games.gtp_game import GameConditions, GameTask, PlayedGame, play_game
 from tournaments.games.gtp_player import GameContext, GtpPlayer, fits_one_game_only, launch
 from tournaments.games.process_guard import Guard
-from tournaments.plan.competition import PlayerSpec
+from tournaments.plan.competition import PlayerSpec, Timeouts
 
 if TYPE_CHECKING:
-    from tournaments.runner.tournament import TournamentRun
+    from tournaments.games.network_player import NetworkPlayers
 
 KEPT_ENGINES = 4
-"""Engines that one slot keeps running; the one that waited longest makes room for another."""
+"""Engines that one slot keeps running; the one that has not played for longest makes room for another."""
+FAREWELL_S = 10.0
+"""Time for all engines to end, before their threads are left alone."""
 
 
-class GameSlot:
-    """One slot: a thread that plays a game at a time, and the engines it keeps running."""
+@dataclass(frozen=True)
+class EngineConditions:
+    """How engines are started and watched."""
 
-    def __init__(self, run_: TournamentRun, slot: int, guard: Guard, conditions: GameConditions) -> None:
-        self.slot = slot
-        self.is_killed = False
-        self._run = run_
-        self._guard = guard
+    timeouts: Timeouts
+    guard: Guard
+    networks: NetworkPlayers | None = None
+    """Plays for those players that need no program of their own."""
+    fresh: bool = False
+    """Whether every game gets new engine processes."""
+    log_folder: Path | None = None
+    """Where the conversations of each game are written down; None: nowhere."""
+
+
+class GtpBackend:
+    """Games between GTP engines, one a slot; each slot is a thread."""
+
+    evaluations = 0
+
+    def __init__(
+        self,
+        slots: int,
+        conditions: GameConditions,
+        engines: EngineConditions,
+        moved: Callable[[str, int], None],
+    ) -> None:
+        """`moved` is told, from the slots' threads, the id of a game in progress and its number of moves."""
+        self._done: SimpleQueue[tuple[int, PlayedGame | BaseException]] = SimpleQueue()
+        self._slots = [_Slot(slot, conditions, engines, moved, self._done) for slot in range(slots)]
+        self._idle = set(range(slots))
+        for slot in self._slots:
+            slot.thread.start()
+
+    @property
+    def free(self) -> int:
+        return len(self._idle)
+
+    def give(self, jobs: Sequence[GameTask]) -> None:
+        for job in jobs:
+            slot = min(self._idle)
+            self._idle.remove(slot)
+            self._slots[slot].inbox.put(job)
+
+    def finished(self, timeout_s: float) -> list[PlayedGame]:
+        """The games that have ended, spoilt ones included; raises what ended a slot's thread."""
+        games: list[PlayedGame] = []
+        try:
+            while True:
+                slot, outcome = self._done.get(timeout=0 if games else timeout_s)
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                self._idle.add(slot)
+                games.append(outcome)
+        except Empty:
+            return games
+
+    def stop(self) -> None:
+        """Have the engines quit; where a game is in progress, kill them all."""
+        is_busy = len(self._idle) < len(self._slots)
+        for slot in self._slots:
+            slot.inbox.put(None)
+            if is_busy:
+                slot.kill()
+        end_s = time.monotonic() + FAREWELL_S
+        for slot in self._slots:
+            slot.thread.join(max(0.0, end_s - time.monotonic()))
+
+
+class _Slot:
+    """A thread that plays the games in its inbox, and the engines it keeps running."""
+
+    def __init__(
+        self,
+        number: int,
+        conditions: GameConditions,
+        engines: EngineConditions,
+        moved: Callable[[str, int], None],
+        done: SimpleQueue[tuple[int, PlayedGame | BaseException]],
+    ) -> None:
+        self.inbox: SimpleQueue[GameTask | None] = SimpleQueue()
+        """Games to play; None ends the thread."""
+        self.thread = threading.Thread(target=self._work, name=f"slot-{number}", daemon=True)
+        self._number = number
         self._conditions = conditions
+        self._settings = engines
+        self._moved = moved
+        self._done = done
+        self._is_killed = False
         self._engines: dict[str, GtpPlayer] = {}
         """By code, the one that played last at the end."""
 
-    def work(self) -> None:
+    def _work(self) -> None:
         try:
-            while (task := self._run.next_task()) is not None:
-                self._run.began(self.slot, task)
-                self._run.ended(self.slot, self._play(task))
+            while (task := self.inbox.get()) is not None:
+                self._done.put((self._number, self._play(task)))
         except BaseException as problem:  # of whatever kind, it is the main thread's to raise
-            self._run.fail(problem)
+            self._done.put((self._number, problem))
         finally:
             self._dismiss(list(self._engines))
 
     def _play(self, task: GameTask) -> PlayedGame:
-        seats: dict[Colour, GtpPlayer] = {}
+        players: dict[Colour, GtpPlayer] = {}
         for colour in Colour:
             try:
-                seats[colour] = self._seat(task.player(colour), task)
+                players[colour] = self._engine(task.player(colour), task)
             except EngineError as error:
                 return self._not_begun(task, colour, error)
-        with self._logged(task, seats):
+        with self._logged(task, players):
             played = play_game(
                 task,
-                seats,
+                players,
                 self._conditions,
-                slot=self.slot,
-                watch=lambda board: self._run.moved(self.slot, board),
+                slot=self._number,
+                watch=lambda board: self._moved(task.game_id, len(board.moves)),
             )
-        if self._run.options.fresh:
+        if self._settings.fresh:
             self._dismiss(list(self._engines))
         else:
             spent = [
@@ -71,23 +155,23 @@ class GameSlot:
             self._dismiss([*spent, *list(self._engines)[:-KEPT_ENGINES]])
         return played
 
-    def _seat(self, player: PlayerSpec, task: GameTask) -> GtpPlayer:
+    def _engine(self, player: PlayerSpec, task: GameTask) -> GtpPlayer:
         """The player's engine, running or started now."""
         engine = self._engines.pop(player.code, None)
         if engine is not None and (not engine.is_alive or fits_one_game_only(player)):
             engine.close()
             engine = None
         if engine is None:
-            context = GameContext(task.game_id, self.slot, task.seed)
-            timeouts = self._run.competition.lzeval.timeouts
-            engine = launch(player, context, timeouts, self._guard, self._run.networks)
+            context = GameContext(task.game_id, self._number, task.seed)
+            settings = self._settings
+            engine = launch(player, context, settings.timeouts, settings.guard, settings.networks)
         self._engines[player.code] = engine
-        if self.is_killed:
+        if self._is_killed:
             engine.kill()
         return engine
 
     def _not_begun(self, task: GameTask, colour: Colour, error: EngineError) -> PlayedGame:
-        """A program that is not there is a fault like others."""
+        """The game of a program that cannot be started, which is a fault like others."""
         code = task.player(colour).code
         message = str(error)
         consequence = self._conditions.policy.consequence(Fault.START)
@@ -95,34 +179,33 @@ class GameSlot:
         is_void = consequence == "void"
         note = f"{code}: {Fault.START.value}: {message}"
         result = GameResult(VOID.outcome, note=note) if is_void else win(colour.opponent, "F", note)
-        matchup = task.matchup
         record = GameRecord(
             game_id=task.game_id,
             black=task.black.code,
             white=task.white.code,
             result=result,
-            size=matchup.board_size,
-            komi=matchup.komi,
+            size=task.matchup.board_size,
+            komi=task.matchup.komi,
             event=task.event,
             date=time.strftime("%Y-%m-%d %H:%M"),
         )
         return PlayedGame(task, record, is_void, (incident,))
 
     @contextmanager
-    def _logged(self, task: GameTask, seats: Mapping[Colour, GtpPlayer]) -> Iterator[None]:
-        """The conversations of the game go to a file, where that is wanted."""
-        if not self._run.options.log_gtp:
+    def _logged(self, task: GameTask, players: Mapping[Colour, GtpPlayer]) -> Iterator[None]:
+        """Write the conversations of the game to a file, where that is wanted."""
+        if self._settings.log_folder is None:
             yield
             return
-        path = self._run.gtp_logs / f"{task.game_id}.log"
+        path = self._settings.log_folder / f"{task.game_id}.log"
         with path.open("w", encoding="utf-8", errors="replace") as file:
-            for colour, seat in seats.items():
-                seat.log_to(partial(_write_line, file, colour.word))
+            for colour, player in players.items():
+                player.log_to(partial(_write_line, file, colour.word))
             try:
                 yield
             finally:
-                for seat in seats.values():
-                    seat.log_to(None)
+                for player in players.values():
+                    player.log_to(None)
 
     def _dismiss(self, codes: list[str]) -> None:
         for code in codes:
@@ -132,7 +215,7 @@ class GameSlot:
 
     def kill(self) -> None:
         """From another thread: end the engines, and so the game, now."""
-        self.is_killed = True
+        self._is_killed = True
         for engine in list(self._engines.values()):
             engine.kill()
 

@@ -1,7 +1,7 @@
-"""Who makes games last while the next ones are already being played.
+"""A thread that puts games on disk while the next ones are already being played.
 
-Putting a game on disk takes as long as many moves of a fast engine. So a thread does it, and one flush serves all games
-that have ended since the flush before. Nobody hears of a game earlier.
+Putting a game on disk takes as long as many moves of a fast engine. One flush serves all games that have ended since
+the flush before; a game is reported when it is on disk, and not earlier.
 """
 
 from __future__ import annotations
@@ -12,36 +12,49 @@ from collections.abc import Callable
 from tournaments.store.game_log import Entry, GameLog
 
 OnWritten = Callable[[], None]
-"""What is to be done once an entry is on disk."""
+"""Is to be called once an entry is on disk."""
 
 
 class LogWriter:
-    """Writes entries of the log in the order in which they come, and reports each when it is on disk."""
+    """Writes entries of the log in the order in which they come."""
 
-    def __init__(self, log: GameLog, fail: Callable[[BaseException], None]) -> None:
-        """`fail` is told, from the scribe's thread, what made it give up: a full disk, or an error in a report."""
+    def __init__(self, log: GameLog) -> None:
         self._log = log
-        self._fail = fail
         self._changed = threading.Condition()
         self._waiting: list[OnWritten] = []
+        self._written: list[OnWritten] = []
+        self._problem: BaseException | None = None
         self._is_closing = False
-        self._thread = threading.Thread(target=self._work, name="scribe", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
         self._thread.start()
 
     def write(self, entry: Entry, report: OnWritten) -> None:
-        """Add `entry` to the log and call `report` when it is on disk. Raises UserError where it cannot be written."""
+        """Add `entry` to the log; `written` returns `report` once it is on disk. Raises UserError as `written`."""
         with self._changed:
+            self._raise_problem()
             self._log.append(entry, durable=False)
             self._waiting.append(report)
             self._changed.notify()
 
     def note(self, entry: Entry) -> None:
-        """Add what nobody waits for."""
+        """Add an entry that nobody waits for."""
         with self._changed:
             self._log.append(entry, durable=False)
 
+    def written(self) -> list[OnWritten]:
+        """The reports of what has come to disk since the last call. Raises UserError where no more can be written."""
+        with self._changed:
+            written, self._written = self._written, []
+            if not written:
+                self._raise_problem()
+            return written
+
+    def _raise_problem(self) -> None:
+        if self._problem is not None:
+            raise self._problem
+
     def close(self) -> None:
-        """Wait until everything is on disk and reported."""
+        """Wait until everything is on disk."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
@@ -51,11 +64,11 @@ class LogWriter:
         while batch := self._next_batch():
             try:
                 self._log.flush()
-                for report in batch:
-                    report()
             except BaseException as problem:  # the main thread's to raise
-                self._fail(problem)
+                self._problem = problem
                 return
+            with self._changed:
+                self._written += batch
 
     def _next_batch(self) -> list[OnWritten]:
         with self._changed:

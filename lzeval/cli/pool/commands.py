@@ -17,7 +17,7 @@ from lzeval.text.terminal import say, say_json
 from lzeval.text.wording import command_line, counted
 
 if TYPE_CHECKING:
-    from tournaments.pool.play import Progress
+    from tournaments.runner.progress import Progress
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -138,7 +138,7 @@ def play(
         names = [network.name for network in members]
 
         def is_enough(progress: Progress) -> bool:
-            if until is None or progress.played % 4:
+            if until is None or progress.played_now % 4:
                 return False
             ratings = quick_pool(opened)
             known = [ratings.ratings.get(name) for name in names] if ratings else [None]

@@ -9,18 +9,16 @@ import typer
 from lzeval.cli.status import INTERRUPTED
 from lzeval.errors import UserError
 from lzeval.system.cache import cache_folder
-from lzeval.text.terminal import progress_bar, say
+from lzeval.text.terminal import say
 from lzeval.text.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.progress import Progress as Bar
-
     from tournaments.pool.matchmaking import PairStandings
     from tournaments.pool.networks import Network
-    from tournaments.pool.play import Progress
     from tournaments.pool.store import RatingPool
+    from tournaments.runner.progress import Progress
 
 
 def playable(pool: RatingPool, without: list[str]) -> list[Network]:
@@ -50,7 +48,9 @@ def run_session(
     only: str | None = None,
 ) -> None:
     """Play in this machine's processes, with a line of progress; Ctrl-C ends it with what `again` says."""
-    from tournaments.pool.play import PoolSession, Progress, entrants, standing_of, start_crew
+    from lzeval.cli.live_view import BarView
+    from tournaments.pool.play import PoolSession, entrants, start_backend
+    from tournaments.runner.progress import Progress
 
     if games % 2:
         raise UserError(f"--games {games}: must be an even number; each opening is played with either colour")
@@ -59,43 +59,20 @@ def run_session(
     for entrant in players.values():
         if entrant.plan.info.note:
             say(f"{entrant.settings.code}: {entrant.plan.info.note}", err=True)
-    progress = Progress(games, standing_of(pool, list(players)))
-    with _bar(pool.name, games) as bar:
-        try:
-            crew = start_crew(pool, list(players.values()), threads, games)
-            try:
-                PoolSession(pool, crew, players, choose, progress, is_enough, only).play(
-                    lambda now: _show(bar, now)
-                )
-            finally:
-                crew.stop()
-        except KeyboardInterrupt as exc:
-            bar.stop()
-            left = max(2, games - progress.played + games % 2)
-            say(
-                f"lzeval: interrupted after {counted(progress.played, 'game')}; {pool.path} keeps what was played; "
-                + again(left),
-                err=True,
-            )
-            raise typer.Exit(INTERRUPTED) from exc
+    progress = Progress(games)
+    try:
+        with BarView(pool.name, games, _last_players) as view:
+            backend = start_backend(pool, list(players.values()), threads, games)
+            PoolSession(pool, backend, players, choose, progress, is_enough, only).play(view.show)
+    except KeyboardInterrupt as exc:
+        left = max(2, games - progress.played_now + games % 2)
+        say(
+            f"lzeval: interrupted after {counted(progress.played_now, 'game')}; {pool.path} keeps what was played; "
+            + again(left),
+            err=True,
+        )
+        raise typer.Exit(INTERRUPTED) from exc
 
 
-def _bar(title: str, games: int) -> Bar:
-    from rich.progress import MofNCompleteColumn, TextColumn
-
-    bar = progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[text]}", markup=False))
-    bar.add_task(title, total=games, text="starting (a first time takes a minute)")
-    return bar
-
-
-def _show(bar: Bar, progress: Progress) -> None:
-    parts = []
-    if progress.met:
-        black, white = progress.met[-1]
-        parts.append(f"{black} v {white}")
-    if progress.seconds:
-        parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
-    left = progress.seconds_left
-    if left is not None:
-        parts.append(f"{left / 60:.0f} min left" if left >= 60 else f"{left:.0f} s left")
-    bar.update(bar.task_ids[0], completed=progress.played, text="  ".join(parts))
+def _last_players(progress: Progress) -> list[str]:
+    return [f"{game.black} v {game.white}" for game in progress.games[-1:]]

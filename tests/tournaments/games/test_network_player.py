@@ -84,7 +84,7 @@ def play(path: Path, **options: Any) -> Progress:
 
 
 def moves(progress: Progress) -> dict[str, tuple[object, ...]]:
-    return {game.record.game_id: (game.record.moves, str(game.record.result)) for game in progress.games}
+    return {game.game_id: (game.moves, str(game.result)) for game in progress.games}
 
 
 def folder(tmp_path: Path, name: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lzeval.errors import UserError
+from tests.support.competitions import allplayall, players
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
 from tests.support.gomill_files import FAKE
 from tests.support.gomill_judge import ask_gomill
@@ -16,7 +17,7 @@ from tournaments.gomill.control_file import read_control_file
 from tournaments.gomill.new_control_file import new_control_file
 from tournaments.gomill.report import report_text
 from tournaments.gomill.takeover import games_of_gomill
-from tournaments.gomill.write_control_file import CtlPlayer, write_allplayall_ctl
+from tournaments.gomill.write_control_file import write_control_file
 
 
 @pytest.fixture
@@ -105,14 +106,10 @@ def test_gomill_reads_it_as_we_do(networks: list[str], ringmaster: list[str], tm
 
 @pytest.mark.engine
 def test_the_real_ringmaster_plays_an_allplayall(ringmaster: list[str], tmp_path: Path) -> None:
-    players = {
-        code: CtlPlayer([sys.executable, str(FAKE), kind, str(tmp_path)])
-        for code, kind in (("a", "one"), ("b", "two"))
-    }
+    fakes = {"a": "one", "b": "two"}
     path = tmp_path / "all.ctl"
-    write_allplayall_ctl(
-        path, players=players, board_size=9, komi=7.5, rounds=4, description="Grüße", additions={"seed": 3}
-    )
+    commands = {code: [sys.executable, str(FAKE), kind, str(tmp_path)] for code, kind in fakes.items()}
+    write_control_file(allplayall(path, players(commands), 4, "Grüße"), {"lzeval": {"seed": 3}})
     run = subprocess.run([*ringmaster, "-q", str(path)], capture_output=True, timeout=120, check=False)
     assert run.returncode == 0, run.stderr
     competition = read_control_file(path)

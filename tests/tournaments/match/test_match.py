@@ -422,7 +422,7 @@ def test_what_else_may_be_in_the_folder(
         target = tmp_path / name
         target.parent.mkdir(exist_ok=True)
         target.write_text((whole / name).read_text() if text is None else text)
-    monkeypatch.setattr("lzeval.cli.match._progress_bar", _NoBar)
+    monkeypatch.setattr("lzeval.cli.live_view.BarView", _NoBar)
     said = complain(place, ["one.txt", "two.txt", *OPTIONS, "--out", tmp_path])
     assert message in said
     assert all((tmp_path / name).read_text() == text for name, text in files.items() if text is not None)
@@ -431,8 +431,8 @@ def test_what_else_may_be_in_the_folder(
 class _NoBar:
     """Instead of a progress bar."""
 
-    def __init__(self, planned: object) -> None:
-        pass
+    def __init__(self, *_: object) -> None:
+        self.show = self.tell_problem = None
 
     def __enter__(self) -> None:
         pass

@@ -21,9 +21,9 @@ from tests.support.paths import MISBEHAVING, ROOT
 from tournaments.games.network_player import in_process
 from tournaments.gomill.control_file import read_control_file
 from tournaments.match import players
-from tournaments.match.match import MatchOptions, MatchResult
+from tournaments.match.match import MatchResult, plan_match, play_match
+from tournaments.match.options import MatchOptions
 from tournaments.match.players import Strength, is_program, program_of
-from tournaments.match.program_match import doubts, is_program_match, plan_program_match, play_program_match
 from tournaments.rating.sprt import parse_sprt
 
 STRENGTH = Strength(50, None, 10.0)
@@ -71,7 +71,7 @@ def options(a: str, b: str, **others: Any) -> MatchOptions:
 
 
 def play(a: str, b: str, **others: Any) -> MatchResult:
-    return play_program_match(plan_program_match(options(a, b, **others)))
+    return play_match(plan_match(options(a, b, **others)))
 
 
 def match(*words: object) -> int:
@@ -92,8 +92,6 @@ def test_programs_are_told_from_networks(place: Path) -> None:
     assert not any(map(is_program, ("small", "nets/gnugo:1", "x.txt", "C:\\nets\\x.txt")))
     (place / "gnugo:1").touch()
     assert not is_program("gnugo:1"), "it is a file"
-    assert is_program_match(MatchOptions("small", "cmd:x"))
-    assert not is_program_match(MatchOptions("small", "big"))
 
 
 @pytest.mark.parametrize(
@@ -214,6 +212,16 @@ def test_the_network_plays_in_this_process_and_the_program_does_not(net: str, pl
     assert here == [True, False]
 
 
+def test_the_control_file_says_what_is_played(net: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(place, "gnugo")
+    monkeypatch.setenv("PATH", str(place))
+    for out, other in (("a", "gnugo:1"), ("b", fake(LOSES))):
+        planned = plan_match(options(net, other, games=12, out=out))
+        planned.folder.create()
+        planned.write_control_file()
+        assert read_control_file(planned.competition.path) == planned.competition
+
+
 def test_it_goes_on_where_it_stopped(net: str, place: Path) -> None:
     play(net, fake(LOSES), games=2)
     before = {path.name: path.stat().st_mtime_ns for path in (place / "m" / "match.games").iterdir()}
@@ -227,9 +235,9 @@ def test_it_goes_on_where_it_stopped(net: str, place: Path) -> None:
 def test_another_match_has_another_folder(net: str, place: Path) -> None:
     play(net, fake(LOSES), games=2)
     with pytest.raises(UserError, match=r"holds a different match: visits was 4, is 5; choose another --out"):
-        plan_program_match(options(net, fake(LOSES), games=2, visits=5))
+        plan_match(options(net, fake(LOSES), games=2, visits=5))
     with pytest.raises(UserError, match="holds a different match: players was one"):
-        plan_program_match(options(net, fake(), games=2))
+        plan_match(options(net, fake(), games=2))
 
 
 def test_a_sequential_test_ends_the_match(net: str, place: Path) -> None:
@@ -278,15 +286,15 @@ def test_the_score_is_the_players_business_where_one_of_them_stops_early(
     stand_in(place, "gnugo")
     stand_in(place, "leelaz")
     monkeypatch.setenv("PATH", str(place))
-    of_gnugo = plan_program_match(options(net, "gnugo:1"))
+    of_gnugo = plan_match(options(net, "gnugo:1"))
     assert (of_gnugo.counts_area, of_gnugo.referee) == (False, "gnugo-1")
-    of_leelaz = plan_program_match(options(net, "leelaz:small"))
+    of_leelaz = plan_match(options(net, "leelaz:small"))
     assert (of_leelaz.counts_area, of_leelaz.referee) == (True, None)
-    assert plan_program_match(options(net, fake())).referee is None
+    assert plan_match(options(net, fake())).referee is None
 
 
 def test_without_openings_it_warns(net: str, place: Path) -> None:
-    assert "without openings" in doubts(plan_program_match(options(net, fake(), openings="none")))[0]
+    assert "without openings" in plan_match(options(net, fake(), openings="none")).warnings()[0]
 
 
 def test_the_command_prints_the_table_and_json(net: str, place: Path, capsys: Any) -> None:

@@ -22,10 +22,11 @@ from tests.support.network_games import job as plain_job
 from tests.support.pools import candidate, record, weights_file
 from tournaments.games.network_games import GameJob, NetworkGames, PlayerSettings
 from tournaments.pool.gauntlet import Gauntlet, sentence
-from tournaments.pool.play import Entrant, PoolSession, Progress, standing_of
+from tournaments.pool.play import Entrant, PoolSession, standing_of
 from tournaments.pool.rating import rate_pool
 from tournaments.pool.settings import settings_from
 from tournaments.pool.store import RatingPool
+from tournaments.runner.progress import Progress
 
 STRENGTH = {"net0": 0.0, "net1": 150.0, "net2": 300.0, "new": 200.0}
 
@@ -90,7 +91,7 @@ def session(pool: RatingPool, crew: PretendedCrew, games: int) -> PoolSession:
     names = [network.name for network in pool.networks()]
     players = {name: entrant(name) for name in names}
     crew.names = names
-    progress = Progress(games, standing_of(pool, names))
+    progress = Progress(games)
     return PoolSession(pool, crew, players, lambda standing: standing.best_pairing(names), progress)
 
 
@@ -169,17 +170,17 @@ def test_a_gauntlet_stops_when_it_knows_enough(pool: RatingPool, tmp_path: Path)
     names = [network.name for network in pool.networks()]
     plan = Gauntlet(pool, "new", names[:-1], until=140)
     assert not plan.is_reached()
-    progress = Progress(2000, standing_of(pool, names))
+    progress = Progress(2000)
     players = {name: entrant(name) for name in names}
     crew = PretendedCrew()
     crew.names = names
     PoolSession(pool, crew, players, plan.choose, progress, plan.is_enough, "new").play()
     assert plan.is_reached()
-    assert plan.games() == progress.played < 500
+    assert plan.games() == progress.played_now < 500
     rated = rate_pool(pool)
     text = sentence(rated, "new", 140)
     assert text.startswith("new: ")
-    assert f"from {progress.played} games against" in text
+    assert f"from {progress.played_now} games against" in text
     assert "where net0 is fixed" in text
     assert "still wider" not in text
     assert "still wider than +-1." in sentence(rated, "new", 1)

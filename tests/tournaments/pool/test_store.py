@@ -46,11 +46,11 @@ def members(pool: RatingPool) -> list[Network]:
 
 
 def test_what_was_kept_is_there_after_reopening(pool: RatingPool) -> None:
-    sitting = pool.begin_sitting({"system": "test"})
+    session = pool.begin_session({"system": "test"})
     one, other, _ = members(pool)
-    pair = pool.take_pair(sitting, other, one)
+    pair = pool.take_pair(session, other, one)
     assert (pair.one.name, pair.other.name, pair.number, pair.places) == ("net0", "net1", 0, (0, 1))
-    assert pool.add_game(pair, 0, record("net0", "net1", opening="x", pair=0), sitting, "fp32, bf16", "cpu")
+    assert pool.add_game(pair, 0, record("net0", "net1", opening="x", pair=0), session, "fp32, bf16", "cpu")
     pool.close()
     again = RatingPool.open(pool.path)
     assert again.settings == SETTINGS
@@ -167,9 +167,9 @@ def test_pairs_of_two_networks_take_each_opening_once_before_any_again(tmp_path:
     made = RatingPool.create(tmp_path / "p.pool", replace(SETTINGS, openings=str(tmp_path / "book.txt")))
     for seed in range(2):
         made.add_network(candidate(weights_file(tmp_path, seed)))
-    sitting = made.begin_sitting({})
+    session = made.begin_session({})
     one, other = made.networks()
-    pairs = [made.take_pair(sitting, one, other) for _ in range(6)]
+    pairs = [made.take_pair(session, one, other) for _ in range(6)]
     names = [made.opening(pair).name for pair in pairs]
     assert set(names[:3]) == set(names[3:]) == {"A1", "B2", "C3"}
     assert len({pair.seed for pair in pairs}) == 6
@@ -178,7 +178,7 @@ def test_pairs_of_two_networks_take_each_opening_once_before_any_again(tmp_path:
 def test_a_pair_of_a_dead_process_is_taken_over(pool: RatingPool) -> None:
     one, other, third = members(pool)
     names = [network.name for network in members(pool)]
-    first, second = pool.begin_sitting({}), pool.begin_sitting({})
+    first, second = pool.begin_session({}), pool.begin_session({})
     pair = pool.take_pair(first, one, other)
     pool.add_game(pair, 1, record("net1", "net0"), first, "", "cpu")
     assert pool.take_lost_pair(second, names) is None  # its process, this one, is alive
@@ -192,7 +192,7 @@ def test_a_pair_of_a_dead_process_is_taken_over(pool: RatingPool) -> None:
     assert not pool.add_game(
         pair, 1, record("net1", "net0", 2), first, "", "cpu"
     )  # it was not dead after all
-    assert pool.take_lost_pair(pool.begin_sitting({}), names) is None
+    assert pool.take_lost_pair(pool.begin_session({}), names) is None
     assert pool.count() == 2
 
 
@@ -200,10 +200,10 @@ def test_a_process_that_is_silent_for_long_counts_as_dead(
     pool: RatingPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other, _ = members(pool)
-    pair = pool.take_pair(pool.begin_sitting({}), one, other)
+    pair = pool.take_pair(pool.begin_session({}), one, other)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + sessions.LOST_AFTER_S + 1)
-    taken = pool.take_lost_pair(pool.begin_sitting({}), ["net0", "net1"])
+    taken = pool.take_lost_pair(pool.begin_session({}), ["net0", "net1"])
     assert taken is not None
     assert taken.id == pair.id
 
@@ -239,11 +239,11 @@ def test_two_processes_at_once_and_kill_9(pool: RatingPool, tmp_path: Path) -> N
     assert {f"{number} {place}" for number, place in kept} >= set(told)
     assert len(set(kept)) == len(kept)
     again = RatingPool.open(pool.path)
-    sitting, lost = again.begin_sitting({}), []
-    while (pair := again.take_lost_pair(sitting, ["net0", "net1"])) is not None:
+    session, lost = again.begin_session({}), []
+    while (pair := again.take_lost_pair(session, ["net0", "net1"])) is not None:
         lost.append(pair)
         for place in pair.places:
-            again.add_game(pair, place, record("net0", "net1", place), sitting, "", "cpu")
+            again.add_game(pair, place, record("net0", "net1", place), session, "", "cpu")
     assert len(lost) <= 2
     assert again.count() % 2 == 0
 
@@ -307,14 +307,14 @@ def test_a_damaged_pool_is_one_line(pool: RatingPool) -> None:
 
 
 def test_a_full_disk_keeps_what_was_there(pool: RatingPool) -> None:
-    sitting = pool.begin_sitting({})
+    session = pool.begin_session({})
     one, other, _ = members(pool)
     pool._connection.execute("PRAGMA max_page_count = 1")  # SQLite takes the present size, and has no more
 
     def play() -> None:
         for number in range(1000):
-            pair = pool.take_pair(sitting, one, other)
-            pool.add_game(pair, 0, record("net0", "net1", number), sitting, "", "cpu")
+            pair = pool.take_pair(session, one, other)
+            pool.add_game(pair, 0, record("net0", "net1", number), session, "", "cpu")
 
     with pytest.raises(UserError, match="the disk is full; all games before are kept"):
         play()
@@ -330,15 +330,15 @@ def test_a_read_only_pool_can_be_read(pool: RatingPool) -> None:
     opened = RatingPool.open(pool.path)
     assert len(opened.networks()) == 3
     with pytest.raises(UserError, match="is read-only"):
-        opened.begin_sitting({})
+        opened.begin_session({})
 
 
 def test_a_pool_that_another_process_keeps_busy(pool: RatingPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENCE_S", 0.1)
     other = RatingPool.open(pool.path)
     with pool._writing(), pytest.raises(UserError, match="another process has kept it busy"):
-        other.begin_sitting({})
-    assert other.begin_sitting({})
+        other.begin_session({})
+    assert other.begin_session({})
 
 
 def test_an_anchor_is_the_first_network_unless_another_is_named(pool: RatingPool) -> None:

@@ -20,7 +20,7 @@ import pytest
 from rich.console import Console
 from sgfmill.sgf import Sgf_game
 
-from lzeval.cli.tournament_view import View, duration
+from lzeval.cli.live_view import StandingsView, duration
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
@@ -32,12 +32,12 @@ from tests.support.waiting import is_alive, wait_until
 from tournaments.games.faults import Fault, Incident
 from tournaments.games.process_guard import Guard
 from tournaments.gomill.control_file import read_control_file
-from tournaments.gomill.report import report_text
+from tournaments.gomill.report import matchup_of, report_text
 from tournaments.gomill.ringmaster import RingmasterRun
 from tournaments.plan.competition import MatchupSpec
 from tournaments.plan.schedule import Schedule
 from tournaments.runner.capacity import EngineDemand, games_that_fit, measured_parallel
-from tournaments.runner.progress import Event, LiveGame, Progress
+from tournaments.runner.progress import Event, Progress
 from tournaments.runner.tournament import RunOptions, prepare, run
 from tournaments.store.folder import ask_to_stop, counted_games, history, is_running, reset
 from tournaments.store.game_log import history_of, read_log
@@ -95,8 +95,7 @@ class Listener:
         self.events: list[Event] = []
 
     def __call__(self, event: Event) -> None:
-        if event["event"] != "tick":
-            self.events.append(event)
+        self.events.append(event)
 
     def of(self, kind: str) -> list[Event]:
         return [event for event in self.events if event["event"] == kind]
@@ -161,8 +160,8 @@ def test_what_a_tournament_leaves_behind(tmp_path: Path) -> None:
     ids = [f"0_{number}" for number in range(6)]
     assert [event["game"] for event in listener.of("game")] == ids
     for game in progress.games:
-        sgf = Sgf_game.from_bytes((tmp_path / "cup.games" / f"{game.record.game_id}.sgf").read_bytes())
-        assert sgf.get_winner() == game.record.result.winner
+        sgf = Sgf_game.from_bytes((tmp_path / "cup.games" / f"{game.game_id}.sgf").read_bytes())
+        assert sgf.get_winner() == game.result.winner
         assert sgf.get_player_name("b") == "Misbehaving:1"
     assert WITHOUT_CPU.sub("", (tmp_path / "cup.report").read_text()) == report(path)
     assert [line.split()[0] for line in (tmp_path / "cup.hist").read_text().splitlines()] == ids
@@ -202,7 +201,7 @@ def test_a_command_that_names_the_game_gets_a_process_for_each(tmp_path: Path) -
 def test_openings_are_shared_by_pairs(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("C3 G7\nE5\nC7 G3 C3\n")
     path = two_players(tmp_path, additions="openings='book.txt'")
-    records = [game.record for game in play(path).games]
+    records = play(path).games
     for first, second in zip(records[::2], records[1::2], strict=True):
         assert first.opening == second.opening != ""
         assert first.pair == second.pair
@@ -352,7 +351,7 @@ def test_who_keeps_failing_is_suspended_and_the_others_go_on(tmp_path: Path, fla
     progress = play(path, listener, parallel=2)
     assert set(progress.suspended) == {"bad"}
     assert not progress.is_clean
-    assert Counter(game.matchup for game in progress.games) == {"1": 5}
+    assert Counter(map(matchup_of, progress.games)) == {"1": 5}
     assert 3 <= len(listener.of("void")) <= 4
     assert len(listener.of("suspended")) == 1
     assert history(read_control_file(path)).suspended.keys() == {"bad"}
@@ -362,7 +361,7 @@ def test_a_mended_engine_plays_what_it_missed(tmp_path: Path) -> None:
     play(with_failing(tmp_path, "--crash-on", "genmove"))
     progress = play(with_failing(tmp_path, "--moves", "G7"))
     assert progress.is_clean
-    assert Counter(game.matchup for game in progress.games) == {"0": 5, "1": 5, "2": 5}
+    assert Counter(map(matchup_of, progress.games)) == {"0": 5, "1": 5, "2": 5}
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
@@ -388,7 +387,7 @@ def test_a_game_that_is_void_again_and_again_is_left_out(tmp_path: Path) -> None
     progress = play(path, fresh=True)
     assert progress.abandoned == ["0_0", "0_1"]
     assert not progress.suspended
-    assert Counter(game.matchup for game in progress.games) == {"1": 4}
+    assert Counter(map(matchup_of, progress.games)) == {"1": 4}
 
 
 def test_faults_as_losses(tmp_path: Path) -> None:
@@ -397,9 +396,7 @@ def test_faults_as_losses(tmp_path: Path) -> None:
     )
     progress = play(path)
     assert len(progress.games) == 15
-    assert {g.record.result.detail for g in progress.games if "bad" in (g.record.black, g.record.white)} == {
-        "F"
-    }
+    assert {g.result.detail for g in progress.games if "bad" in (g.black, g.white)} == {"F"}
 
 
 def test_a_crash_does_not_change_what_is_played(tmp_path: Path) -> None:
@@ -436,8 +433,8 @@ def test_more_games_players_and_words(tmp_path: Path) -> None:
         description="Grown.",
     )
     progress = play(path)
-    assert Counter(game.matchup for game in progress.games) == {"0": 12, "1": 3}
-    assert len({(game.matchup, game.number) for game in progress.games}) == 15
+    assert Counter(map(matchup_of, progress.games)) == {"0": 12, "1": 3}
+    assert len({game.game_id for game in progress.games}) == 15
 
 
 @pytest.mark.parametrize(
@@ -806,7 +803,7 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Pat
 
 
 def shown(progress: Progress, anchor: str | None = None) -> str:
-    view = View("cup", anchor)
+    view = StandingsView("cup", anchor)
     view.show(progress)
     console = Console(file=io.StringIO(), width=100)
     console.print(view.live.get_renderable())
@@ -817,7 +814,7 @@ def shown(progress: Progress, anchor: str | None = None) -> str:
 def test_the_live_view(tmp_path: Path) -> None:
     progress = play(two_players(tmp_path))
     progress.wanted, progress.seconds = 12, 120.0
-    progress.slots = {0: LiveGame("0_07", "one", "[b]two", time.monotonic() - 100, moves=31)}
+    progress.begin("0_07", "one", "[b]two", time.monotonic() - 100).moves = 31
     progress.incidents = [Incident("one", Fault.CRASH, "it ended", "void")] * 2
     progress.suspended = {"one": "3 faults in a row"}
     text = shown(progress)
@@ -832,7 +829,7 @@ def test_the_live_view(tmp_path: Path) -> None:
 
 
 def test_the_live_view_before_the_first_game() -> None:
-    assert shown(Progress(None, [])).startswith("cup: 0 games")
+    assert shown(Progress(None)).startswith("cup: 0 games")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(45, "45 s"), (700, "12 min"), (12000, "3 h 20 min")])

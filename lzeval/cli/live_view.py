@@ -1,14 +1,15 @@
-"""A tournament on the terminal while it goes on: games, standings, faults, and how long it will take."""
+"""A run on the terminal while it goes on: a bar for a match or a pool, more lines for a tournament."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lzeval.errors import UserError
-from lzeval.text.terminal import say, screen
+from lzeval.text.terminal import progress_bar, say, say_prose, screen
 from lzeval.text.wording import counted
 
 if TYPE_CHECKING:
@@ -24,8 +25,48 @@ MOST_GAMES_SHOWN = 16
 MOST_FAULTS_SHOWN = 6
 
 
+class BarView:
+    """A bar of games, and behind it what `standing` says, the speed, and the time that is left; use it as a context."""
+
+    def __init__(self, title: str, total: int, standing: Callable[[Progress], Sequence[str]]) -> None:
+        from rich.progress import MofNCompleteColumn, TextColumn
+
+        self._standing = standing
+        self._bar = progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[text]}", markup=False))
+        self._bar.add_task(title, total=total, text="starting (a first time takes a minute)")
+
+    def __enter__(self) -> BarView:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Redraw the bar."""
+        self._bar.update(self._bar.task_ids[0], completed=len(progress.games), text=self.text(progress))
+
+    def text(self, progress: Progress) -> str:
+        """What stands behind the bar."""
+        parts = [*self._standing(progress)]
+        if progress.evaluations and progress.seconds:
+            parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
+        left = progress.seconds_left
+        if left is not None:
+            most = "" if progress.rule is None else "at most "
+            parts.append(f"{most}{duration(left)} left")
+        return "  ".join(parts)
+
+    def tell_problem(self, event: Mapping[str, Any]) -> None:
+        """Say what went wrong above the bar."""
+        if event["event"] in (*GRAVE, "fault"):
+            say_prose(in_words(event) or "", self._bar.console)
+
+
 def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable | None:
-    """The ratings so far; None before the first decided game."""
+    """Ratings so far; None before the first decided game."""
     from tournaments.report.rating_table import build_table
 
     try:
@@ -34,10 +75,11 @@ def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable |
         return None
 
 
-class View:
-    """Redraws what a Progress says."""
+class StandingsView:
+    """Games in progress, standings and faults of a tournament."""
 
     def __init__(self, title: str, anchor: str | None, *, prior: bool = True) -> None:
+        """`anchor` is the player whose rating is shown as 0; `live` is the context to use it in."""
         from rich.live import Live
 
         self._title = title
@@ -49,6 +91,7 @@ class View:
         self.live: Live = Live(console=screen(err=True), auto_refresh=False, transient=True)
 
     def show(self, progress: Progress) -> None:
+        """Redraw everything."""
         from rich.console import Group
 
         self._refresh_standings(progress)
@@ -73,7 +116,7 @@ class View:
 
         grid = Table.grid(padding=(0, 2))
         now_s = time.monotonic()
-        for _, game in sorted(progress.slots.copy().items())[:MOST_GAMES_SHOWN]:
+        for game in sorted(progress.live.copy().values(), key=lambda game: game.row)[:MOST_GAMES_SHOWN]:
             took = duration(max(0.0, now_s - game.began_s))
             cells = (f"  {game.game_id}", f"{game.black} v {game.white}", f"move {game.moves}", took)
             grid.add_row(*map(Text, cells))
@@ -83,7 +126,7 @@ class View:
         now_s = time.monotonic()
         if self._table_of == len(progress.games) or now_s - self._table_s < STANDINGS_EVERY_S:
             return
-        table = standings(progress.records, prior=self._prior)
+        table = standings(progress.games, prior=self._prior)
         self._table_of, self._table_s = len(progress.games), now_s
         if table is not None:
             from tournaments.report.terminal import standings_grid
@@ -100,6 +143,11 @@ class View:
             shown.insert(0, "faults: " + ", ".join(f"{count} {name}" for name, count in counts.most_common()))
         shown += [f"suspended: {code} ({why})" for code, why in progress.suspended.items()]
         return [Text(line, no_wrap=True, overflow="ellipsis") for line in shown]
+
+    def tell_if_grave(self, event: Mapping[str, Any]) -> None:
+        """Say what everybody has to know above the view."""
+        if event["event"] in GRAVE:
+            say_prose(in_words(event) or "", self.live.console)
 
 
 def duration(seconds: float) -> str:
@@ -124,7 +172,7 @@ GRAVE = ("warning", "abandoned", "suspended")
 
 
 def in_words(event: Mapping[str, Any]) -> str | None:
-    """An event as a line for people; those that only move the view on have none."""
+    """An event as a line for people; the beginning of a game has none."""
     words = _WORDS.get(event["event"])
     counts = {"games": "game", "attempts": "attempt"}
     numbers = {name: counted(event[name], noun) for name, noun in counts.items() if name in event}

@@ -1,0 +1,114 @@
+"""The folder of a match: `match.json` says what is played, `match.games` holds every finished game.
+
+A match in which other programs play is a tournament besides, whose control file is `match.ctl`: its log is kept there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lzeval.errors import UserError
+from lzeval.go.openings import game_of
+from lzeval.records.record import GameRecord
+from lzeval.records.record_folder import read_games
+from lzeval.system.files import write_text_atomically
+from tournaments.plan.settings_check import changes
+from tournaments.report.rating_table import write_results
+
+
+@dataclass(frozen=True)
+class MatchFolder:
+    """Where a match is kept."""
+
+    path: Path
+
+    @property
+    def games(self) -> Path:
+        return self.path / "match.games"
+
+    @property
+    def lock(self) -> Path:
+        """The file that is held by the process that plays in the folder."""
+        return self.path / ".lock"
+
+    @property
+    def _json(self) -> Path:
+        return self.path / "match.json"
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Raise UserError if a match with these settings cannot be kept here, as far as looking can tell."""
+        try:
+            if self._json.exists():
+                self._check_settings(settings)
+            elif self.path.exists() and not all(map(self._is_left_at_start, self.path.iterdir())):
+                raise UserError(f"{self.path}: is not empty and holds no match; choose another --out")
+        except OSError as exc:
+            raise UserError(
+                f"{self.path}: cannot hold a match ({exc.strerror}); choose another --out"
+            ) from exc
+
+    def _is_left_at_start(self, entry: Path) -> bool:
+        """Whether a match that was killed before it wrote its description leaves such a file."""
+        return entry == self.lock or (entry == self.games and not any(entry.glob("[!.]*")))
+
+    def _check_settings(self, settings: Mapping[str, Any]) -> None:
+        try:
+            earlier = dict(json.loads(self._json.read_text(encoding="utf-8"))["settings"])
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise UserError(f"{self._json}: cannot be read ({exc}); choose another --out") from exc
+        found = list(changes(earlier, settings, _short))
+        if found:
+            raise UserError(f"{self.path}: holds a different match: {'; '.join(found)}; choose another --out")
+
+    def was_begun_under_another_rule(self, stopping: Mapping[str, Any] | None) -> bool:
+        """Whether an earlier run had another rule for stopping."""
+        try:
+            content = json.loads(self._json.read_text(encoding="utf-8"))
+            return bool(content.get("stopping") != stopping)
+        except (OSError, ValueError, AttributeError):
+            return False
+
+    def create(self) -> None:
+        """Make the folder, if it is not there. Raises UserError."""
+        try:
+            self.games.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise UserError(f"{self.path}: cannot be created ({exc.strerror}); choose another --out") from exc
+
+    def write_description(self, content: Mapping[str, Any]) -> None:
+        """Write match.json."""
+        write_text_atomically(self._json, json.dumps(content, indent=1) + "\n")
+
+    def records(self, is_ours: Callable[[int, GameRecord], bool]) -> Iterator[tuple[int, GameRecord]]:
+        """Numbers and records of finished games. Raises UserError for a file that is not of this match."""
+        for file in sorted(self.games.glob("*.sgf")):
+            record = next(iter(read_games([file])), None)
+            if not isinstance(record, GameRecord):
+                raise UserError(f"{file}: cannot be read; remove it, and the game is played again")
+            number = game_of(record.game_id)
+            if number is None or not is_ours(number, record):
+                raise UserError(f"{file}: is not of this match; choose another --out")
+            yield number, record
+
+    def write_results(self, games: Sequence[GameRecord]) -> dict[int, GameRecord]:
+        """Write results.csv, if there are any games; returns them by number, in order."""
+        numbered = {number: game for game in games if (number := game_of(game.game_id)) is not None}
+        ordered = dict(sorted(numbered.items()))
+        if ordered:
+            write_results(list(ordered.values()), self.path / "results.csv")
+        return ordered
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return " v ".join(map(_short_player, value))
+    return str(value["name"]) if isinstance(value, dict) else str(value)
+
+
+def _short_player(player: Mapping[str, Any]) -> str:
+    about = [str(player.get(name))[:8] for name in ("sha256", "precision") if name in player]
+    return f"{player.get('code')} ({', '.join(about) or ' '.join(player.get('command', []))})"

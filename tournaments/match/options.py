@@ -1,0 +1,68 @@
+"""What can be asked of a match."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lzeval.errors import UserError
+from lzeval.go.openings import DEFAULT
+from lzeval.go.points import LARGEST, SMALLEST
+from tournaments.plan.stopping import Gatekeeper
+from tournaments.rating.sprt import Sprt
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """Options of a match, as `lzeval match` takes them."""
+
+    player_a: str
+    """A weights file, a checkpoint, a bundled name or another program; Black in even-numbered games."""
+    player_b: str
+    games: int = 400
+    visits: int | None = 100
+    playouts: int | None = None
+    komi: float = 7.5
+    size: int = 19
+    move_limit: int | None = None
+    """None: twice the points of the board."""
+    resign: float = 10.0
+    """Percent."""
+    seed: int = 1
+    openings: str = DEFAULT
+    precision: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    """Processes, one thread each; None: one for each core."""
+    out: str | None = None
+    sprt: Sprt | None = None
+    """Stop as soon as this test has decided; `games` is the cap."""
+    until_decided: float | None = None
+    """Stop when the games that are left cannot change whether player A makes this share, 0 to 1, of the points."""
+    prior: bool = True
+    """Let a prior give the players of the table a rating where one of them won every game."""
+
+    def check(self) -> None:
+        """Raise UserError for what cannot be played."""
+        if self.games < 2 or self.games % 2:
+            raise UserError(
+                f"--games {self.games}: must be an even number, 2 or more; each opening is played with either colour"
+            )
+        if self.sprt is not None and self.until_decided is not None:
+            raise UserError("--sprt and --until-decided: a match can have only one of them")
+        if self.visits is None and self.playouts is None:
+            raise UserError("a limit is needed: --visits or --playouts")
+        for name in ("visits", "playouts", "move_limit", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
+        if not 0 <= self.resign < 50:
+            raise UserError(f"--resign {self.resign:g}: must be a percentage from 0 (never) to below 50")
+        if not SMALLEST <= self.size <= LARGEST:
+            raise UserError(f"--size {self.size}: must be from {SMALLEST} to {LARGEST}")
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}: must be 0 or more")
+        if not math.isfinite(self.komi) or self.komi * 2 != int(self.komi * 2):
+            raise UserError(f"--komi {self.komi:g}: must be whole or half points")
+        if self.until_decided is not None:
+            Gatekeeper(self.until_decided, self.games, "")  # which checks it

@@ -1,0 +1,261 @@
+"""A backend of processes: each has its own evaluators and trees, and ends with the process that started it."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engines.evaluator.lazy import on_demand
+from engines.search.choice import MovePolicy
+from engines.search.searcher import Limits
+from lzeval.errors import EngineError, UserError
+from lzeval.records.record import GameRecord
+from lzeval.system.cache import cache_folder
+from lzeval.version import __version__
+from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+    from engines.evaluator.load import EvaluatorPlan
+
+GAMES_A_PLACE = 2
+"""Games for each place of a batch, with which batches are always full: of two players one waits for an answer."""
+REPORT_EVERY_S = 0.5
+READY_WITHIN_S = 600.0
+"""A first start compiles the search; no healthy one takes as long as this."""
+
+
+def network_player(code: str, plan: EvaluatorPlan, limits: Limits, resign_percent: float) -> PlayerSettings:
+    """A network as a player; its description says the network's shape and hash, the limit and the precision."""
+    info = plan.info
+    amount = f"{limits.visits} visits" if limits.visits is not None else f"{limits.playouts} playouts"
+    return PlayerSettings(
+        code=code,
+        engine=f"{code}:lzeval {__version__}",
+        description=f"{info.blocks} blocks x {info.filters} filters, {info.sha256[:16]}, {amount}, {plan.precision}",
+        limits=limits,
+        move_policy=MovePolicy(resign=resign_percent / 100),
+    )
+
+
+@dataclass(frozen=True)
+class WorkerTask:
+    """What a worker needs before its first job."""
+
+    players: Sequence[PlayerSettings]
+    plans: Sequence[EvaluatorPlan]
+    """One plan per player, same order as `players`."""
+    settings: GameSettings
+
+    @property
+    def games(self) -> int:
+        """Number of games that one worker plays at a time."""
+        return GAMES_A_PLACE * max(plan.batch_size for plan in self.plans)
+
+
+@dataclass(frozen=True)
+class WorkerReport:
+    """A message from a worker."""
+
+    kind: Literal["ready", "game", "progress", "stopped"]
+    evaluations: int = 0
+    """Positions evaluated since the worker started."""
+    record: GameRecord | None = None
+    reason: str = ""
+
+
+class NetworkBackend:
+    """Games between networks, in processes that each evaluate the positions of their games in common batches."""
+
+    def __init__(self, task: WorkerTask, count: int, called: str = "playing") -> None:
+        """`count` processes; `called` is what an error message says has stopped."""
+        self._task = task
+        self._count = count
+        self._called = called
+        self._context = multiprocessing.get_context("spawn")
+        self._links: list[Connection] = []
+        self._processes: list[SpawnProcess] = []
+        self._busy = [0] * count
+        """Games in progress, by worker."""
+        self._evaluations = [0] * count
+
+    def start(self) -> None:
+        """Start the processes; the first time ever, the others wait until one has compiled what they share.
+
+        Raises UserError or EngineError where they do not come up, and leaves none behind.
+        """
+        one_first = not _marker().exists()
+        try:
+            self._start_one()
+            if one_first:
+                self._await_ready(0)
+            for _ in range(1, self._count):
+                self._start_one()
+            for number in range(1 if one_first else 0, self._count):
+                self._await_ready(number)
+        except BaseException:
+            self.stop()
+            raise
+        _note_compiled()
+
+    def _start_one(self) -> None:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(self._task, theirs), daemon=True)
+        with _interrupts_ignored():
+            process.start()
+        theirs.close()
+        self._links.append(ours)
+        self._processes.append(process)
+
+    def _await_ready(self, number: int) -> None:
+        if not self._links[number].poll(READY_WITHIN_S):
+            raise EngineError(f"worker {number}", f"was not ready after {READY_WITHIN_S:.0f} s")
+        report = self._receive(number)
+        if report.kind == "stopped":
+            raise UserError(report.reason)
+
+    def _receive(self, number: int) -> WorkerReport:
+        try:
+            report = self._links[number].recv()
+        except (EOFError, OSError) as exc:
+            raise self._death(number) from exc
+        assert isinstance(report, WorkerReport)
+        return report
+
+    def _death(self, number: int) -> EngineError:
+        self._processes[number].join(5)
+        code = self._processes[number].exitcode
+        return EngineError(f"worker {number}", f"died (exit status {code}); the same command goes on")
+
+    @property
+    def evaluations(self) -> int:
+        return sum(self._evaluations)
+
+    @property
+    def free(self) -> int:
+        return self._task.games - min(self._busy)
+
+    def give(self, jobs: Sequence[GameJob]) -> None:
+        """Send the jobs to the worker with the fewest games.
+
+        Raises EngineError if it has died; if it has told why, `finished` will tell.
+        """
+        worker = self._busy.index(min(self._busy))
+        for job in jobs:
+            self._busy[worker] += 1
+            try:
+                self._links[worker].send(job)
+            except OSError as exc:
+                if not self._links[worker].poll():
+                    raise self._death(worker) from exc
+
+    def finished(self, timeout_s: float) -> list[GameRecord]:
+        ready = wait(self._links, timeout_s)
+        games = []
+        # one report of each worker at a time: what a pool plays next depends on how many results it knows
+        for worker in [number for number, link in enumerate(self._links) if link in ready]:
+            report = self._receive(worker)
+            if report.kind == "stopped":
+                what_next = "mend that, and the same command goes on"
+                raise UserError(f"{self._called} has stopped: {report.reason}; {what_next}")
+            self._evaluations[worker] = report.evaluations
+            if report.record is not None:
+                games.append(report.record)
+                self._busy[worker] -= 1
+        return games
+
+    def stop(self) -> None:
+        for link in self._links:
+            link.close()
+        for process in self._processes:
+            process.join(3)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def _work(task: WorkerTask, link: Connection) -> None:
+    """Run a worker until its parent closes the link."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
+    if sys.platform.startswith("linux"):
+        _die_with_parent()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        games = _open_games(task)
+        link.send(WorkerReport("ready"))
+        _serve(link, games)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone
+    except (UserError, OSError, MemoryError) as exc:
+        reason = "out of memory" if isinstance(exc, MemoryError) else str(exc)
+        with suppress(OSError):
+            link.send(WorkerReport("stopped", reason=reason))
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let a process that is started in here ignore Ctrl-C from its first moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when its parent ends, however that comes about."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _open_games(task: WorkerTask) -> NetworkGames:
+    evaluators = on_demand(task.plans, lambda: games.playing)
+    games = NetworkGames(task.players, evaluators, task.settings, task.games)
+    games.warm_up()
+    return games
+
+
+def _serve(link: Connection, games: NetworkGames) -> None:
+    reported_at = time.monotonic()
+    while True:
+        while link.poll(0 if games.is_busy else None):
+            games.seat(link.recv())
+        for record in games.step():
+            link.send(WorkerReport("game", games.evaluations, record))
+        if time.monotonic() - reported_at > REPORT_EVERY_S:
+            link.send(WorkerReport("progress", games.evaluations))
+            reported_at = time.monotonic()
+
+
+def _marker() -> Path:
+    """The file that is there once this version of the search has been compiled on this machine."""
+    from engines.search import forest
+    from lzeval.compiled.jit import sources_digest
+
+    stamp = f"{sources_digest(Path(forest.__file__))} {sys.version_info[0]}.{sys.version_info[1]}"
+    key = hashlib.sha256(f"{forest.__file__} {stamp}".encode()).hexdigest()[:16]
+    return cache_folder() / f"compiled-{key}"
+
+
+def _note_compiled() -> None:
+    marker = _marker()
+    with suppress(OSError):  # then the next match waits for its first worker once more
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()

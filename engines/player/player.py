@@ -30,15 +30,14 @@ from engines.player.time_manager import Clock
 from engines.search import choice
 from engines.search import restrictions as looked_at
 from engines.search.forest import fill_planes
-from engines.search.searcher import Limits, Searcher, Waiting
-from engines.search.single_tree import Lane, SingleTree
+from engines.search.searcher import Limits, Searcher
+from engines.search.single_tree import TREE, Lane, SingleTree, TreeSearch
 from lzeval.errors import UserError
 from lzeval.go.board import BLACK, EMPTY, WALL, WHITE, Game
 from lzeval.go.colour import Colour
 from lzeval.go.drawing import draw_board
 from lzeval.go.points import SYMMETRIES, format_vertex, symmetry_tables
 
-TREE = 0
 NOISE_SHARE = 0.25
 NOISE_TOTAL = 0.03 * 361
 """Of the Dirichlet distribution's parameters over all points."""
@@ -81,20 +80,20 @@ class NetworkPlayer:
         evaluator: Evaluator,
         options: PlayerOptions,
         lanes: Sequence[Lane] | None = None,
-        growth: SingleTree | None = None,
+        tree_search: TreeSearch | None = None,
     ) -> None:
         """`evaluator` answers about single positions; `lanes`, one for each thread, are what searches ask instead.
 
-        With `growth`, its tree 0 is the player's, and what grows it is up to that.
+        With `tree_search`, the player's tree is that one's.
         """
         self._evaluator = evaluator
         self._options = options
         self._size = evaluator.info.board_size
-        self._growth = growth or SingleTree(
-            Searcher(1, self._size, 2048), TREE, lanes or [Lane(evaluator)], options.most_nodes
+        self._tree_search = tree_search or SingleTree(
+            Searcher(1, self._size, 2048), lanes or [Lane(evaluator)], options.most_nodes
         )
-        self._searcher = self._growth.searcher
-        self._waiting = Waiting(evaluator.batch_size, self._size)
+        self._searcher = self._tree_search.searcher
+        self._planes = np.zeros((evaluator.batch_size, 18, self._size, self._size), np.uint8)
         self._game = Game(self._size)
         self._clock = Clock(options.lag_s)
         self._explanation = ""
@@ -225,7 +224,7 @@ class NetworkPlayer:
         return Reporter(
             lambda: reports.send(self.analysis(colour, reports.fewest_moves)),
             reports.interval_s,
-            self._growth.standstill,
+            self._tree_search.lock,
         )
 
     def _follow(self, colour: Colour, restrictions: Sequence[Restriction] = ()) -> None:
@@ -250,11 +249,11 @@ class NetworkPlayer:
     def _grow(self, limit: int | None, control: Stop, *, impatient: bool) -> None:
         self._searched_for = None
         with self._forgetting_what_fails():
-            self._growth.run(limit, control, impatient=impatient)
+            self._tree_search.run(limit, control, impatient=impatient)
 
     def _expand_root(self) -> None:
         with self._forgetting_what_fails():
-            self._growth.expand_root()
+            self._tree_search.expand_root()
 
     @contextmanager
     def _forgetting_what_fails(self) -> Iterator[None]:
@@ -381,9 +380,8 @@ class NetworkPlayer:
         tables = symmetry_tables(self._size)
         total, value = np.zeros(self._size**2 + 1), 0.0
         for symmetry in symmetries:
-            planes = self._waiting.planes.reshape(len(self._waiting.planes), 18, -1)
-            fill_planes(self._searcher.forest, TREE, 0, tables[symmetry], planes[0])
-            answer: NetworkAnswer = self._evaluator.evaluate(self._waiting.planes)
+            fill_planes(self._searcher.forest, TREE, 0, tables[symmetry], self._planes[0].reshape(18, -1))
+            answer: NetworkAnswer = self._evaluator.evaluate(self._planes)
             total[tables[symmetry]] += answer.policy[0]
             value += float(answer.value[0])
         return list(total / len(symmetries)), value / len(symmetries)
@@ -416,7 +414,7 @@ class NetworkPlayer:
         self._searcher.forget(TREE)
 
     def close(self) -> None:
-        self._growth.close()
+        self._tree_search.close()
 
 
 assert (BLACK, WHITE) == (Colour.BLACK, Colour.WHITE)

@@ -33,15 +33,15 @@ class Reporter:
     """
 
     def __init__(
-        self, send: Callable[[], None], interval_s: float, standstill: AbstractContextManager[object]
+        self, send: Callable[[], None], interval_s: float, lock: AbstractContextManager[object]
     ) -> None:
-        """`standstill`: held while `send` looks at the tree."""
+        """`lock`: held while `send` looks at the tree."""
         self.has_reported = False
         self.problem: Exception | None = None
         """What `send` raised; it is not called again then."""
         self._send = send
         self._interval_s = interval_s
-        self._standstill = standstill
+        self._lock = lock
         self._sending = threading.Lock()
         self._is_over = threading.Event()
 
@@ -61,7 +61,7 @@ class Reporter:
     def _work(self) -> None:
         due = time.monotonic() + self._interval_s
         while self.problem is None and not self._is_over.wait(due - time.monotonic()):
-            with self._standstill, self._sending:
+            with self._lock, self._sending:
                 if self._is_over.is_set():
                     return
                 try:

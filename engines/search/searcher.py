@@ -50,8 +50,8 @@ class Limits:
         return max(1, min(by_visits, by_playouts))
 
 
-class Waiting:
-    """Nodes that wait for one batch of answers, and where their input goes."""
+class BatchInput:
+    """What a network is asked about a batch: `planes` `[B, 18, S, S]`, each row under one of `symmetries` `[B]`."""
 
     def __init__(self, batch_size: int, size: int) -> None:
         self.planes = np.zeros((batch_size, 18, size, size), np.uint8)
@@ -223,17 +223,17 @@ class Searcher:
         return leaves[:count]
 
     def write_planes(
-        self, trees: npt.NDArray[np.int32], leaves: npt.NDArray[np.int32], waiting: Waiting
+        self, trees: npt.NDArray[np.int32], leaves: npt.NDArray[np.int32], batch: BatchInput
     ) -> None:
-        """The network's input for waiting nodes into `waiting.planes`."""
-        planes = waiting.planes.reshape(len(waiting.planes), 18, self.points)
-        write_planes(self.forest, trees, leaves, self._tables, waiting.symmetries, planes)
+        """The network's input for waiting nodes `[K]` into the first rows of `batch`, each under a random symmetry."""
+        planes = batch.planes.reshape(len(batch.planes), 18, self.points)
+        write_planes(self.forest, trees, leaves, self._tables, batch.symmetries, planes)
 
     def apply(
         self,
         trees: npt.NDArray[np.int32],
         leaves: npt.NDArray[np.int32],
-        waiting: Waiting,
+        batch: BatchInput,
         policy: npt.NDArray[np.float32],
         value: npt.NDArray[np.float32],
     ) -> None:
@@ -245,7 +245,7 @@ class Searcher:
             trees,
             leaves,
             self._tables,
-            waiting.symmetries,
+            batch.symmetries,
             policy,
             value,
         )

@@ -191,7 +191,7 @@ def _serve(number: int, task: WorkerTask, link: Connection, room: NetworkGames) 
     reported_at = time.monotonic()
     while True:
         while link.poll(None if not room.is_busy else 0):
-            room.seat(link.recv())
+            room.start(link.recv())
         for record in room.step():
             if task.games_folder is not None:
                 record = replace(record, path=write_game(record, Path(task.games_folder)))

@@ -25,7 +25,7 @@ def grown(
     searcher = Searcher(1, SIZE)
     searcher.seed(TREE, 1)
     searcher.follow(TREE, Game(SIZE), BLACK)
-    growth = SingleTree(searcher, TREE, lanes, most_nodes)
+    growth = SingleTree(searcher, lanes, most_nodes)
     growth.run(visits, lambda: stop_after is not None and searcher.visits(TREE) >= stop_after)
     growth.close()
     return searcher
@@ -94,7 +94,7 @@ def test_a_slow_network_is_not_asked_for_large_batches_where_somebody_waits() ->
 
     searcher = Searcher(1, SIZE)
     searcher.follow(TREE, Game(SIZE), BLACK)
-    growth = SingleTree(searcher, TREE, [Lane(HashEvaluator(SIZE), Slow(SIZE, 8))], MOST_NODES)
+    growth = SingleTree(searcher, [Lane(HashEvaluator(SIZE), Slow(SIZE, 8))], MOST_NODES)
     growth.run(600, lambda: False, impatient=True)
     assert searcher.visits(TREE) == 600
     assert Slow.calls == 1

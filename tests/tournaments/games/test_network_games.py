@@ -53,8 +53,8 @@ def play_all(room: NetworkGames, jobs: Sequence[GameJob]) -> dict[int, GameRecor
     """Play `jobs` in order at whatever tables become free; returns the records by number."""
     waiting, records = list(jobs), {}
     for _ in range(100_000):
-        while waiting and room.free_tables:
-            room.seat(waiting.pop(0))
+        while waiting and room.free_slots:
+            room.start(waiting.pop(0))
         for record in room.step():
             records[int(record.game_id.rpartition("_")[2])] = replace(record, date="")
         if not waiting and not room.is_busy:
@@ -94,7 +94,7 @@ def test_games_do_not_depend_on_a_warm_up(one_by_one: dict[int, GameRecord]) -> 
     room = NetworkGames(PLAYERS, evaluators(), SETTINGS, 3)
     room.warm_up()
     assert room.evaluations == 0
-    assert room.free_tables == 3
+    assert room.free_slots == 3
     assert play_all(room, JOBS) == one_by_one
 
 

@@ -28,11 +28,11 @@ _CLOCK_COMMANDS = ("time_settings", "kgs-time_settings", "kata-time_settings", "
 LARGEST_BATCH = 8
 """On a CPU: one of 16 is hardly faster a position, and costs twice as much where a tournament has few games."""
 NODE_BYTES = 2000
-"""Of a tree on 19x19."""
+"""Memory of a tree's node on 19x19."""
 
 
 def in_process(competition: Competition, player: PlayerSpec) -> EngineArguments | None:
-    """What the player's engine is told, if it can play without a program of its own; None if it cannot, or shall not.
+    """The options of the player's engine, if it can play without a program of its own; None if it cannot, or shall not.
 
     A clock wants an engine that has its time to itself, and so does pondering.
     """
@@ -62,12 +62,12 @@ def _search_size(arguments: EngineArguments) -> int:
 
 
 def tree_bytes(arguments: EngineArguments) -> int:
-    """What an engine's tree takes, its past moves' rest included."""
+    """Memory of an engine's tree, what is left of past moves included."""
     return 3 * _search_size(arguments) * NODE_BYTES
 
 
 def players_of(competition: Competition) -> list[PlayerSpec]:
-    """Those who have games, by code."""
+    """The players who have games, by code."""
     codes = sorted({code for matchup in competition.matchups for code in matchup.players})
     return [competition.players[code] for code in codes]
 
@@ -86,7 +86,7 @@ class _Group:
 
 
 class NetworkPlayers:
-    """What the players in this process share."""
+    """The searches and networks that players in this process share."""
 
     def __init__(self, competition: Competition, parallel: int = 1) -> None:
         """`parallel` games go on at a time at most."""
@@ -116,7 +116,7 @@ class NetworkPlayers:
 
         with self._lock:
             plan = self._plan(arguments)
-            options = arguments.player_options(plan.info.board_size, game_id)
+            options = arguments.for_game(plan.info.board_size, game_id)
             group = self._group(plan)
             single = self._queues(group, plan)
             wide = self._queues(group, plan.with_batch(arguments.batch)) if _is_large(arguments) else None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
-from engines.player.arguments import our_command
+from engines.player.arguments import engine_command
 from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
@@ -464,21 +464,16 @@ def _write_ctl(match: Match) -> None:
 def gtp_command(options: MatchOptions, name: str) -> list[str]:
     """The program that plays a network of the match as the match itself does."""
     network = name if not Path(name).exists() else str(resolve_network(name).resolve())
-    command = [
-        *our_command(),
-        "gtp",
+    return engine_command(
         network,
-        "--quiet",
-        "--batch",
-        "1",
-        "--resign",
-        f"{options.resign:g}",
-    ]
-    if options.visits is not None:
-        command += ["--visits", str(options.visits)]
-    if options.playouts is not None:
-        command += ["--playouts", str(options.playouts)]
-    return [*command, "--precision", options.precision, "--seed", str(options.seed)]
+        quiet=True,
+        batch=1,
+        resign=options.resign,
+        visits=options.visits,
+        playouts=options.playouts,
+        precision=options.precision,
+        seed=options.seed,
+    )
 
 
 def book_argument(openings: str) -> str:

@@ -8,9 +8,9 @@ import pytest
 
 from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.gtp.engine import Move, never
-from engines.player.player import NetworkPlayer, PlayerOptions
+from engines.player.arguments import EngineArguments
+from engines.player.player import NetworkPlayer
 from engines.search.batcher import EvaluatorQueue
-from engines.search.searcher import Limits
 from engines.search.shared_search import (
     SearchClosedError,
     SearchSlot,
@@ -25,8 +25,8 @@ from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 SIZE, MOVES = 5, 12
 
 
-def options(seed: int, visits: int = 40) -> PlayerOptions:
-    return PlayerOptions(limits=Limits(visits), seed=seed, noise=seed % 2 == 0, random_moves=seed)
+def options(seed: int, visits: int = 40) -> EngineArguments:
+    return EngineArguments("net", visits, noise=seed % 2 == 0, random_moves=seed, seed=seed)
 
 
 def game(player: NetworkPlayer) -> list[Move]:
@@ -43,7 +43,7 @@ def game(player: NetworkPlayer) -> list[Move]:
 
 
 def player_in(
-    shared: SharedSearch, slot: SearchSlot, how: PlayerOptions, answer_s: float | None = None
+    shared: SharedSearch, slot: SearchSlot, how: EngineArguments, answer_s: float | None = None
 ) -> NetworkPlayer:
     with shared.lock:
         tree_search = SharedTree(slot, how.most_nodes, answer_s)
@@ -51,7 +51,7 @@ def player_in(
 
 
 def games_in(
-    shared: SharedSearch, single: EvaluatorQueue, wide: EvaluatorQueue | None, hows: Sequence[PlayerOptions]
+    shared: SharedSearch, single: EvaluatorQueue, wide: EvaluatorQueue | None, hows: Sequence[EngineArguments]
 ) -> list[list[Move]]:
     """All of them at the same time, each on a thread of its own."""
     found: list[list[Move]] = [[] for _ in hows]

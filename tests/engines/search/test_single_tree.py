@@ -117,10 +117,10 @@ def test_warming_up_leaves_nothing_to_load() -> None:
     program = """
 import sys
 from engines.search.single_tree import Lane
-from engines.gtp.engine import Reports, never
 from lzeval.go.colour import Colour
-from engines.player.player import NetworkPlayer, PlayerOptions
-from engines.search.searcher import Limits
+from engines.gtp.engine import Reports, never
+from engines.player.arguments import EngineArguments
+from engines.player.player import NetworkPlayer
 from engines.player.warm_up import warm_up
 from tests.support.fakes.evaluators import HashEvaluator
 lane = Lane(HashEvaluator(9), HashEvaluator(9, 4))
@@ -129,7 +129,7 @@ assert lane.single.calls == lane.wide.calls == 1
 functions = [value for name, module in list(sys.modules.items()) if name.startswith(("engines.", "lzeval."))
              for value in vars(module).values() if hasattr(value, "nopython_signatures")]
 loaded = {function: len(function.nopython_signatures) for function in functions}, set(sys.modules)
-player = NetworkPlayer(lane.single, PlayerOptions(Limits(200)), [lane])
+player = NetworkPlayer(lane.single, EngineArguments("net", visits=200), [lane])
 player.genmove(Colour.BLACK, never, Reports(lambda analysis: None, 0.01, 1))
 assert lane.wide.calls > 1
 assert ({function: len(function.nopython_signatures) for function in functions}, set(sys.modules)) == loaded

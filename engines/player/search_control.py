@@ -1,4 +1,4 @@
-"""Looks after a search while it goes on: when to stop it, and when to tell what it has found."""
+"""Control of a search while it goes on: when to stop it, and when to report what it has found."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LOOK_EVERY_S = 0.05
 
 @dataclass(frozen=True)
 class SearchLimits:
-    """How long a search may take."""
+    """Limits of one search."""
 
     visits: int | None
-    """Of the root, at most."""
+    """Visits of the root, at most."""
     seconds: float | None
     stop_when_decided: bool
     """On a clock, whether to stop once no other move can get ahead."""
@@ -75,7 +75,7 @@ class Reporter:
 
 
 class SearchControl:
-    """Called between the batches of a search; True ends it."""
+    """A callable for between the batches of a search; True ends it."""
 
     def __init__(self, searcher: Searcher, tree: int, stop: Stop, limits: SearchLimits) -> None:
         self._searcher = searcher

@@ -31,7 +31,7 @@ FOREST_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class SearchPosition:
-    """What is to be searched, and how long."""
+    """A position to search, and how long."""
 
     game: Game
     """At the position; later moves in it would change the position."""
@@ -43,13 +43,13 @@ class SearchPosition:
     max_s: float | None = None
     """End the search after so many seconds; what is found then depends on the machine."""
     report_every_s: float | None = None
-    """SearchReport what is found so far, again and again."""
+    """Report what is found so far, again and again."""
     restrictions: Sequence[Restriction] = ()
 
 
 @dataclass(frozen=True)
 class PositionAnalysis:
-    """What a search knows of a position; winrates are 0 to 1."""
+    """The findings of a search at a position; winrates are 0 to 1."""
 
     to_move: int
     visits: int
@@ -58,7 +58,7 @@ class PositionAnalysis:
     raw_winrate: float
     """The network's own opinion, for the side to move."""
     moves: Sequence[RootMove]
-    """Those that were tried, best first."""
+    """The moves that were tried, best first."""
     lines: Sequence[Sequence[int]]
     """The principal variation of each of `moves`, which begins with it."""
     priors: npt.NDArray[np.float32]
@@ -249,7 +249,7 @@ def search_all(
 
 
 def most_visits(size: int, places: int) -> int:
-    """How many visits a position may have where `places` are searched at once."""
+    """The most visits of a position where `places` are searched at once."""
     points = size * size + 1
     node_bytes = NODE.itemsize + points * (np.dtype(np.int8).itemsize + np.dtype(np.float32).itemsize)
     return FOREST_BYTES // (node_bytes * places) - 2 * SPARE_NODES
@@ -275,5 +275,5 @@ def at_turn(game: Game, turn: int) -> Game:
 
 
 def position_seed(seed: int, game: Game) -> int:
-    """What a position's random numbers start from: the same for the same stones, another for others."""
+    """The seed of a position's random numbers: the same for the same stones, another for others."""
     return int(np.random.SeedSequence((seed, game.hashes[-1])).generate_state(1, np.uint64)[0])

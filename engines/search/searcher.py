@@ -19,13 +19,11 @@ from engines.search.forest import (
     SUPERKO,
     Forest,
     advance,
-    apply,
-    gather,
-    gather_several,
     new_forest,
     set_root,
-    write_planes,
 )
+from engines.search.input_planes import write_planes
+from engines.search.playouts import apply, gather, gather_several
 from engines.search.restrictions import Restriction, as_depths
 from lzeval.go.board import BLACK, WHITE, Game, geometry, new_scratch
 from lzeval.go.points import symmetry_tables
@@ -36,12 +34,12 @@ UNLIMITED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Limits:
-    """When a search stops: whichever comes first."""
+    """The end of a search: whichever limit is reached first."""
 
     visits: int | None = 100
-    """Of the root, those kept from earlier moves included."""
+    """Visits of the root, those kept from earlier moves included."""
     playouts: int | None = None
-    """New ones."""
+    """New visits."""
 
     def root_visits(self, already: int) -> int:
         """The number of root visits that ends a search which begins with `already`."""
@@ -51,7 +49,7 @@ class Limits:
 
 
 class BatchInput:
-    """What a network is asked about a batch: `planes` `[B, 18, S, S]`, each row under one of `symmetries` `[B]`."""
+    """The input for a batch: `planes` `[B, 18, S, S]`, each row under one of `symmetries` `[B]`."""
 
     def __init__(self, batch_size: int, size: int) -> None:
         self.planes = np.zeros((batch_size, 18, size, size), np.uint8)
@@ -136,7 +134,7 @@ class Searcher:
         return int(self.forest.size[tree])
 
     def winrate(self, tree: int) -> float:
-        """Of the root's side to move, the mean over its visits."""
+        """The mean over the root's visits, for the side to move."""
         root = self.forest.nodes[tree, 0]
         mean = float(root["black"]) / max(1, int(root["visits"]))
         return mean if root["to_move"] == BLACK else 1.0 - mean

@@ -35,7 +35,7 @@ class SearchClosedError(Exception):
 
 @dataclass(eq=False)
 class _Job:
-    """What a player's thread waits for."""
+    """A request of a player's thread, which waits for it."""
 
     slot: SearchSlot
     done: threading.Condition
@@ -94,11 +94,11 @@ class SearchSlot(Searcher):
                 mine[:] = new
 
     def places(self, root_visits: int) -> int:
-        """How many leaves to gather for the next batch."""
+        """The number of leaves to gather for the next batch."""
         return 1 if self.wide is None else places_for(root_visits, self.wide.evaluator.batch_size)
 
     def queue(self, leaves: int) -> EvaluatorQueue:
-        """Where so many leaves wait together."""
+        """The queue in which so many leaves wait together."""
         return self.single if leaves == 1 or self.wide is None else self.wide
 
     def release(self) -> None:
@@ -162,7 +162,7 @@ class SharedSearch:
     # For players' threads, which hold the lock
 
     def wait_for(self, job: _Search | _Question, answer_s: float | None) -> None:
-        """Until it is over. Raises what went wrong; TimeoutError if no batch at all is answered for `answer_s`."""
+        """Wait for the job. Raises what went wrong; TimeoutError if no batch at all is answered for `answer_s`."""
         if self._is_closed:
             raise SearchClosedError
         if job.slot.is_stuck:
@@ -263,7 +263,7 @@ class SharedSearch:
             self._go_on_or_end(tree, before)
 
     def _go_on_or_end(self, tree: int, visits_before: int) -> None:
-        """What becomes of a tree that has got no leaf: where it got no visit either, nothing is left to look at."""
+        """Go on with a tree that has got no leaf, unless it got no visit either: nothing is left to look at."""
         if self._searcher.visits(tree) == visits_before:
             self._end(tree)
         else:
@@ -310,7 +310,7 @@ class SharedTree:
         self._done = threading.Condition(self.lock)
 
     def run(self, limit: int | None, watch: Callable[[], bool], *, impatient: bool = False) -> None:  # noqa: ARG002
-        """As TreeSearch's. `watch` is called on the shared search's thread."""
+        """See TreeSearch; `watch` is called on the shared search's thread."""
         self.expand_root()
         self._search(limit, watch)
 

@@ -1,6 +1,6 @@
 """One tree, grown on all threads that are given, until something says that it is enough.
 
-Each thread has a lane of its own: the evaluators it asks. The batcher's lock is held while leaves are gathered and
+Each thread has a lane: evaluators of its own. The batcher's lock is held while leaves are gathered and
 answers are put in, not while a network works. With one lane everything happens on the calling thread, and the same
 tree gives the same result.
 """
@@ -27,7 +27,7 @@ IDLE_S = 0.0002
 
 
 def places_for(root_visits: int, batch_size: int) -> int:
-    """How many leaves of one tree to gather for a batch of `batch_size`: 1, or so many that it is half full."""
+    """The number of leaves of one tree to gather for a batch of `batch_size`: 1, or so many that it is half full."""
     places = min(batch_size, 1 + root_visits // VISITS_A_PLACE)
     return places if 2 * places >= batch_size else 1
 
@@ -54,15 +54,15 @@ class TreeSearch(Protocol):
 
 @dataclass
 class Lane:
-    """What one thread asks: an evaluator of single positions, and perhaps one of larger batches."""
+    """A thread's evaluators: one of single positions, and perhaps another of larger batches."""
 
     single: Evaluator
     wide: Evaluator | None = None
     _wide_s: float = field(default=0.0, init=False)
-    """How long a large batch took last."""
+    """Seconds that a large batch took last."""
 
     def places(self, root_visits: int, *, impatient: bool) -> int:
-        """How many leaves to gather for the next batch."""
+        """The number of leaves to gather for the next batch."""
         if self.wide is None or (impatient and self._wide_s > LONGEST_WIDE_S):
             return 1
         return places_for(root_visits, self.wide.batch_size)

@@ -252,6 +252,6 @@ def counted(game: Game) -> GameResult:
 
 
 def tree_seed(game_seed: int, place: int) -> int:
-    """What the random numbers of the player in place 0 or 1 of a game start from."""
+    """The seed of the random numbers of the player in place 0 or 1 of a game."""
     state = np.random.SeedSequence((game_seed, place)).generate_state(1, np.uint64)
     return int(state[0])

@@ -209,11 +209,11 @@ def share_jobs(jobs: Sequence[GameJob], workers: int, tables: int) -> list[list[
 
 def _marker() -> Path:
     """A file that is there once this version of the search has been compiled on this machine."""
-    from engines.search import forest
+    from engines.search import searcher
     from lzeval.compiled.jit import sources_digest
 
-    stamp = f"{sources_digest(Path(forest.__file__))} {sys.version_info[0]}.{sys.version_info[1]}"
-    key = hashlib.sha256(f"{forest.__file__} {stamp}".encode()).hexdigest()[:16]
+    stamp = f"{sources_digest(Path(searcher.__file__))} {sys.version_info[0]}.{sys.version_info[1]}"
+    key = hashlib.sha256(f"{searcher.__file__} {stamp}".encode()).hexdigest()[:16]
     return cache_folder() / f"compiled-{key}"
 
 

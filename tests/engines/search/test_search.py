@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engines.evaluator.base import Evaluator
 from engines.search.choice import MovePolicy, choose, lower_bound
-from engines.search.forest import EXPANDED, NONE, VIRTUAL_LOSS, WAITING
+from engines.search.forest import EXPANDED, NONE, WAITING
+from engines.search.playouts import VIRTUAL_LOSS
 from engines.search.restrictions import Restriction
 from engines.search.searcher import BatchInput, Limits, Searcher
 from lzeval.go.board import BLACK, EMPTY, WHITE, Game

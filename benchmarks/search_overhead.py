@@ -22,7 +22,7 @@ from benchmarks.report import present, run
 from engines.evaluator.base import Evaluator, EvaluatorInfo, NetworkAnswer, Planes
 from engines.evaluator.load import plan_evaluator, sample_planes
 from engines.search.choice import MovePolicy, choose
-from engines.search.searcher import Limits, Searcher, Waiting
+from engines.search.searcher import BatchInput, Limits, Searcher
 from lzeval.go.board import Game
 from lzeval.go.openings import Book, load_book
 from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
@@ -57,7 +57,7 @@ def search_moves(searcher: Searcher, evaluator: Evaluator, games: Sequence[Game]
     """Search every game's position, a batch of trees at a time, and play the best moves. Returns the playouts."""
     trees = np.arange(len(games), dtype=np.int32)
     limits = np.full(len(games), visits, np.int32)
-    waiting = Waiting(evaluator.batch_size, SIZE)
+    waiting = BatchInput(evaluator.batch_size, SIZE)
     for tree, game in enumerate(games):
         searcher.follow(tree, game, game.to_move)
         searcher.make_room(tree, visits)
@@ -177,18 +177,18 @@ def _bare_loop(evaluator: Evaluator) -> Step:
 def _match_loop(evaluator: Evaluator, book: Book, tables: int, visits: int) -> Step:
     """A match of the network against itself, in which a new game begins where one has ended."""
     player = PlayerSettings("network", "", "", Limits(visits))
-    room = NetworkGames(
+    games = NetworkGames(
         (player, player), (evaluator, evaluator), GameSettings(SIZE, event="benchmark"), tables
     )
-    room.warm_up()
+    games.warm_up()
     jobs = _jobs(book)
 
     def step() -> int:
-        while room.free_tables:
-            room.seat(next(jobs))
-        before = room.evaluations
-        room.step()
-        return room.evaluations - before
+        while games.free_slots:
+            games.start(next(jobs))
+        before = games.evaluations
+        games.step()
+        return games.evaluations - before
 
     step()
     return step

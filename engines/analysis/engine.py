@@ -23,7 +23,7 @@ from lzeval.version import __version__
 QueryAnswer: TypeAlias = dict[str, Any]
 Writer: TypeAlias = Callable[[QueryAnswer], None]
 DIGITS = 6
-"""Of winrates and probabilities."""
+"""Decimal places of winrates and probabilities."""
 
 
 class AnalysisEngine:

@@ -65,7 +65,7 @@ DEFAULT_LINE = 15
 
 
 class Perspective(str, Enum):
-    """Whose chances winrates are."""
+    """The side whose chances winrates are."""
 
     BLACK = "BLACK"
     WHITE = "WHITE"
@@ -103,7 +103,7 @@ class Query:
 
 
 def parse_query(fields: Fields, board_size: int, default_visits: int) -> Query:
-    """What the query `fields`, whose id is a string, asks of a network for one board size. Raises QueryError."""
+    """Read the query `fields`, whose id is a string, for a network of one board size. Raises QueryError."""
     _check_board_size(fields, board_size)
     settings, rules = settings_of(fields), _rules(fields)
     switches = {name: switch(fields, name) for name in SWITCHES}
@@ -189,7 +189,7 @@ def _turns(fields: Fields, rules: Mapping[str, str], size: int) -> list[Turn]:
 
 
 def _restrictions(fields: Fields, size: int) -> tuple[Restriction, ...]:
-    """Which moves are looked at, however deep in the search."""
+    """Restrictions on the moves that are looked at, however deep in the search."""
     found = []
     for name, allowed in RESTRICTIONS.items():
         items = fields.get(name, [])

@@ -1,4 +1,4 @@
-"""What every evaluator can be asked. Search and tournaments know this interface and nothing behind it."""
+"""The interface of all evaluators. Search and tournaments know this interface and nothing behind it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Planes = npt.NDArray[np.uint8]
 
 
 class NetworkAnswer(NamedTuple):
-    """What the network says of `B` positions."""
+    """The network's answers about `B` positions."""
 
     policy: npt.NDArray[np.float32]
     """`[B, S * S + 1]` probabilities, the pass last. Legality is not its concern."""
@@ -22,12 +22,12 @@ class NetworkAnswer(NamedTuple):
 
 @dataclass(frozen=True)
 class EvaluatorInfo:
-    """Where answers come from, as it is written into every result."""
+    """The network and the way it is run, as written into every result."""
 
     network: str
     """Name, for instance `big`."""
     sha256: str
-    """Of a weights file's text, or of a checkpoint's bytes."""
+    """Hash of a weights file's text, or of a checkpoint's bytes."""
     blocks: int
     filters: int
     board_size: int
@@ -39,7 +39,7 @@ class EvaluatorInfo:
     note: str = ""
     """Why the precision is not the one that was asked for, if so."""
     numbers_sha256: str = ""
-    """Of the network's numbers as a weights file has them, whatever file they came from; empty if unknown."""
+    """Hash of the network's numbers as a weights file has them, whatever file they came from; empty if unknown."""
 
     def is_same_network(self, other: EvaluatorInfo) -> bool:
         """Whether both have the same weights: in one file, in two, or in a checkpoint and what was exported of it."""

@@ -1,4 +1,4 @@
-"""What was found out about a network on this machine, kept so that a program that starts need not do it again.
+"""Facts found out about a network on this machine, kept so that a program that starts need not do it again.
 
 A weights file's size and hash, known by the hash of its bytes; and how far its answers in a lower precision are from
 those in float32, which depends on the processor and on OpenVINO as well.
@@ -15,7 +15,7 @@ from typing import Any
 from lzeval.errors import UserError
 from lzeval.system.files import write_text_atomically
 
-MEMO_VERSION = 1
+CACHE_VERSION = 1
 """Counts changes of what is kept, or of how it was found out."""
 
 
@@ -26,7 +26,7 @@ class EvaluatorCache:
         self._folder = folder
 
     def recall(self, subject: str) -> dict[str, Any] | None:
-        """What was kept about `subject`."""
+        """The facts kept about `subject`; None if there are none."""
         try:
             kept = json.loads(self._file(subject).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -41,7 +41,7 @@ class EvaluatorCache:
             return  # then it is found out again the next time
 
     def _file(self, subject: str) -> Path:
-        return self._folder / f"{hashlib.sha256(f'{MEMO_VERSION}/{subject}'.encode()).hexdigest()[:32]}.json"
+        return self._folder / f"{hashlib.sha256(f'{CACHE_VERSION}/{subject}'.encode()).hexdigest()[:32]}.json"
 
 
 def file_subject(file: Path) -> str:
@@ -55,9 +55,9 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
-    told = [
+    named = [
         line.partition(":")[2].strip()
         for line in lines
         if line.startswith(("model name", "flags", "Features"))
     ]
-    return " ".join(told[:2])
+    return " ".join(named[:2])

@@ -8,7 +8,7 @@ from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.evaluator.load import EvaluatorPlan
 
 MOST_BUILT = 16
-"""Evaluators that are kept, if not more of them have players at a table."""
+"""Evaluators that are kept, unless more of them have players with a game."""
 
 
 class LazyEvaluators:
@@ -20,7 +20,7 @@ class LazyEvaluators:
         built: dict[LazyEvaluators, Evaluator],
         needed: Callable[[], Collection[LazyEvaluators]],
     ) -> None:
-        """`needed` tells which ones may not be dropped now."""
+        """`needed` gives those that may not be dropped now."""
         self.info = plan.info
         self.batch_size = plan.batch_size
         self._plan = plan
@@ -44,7 +44,8 @@ class LazyEvaluators:
 def on_demand(plans: Sequence[EvaluatorPlan], playing: Callable[[], Collection[int]]) -> list[LazyEvaluators]:
     """The evaluators of players with these plans, one object for those with the same answers.
 
-    `playing` tells who is at a table, by index: where many are built, the others' go until they are asked again.
+    `playing` gives the players who have a game, by index: where many are built, those of others go until they are
+    asked again.
     """
     evaluators: list[LazyEvaluators] = []
     built: dict[LazyEvaluators, Evaluator] = {}

@@ -34,7 +34,8 @@ LARGEST_VALUE_SHIFT = 0.03
 LOWEST_AGREEMENT = 0.9
 """Share of positions whose best move in bf16 must be the best, or nearly, in fp32."""
 NEARLY = 0.9
-"""Of the best move's probability: two moves so close may change places, which tells of the position and not of bf16."""
+"""Share of the best move's probability: two moves so close may change places, which is the position's
+doing and not bf16's."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def _with_precision(plan: EvaluatorPlan, wanted: str) -> EvaluatorPlan:
 
 
 def _compared(plan: EvaluatorPlan, fast: EvaluatorPlan) -> tuple[float, float]:
-    """As `compare`; on a CPU, what it once said of this network, processor and version of OpenVINO."""
+    """Findings of `compare`; on a CPU, as kept for this network, processor and version of OpenVINO."""
     if plan.device != "cpu":
         return compare(replace(plan, batch_size=fast.batch_size), fast)
     from engines.evaluator import openvino_backend as openvino
@@ -238,7 +239,7 @@ def _drawn(game: Game, chances: npt.NDArray[np.float32], random: np.random.Gener
 
 
 def planes_of(game: Game) -> Planes:
-    """What the network is shown of `game`, `[18, S, S]`, in Leela Zero's order."""
+    """The planes of `game`'s position, `[18, S, S]`, in Leela Zero's order."""
     size = game.size
     planes = np.zeros((18, size, size), np.uint8)
     for back, stones in enumerate(game.boards[::-1][:8]):

@@ -47,7 +47,7 @@ def version() -> str:
 
 
 def settings(precision: str, threads: int) -> dict[str, Any]:
-    """How graphs are compiled: for one call at a time, on `threads` threads that may run anywhere."""
+    """OpenVINO's properties of compiled graphs: for one call at a time, on `threads` threads, on any cores."""
     return {
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         "INFERENCE_NUM_THREADS": threads,

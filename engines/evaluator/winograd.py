@@ -38,7 +38,7 @@ from lzeval.compiled.winograd_basis import (
 FEWEST_FILTERS = 64
 """With fewer, changing the basis costs what the products save."""
 MOST_BYTES = 128 << 20
-"""Of the transformed filters of a network, four times as large as they were."""
+"""Size of the transformed filters of a network, four times as large as they were."""
 ZERO = np.float32(0)
 
 Floats = npt.NDArray[np.float32]
@@ -104,7 +104,7 @@ def patches_into_basis(x: Floats, patches: Floats, first: int, end: int) -> None
 def products_out_of_basis(
     products: Floats, bias: Floats, y: Floats, size: int, first: int, end: int, add: bool
 ) -> None:
-    """What `products` `[36, B * T, C]` mean, plus `bias` `[C]`, rectified, into `y` `[B, W, W, C]`.
+    """Bring `products` `[36, B * T, C]` back to boards, plus `bias` `[C]`, rectified, into `y` `[B, W, W, C]`.
 
     `add`: what is in `y` is a residual block's input and is added before rectifying.
     """
@@ -141,7 +141,7 @@ class Multiplier:
         self._request.set_output_tensor(ov.Tensor(products, shared_memory=True))
 
     def multiply(self, matrices: Floats) -> None:
-        """By `matrices` `[36, I, O]`."""
+        """Multiply by `matrices` `[36, I, O]`."""
         self._request.set_input_tensor(1, ov.Tensor(matrices, shared_memory=True))
         self._request.infer()
 
@@ -160,7 +160,7 @@ def tower_of(graph: Path) -> tuple[Convolution, ...]:
 
 
 def tower_end(model: ov.Model) -> ov.Output:
-    """What the heads, which begin with a 1x1 convolution each, get of the tower."""
+    """The tower's output, which the heads begin a 1x1 convolution each with."""
     convolutions = (op for op in model.get_ordered_ops() if op.get_type_name() == "Convolution")
     first: ov.Output = next(op.input_value(0) for op in convolutions if _constant(op, 1).shape[2:] == (1, 1))
     return first

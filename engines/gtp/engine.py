@@ -29,7 +29,7 @@ Symmetry: TypeAlias = int | Literal["average"]
 
 @dataclass(frozen=True)
 class Heatmap:
-    """What the network thinks of the position before any search."""
+    """The network's opinion of a position before any search."""
 
     policy: Sequence[int]
     """`[size * size]`: probability of each point in thousandths, rounded down."""
@@ -54,9 +54,9 @@ class TimeSettings:
     increment_s: float = 0.0
     """Fischer: seconds added after each move."""
     most_main_s: float = math.inf
-    """What an increment may bring main time up to."""
+    """The most main time that an increment may bring about."""
     most_a_move_s: float = math.inf
-    """Of main time, for one move."""
+    """The most main time for one move."""
 
     @property
     def unlimited(self) -> bool:
@@ -68,7 +68,7 @@ UNLIMITED = TimeSettings(0.0, 1.0, 0)
 
 @dataclass(frozen=True)
 class TimeLeft:
-    """What one player's clock shows."""
+    """The time that one player's clock shows."""
 
     seconds: float
     """Seconds left, of the main time or of the byo-yomi period."""
@@ -94,7 +94,7 @@ class AnalysedMove:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a search knows so far."""
+    """The findings of a search so far."""
 
     colour: Colour
     """Whose move it is."""
@@ -116,17 +116,17 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class Reports:
-    """Where a search tells what it knows while it goes on."""
+    """The reports that a search sends while it goes on."""
 
     send: Callable[[Analysis], None]
     interval_s: float
     fewest_moves: int = 0
-    """So many moves are reported, with or without visits, if the position has them."""
+    """The number of moves that are reported at least, with or without visits, if the position has them."""
 
 
 @dataclass(frozen=True)
 class Restriction:
-    """Which moves of one colour a search looks at. Of several lists of allowed moves, one must hold a move."""
+    """A limit on one colour's moves that a search looks at. Of several lists of allowed moves, one has to hold it."""
 
     colour: Colour
     moves: frozenset[int]
@@ -178,10 +178,10 @@ class Engine(Protocol):
         """
 
     def last_analysis(self) -> Analysis | None:
-        """What the search behind the last `genmove` found; None where there was none."""
+        """Findings of the search behind the last `genmove`; None where there was none."""
 
     def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:
-        """As `genmove`, but neither resign nor pass while the opponent has dead stones on the board."""
+        """Choose as `genmove` does, but neither resign nor pass while the opponent has dead stones on the board."""
 
     def analyse(
         self, colour: Colour, stop: Stop, reports: Reports, restrictions: Sequence[Restriction] = ()
@@ -210,10 +210,10 @@ class Engine(Protocol):
         """Raises UserError where the position cannot be asked about."""
 
     def describe(self) -> str:
-        """What plays and how, for the record of a game: one or more lines."""
+        """Describe the player, for the record of a game: one or more lines."""
 
     def explain_last_move(self) -> str:
-        """What was behind the last answer of `genmove`; empty if there was none."""
+        """Explain the last answer of `genmove`; empty if there was none."""
 
     def set_time_settings(self, settings: TimeSettings) -> None:
         """The clock of the games to come and of this one."""
@@ -222,7 +222,7 @@ class Engine(Protocol):
         """Both clocks show what they show at the start of a game."""
 
     def set_time_left(self, colour: Colour, left: TimeLeft) -> None:
-        """What the controller's clock says, which is right."""
+        """Take over what the controller's clock says, which is right."""
 
     def clear_cache(self) -> None:
         """Forget evaluations, not the game."""

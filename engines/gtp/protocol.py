@@ -30,7 +30,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Response:
-    """What an engine says to one command."""
+    """An engine's answer to one command."""
 
     ok: bool
     """`=` rather than `?`."""

@@ -26,7 +26,7 @@ class EngineEntry:
     args: str
     """Its arguments as one line, quoted the way Sabaki takes it apart."""
     commands: str
-    """What it is told first: GTP commands between semicolons."""
+    """Commands for its start: GTP commands between semicolons."""
 
 
 def engine_entry(name: str, command: Sequence[str], commands: Sequence[str]) -> EngineEntry:
@@ -43,7 +43,7 @@ def _quoted(argument: str) -> str:
 
 
 def settings_path() -> Path:
-    """Where Sabaki keeps its settings on this system; its portable edition keeps them beside itself."""
+    """The file of Sabaki's settings on this system; its portable edition keeps them beside itself."""
     home = Path.home()
     if sys.platform == "win32":
         folder = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")

@@ -40,7 +40,7 @@ class GameSoFar:
 
     @property
     def first_to_move(self) -> Colour:
-        """Whose turn it is before the first move."""
+        """The colour whose turn it is before the first move."""
         if self.first_player is not None:
             return self.first_player
         is_given = len(self.setup) >= FEWEST_STONES and all(

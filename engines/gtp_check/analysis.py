@@ -10,7 +10,7 @@ from lzeval.go.points import parse_vertex
 from lzeval.text.decimals import parse_integer, parse_number
 
 LineCheck: TypeAlias = Callable[[str, int], str]
-"""Of a line and a board size: what a client cannot read, in words; empty where it reads everything."""
+"""From a line and a board size to what a client cannot read, in words; empty where it reads everything."""
 
 
 def _candidates(line: str) -> list[dict[str, str]]:
@@ -44,12 +44,12 @@ def _problem(line: str, size: int, read_winrate: Callable[[str], float]) -> str:
 
 
 def leela_line(line: str, size: int) -> str:
-    """As those read it who know `lz-analyze`: the winrate is a whole number, times 10000."""
+    """Read a line as clients of `lz-analyze` do: the winrate is a whole number, times 10000."""
     return _problem(line, size, parse_integer)
 
 
 def kata_line(line: str, size: int) -> str:
-    """As those read it who know `kata-analyze`: the winrate is a fraction, with its point."""
+    """Read a line as clients of `kata-analyze` do: the winrate is a fraction, with its point."""
     return _problem(line, size, _fraction)
 
 

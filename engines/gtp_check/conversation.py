@@ -14,7 +14,7 @@ from engines.gtp_check.findings import Effect, Finding, breaks
 from lzeval.go.points import parse_vertex
 
 _MOST_LINES = 5000
-"""Of noise, or of one answer; whoever says more is taken for broken."""
+"""Lines of noise, or of one answer; an engine that says more is taken for broken."""
 _SETTLE_S = 0.3
 """Time for what nobody has asked for to arrive."""
 _STOP_S = 1.0
@@ -28,20 +28,20 @@ class SessionOverError(Exception):
 
 @dataclass(frozen=True)
 class ClientQuirks:
-    """How a client writes commands and reads answers."""
+    """A client's way of writing commands and reading answers."""
 
     numbered: bool = False
     """Whether it puts an id before each command."""
     line_end: str = ""
-    """What it writes before the line feed."""
+    """Characters that it writes before the line feed."""
     silence: str = "waits for ever"
-    """What it does without an answer."""
+    """Its reaction to a missing answer."""
     noise: Effect | None = None
-    """What it does about a line that belongs to no answer; None where it passes over it."""
+    """Its reaction to a line that belongs to no answer; None where it passes over it."""
     blank: Effect | None = None
     """The same for an empty line between answers."""
     wrong_id: Effect = field(default_factory=lambda: breaks("cannot tell which command was answered"))
-    """What it does where the id of its command is not sent back."""
+    """Its reaction where the id of its command is not sent back."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Reply:
 
     @property
     def quoted(self) -> str:
-        """As it came, on one line."""
+        """The text as it came, on one line."""
         return f"{'=' if self.ok else '?'}{self.sent.id or ''} {self.text}".strip().replace("\n", " / ")
 
 
 class Conversation:
-    """What a session is written with. Every method notes what it finds; none raises but SessionOverError."""
+    """The means to write a session with. Every method notes what it finds; none raises but SessionOverError."""
 
     def __init__(self, engine: CheckedEngine, quirks: ClientQuirks, size: int, timeout_s: float) -> None:
         self.size = size
@@ -233,7 +233,7 @@ class Conversation:
 
     @property
     def stderr_count(self) -> int:
-        """How many lines of standard error there have been."""
+        """The number of lines of standard error so far."""
         return self._engine.stderr_mark()
 
     # The wire

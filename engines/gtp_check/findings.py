@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Severity(Enum):
-    """How bad a finding is for the client's user."""
+    """The weight of a finding for the client's user."""
 
     BREAKS = "BREAKS"
     """The client stops, hangs, plays a wrong game or loses it."""
@@ -17,7 +17,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Effect:
-    """What a client does about a certain misbehaviour."""
+    """A client's reaction to a certain misbehaviour."""
 
     severity: Severity
     then: str
@@ -40,9 +40,9 @@ class Finding:
     sent: str
     """The command as it was written; empty where no command was to blame."""
     received: str
-    """What the engine said, or in words that it said nothing."""
+    """The engine's words, or a remark that it said nothing."""
     then: str
-    """What the client does then."""
+    """The client's reaction."""
 
     def as_dict(self) -> dict[str, str]:
         return {

@@ -1,4 +1,8 @@
-"""What `lzeval gtp` can be told on its command line, for whoever starts it and for whoever plays in its place."""
+"""The options of an engine of ours, defined once.
+
+From `EngineArguments` come the options of `lzeval gtp`, the command lines that tournaments write, the parsing of such a
+command line, and what a `NetworkPlayer` is told.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, get_args, get_type_hints
 
 from lzeval.errors import UserError
 from lzeval.system.bundled import network_name, resolve_network
@@ -19,39 +24,73 @@ from lzeval.version import __version__
 
 if TYPE_CHECKING:
     from engines.evaluator.load import EvaluatorPlan
-    from engines.player.player import PlayerOptions
+    from engines.search.choice import MovePolicy
+    from engines.search.searcher import Limits
 
 USUAL_VISITS = 1600
+NETWORK, MOVE_POLICY, TIME, CLIENT = "Network", "Habits", "Time", "What clients are told"
+"""Panels of the help text."""
+_T = TypeVar("_T")
+
+
+def _option(
+    default: _T,
+    help_text: str,
+    panel: str | None = None,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    flag: str | None = None,
+) -> _T:
+    """A field that is an option of the command line as well; see `Option`."""
+    facts = {"help_text": help_text, "panel": panel, "least": least, "most": most, "flag": flag}
+    return cast("_T", field(default=default, metadata=facts))
 
 
 @dataclass(frozen=True)
 class EngineArguments:
-    """The arguments of `lzeval gtp`, by the names and with the defaults that its options have."""
+    """The options of an engine of ours: how it plays, and what it says of itself."""
 
     network: str
-    visits: int | None = None
-    playouts: int | None = None
-    analysis_visits: int | None = None
-    precision: str = "auto"
-    device: str = "auto"
-    threads: int = 1
-    batch: int = 16
-    resign: float = 10.0
-    dumb_pass: bool = False
-    random_moves: int = 0
-    temperature: float = 1.0
-    noise: bool = False
-    seed: int = 1
-    ponder: bool = False
-    lag: float = 0.5
-    full_time: bool = False
-    quiet: bool = False
-    openings: str | None = None
-    name: str | None = None
-    version_string: str | None = None
+    """A weights file, a checkpoint or a bundled name."""
+    visits: int | None = _option(
+        None, "Visits a move, reused ones included; 0: no limit. 1600 without a clock if not given.", least=0
+    )
+    playouts: int | None = _option(None, "New playouts a move, as a limit besides.", least=1)
+    analysis_visits: int | None = _option(
+        None, "Visits at which an analysis rests; no limit if not given.", least=1
+    )
+    precision: str = _option("auto", "auto, fp32 or bf16.", NETWORK)
+    device: str = _option("auto", "auto, cpu or cuda.", NETWORK)
+    threads: int = _option(1, "Threads that search one tree; more than 1: not repeatable.", NETWORK, least=1)
+    batch: int = _option(
+        16, "Positions at a time in larger searches; 1: never more than one.", NETWORK, least=1
+    )
+    resign: float = _option(10.0, "Resign below this winrate, in percent; 0: never.", MOVE_POLICY)
+    dumb_pass: bool = _option(False, "Pass whenever the search says so.", MOVE_POLICY, flag="--dumbpass")
+    random_moves: int = _option(0, "Draw so many moves of a game by their visits.", MOVE_POLICY, least=0)
+    temperature: float = _option(
+        1.0, "Of those draws: lower is nearer to the best.", MOVE_POLICY, least=0.01, most=100
+    )
+    """Chances are visits to the power of 1 / temperature."""
+    noise: bool = _option(False, "Mix Dirichlet noise into the root's priors.", MOVE_POLICY)
+    seed: int = _option(1, "The same seed gives the same moves.", MOVE_POLICY)
+    ponder: bool = _option(False, "Think on the opponent's time.", TIME)
+    lag: float = _option(0.5, "Seconds a move takes on its way.", TIME, least=0)
+    full_time: bool = _option(False, "Use all the time even when the move is decided.", TIME)
+    quiet: bool = _option(False, "Do not tell on standard error what a search found.", CLIENT)
+    openings: str | None = _option(
+        None, "Under gomill: begin each pair of games with an opening of this book."
+    )
+    name: str | None = _option(None, "What to answer to `name`, for clients that look at it.", CLIENT)
+    version_string: str | None = _option(None, "What to answer to `version`; Lizzie wants 0.17.", CLIENT)
+    opening: tuple[int, ...] = ()
+    """First moves of a game that both players make without thinking, as long as they do; not on the command line."""
+    most_nodes: int = 400_000
+    """The largest size of a tree, about 2 kB a node on 19x19; not on the command line."""
 
     def check(self) -> None:
-        """Raise UserError for what no engine can be told, and single options do not show."""
+        """Raise UserError for what is wrong beyond the bounds of single options."""
         if not 0 <= self.resign < 50:
             raise UserError(f"--resign {self.resign:g}: must be a percentage from 0 (never) to below 50")
         if self.visits == 0 and self.playouts is None:
@@ -59,7 +98,7 @@ class EngineArguments:
 
     @property
     def title(self) -> str:
-        """What the engine calls itself. Raises UserError if there is no such network."""
+        """The engine's name for itself. Raises UserError if there is no such network."""
         return self.name or f"lzeval {network_name(resolve_network(self.network))}"
 
     @property
@@ -67,48 +106,98 @@ class EngineArguments:
         return self.version_string or __version__
 
     def plan(self, batch_size: int | None = 1) -> EvaluatorPlan:
-        """How the network is to be run; None: in batches of the size that matches have. Raises UserError."""
+        """Plan how to run the network; None: in batches of the size that matches have. Raises UserError."""
         from engines.evaluator.load import plan_evaluator
 
         return plan_evaluator(
             self.network, precision=self.precision, device=self.device, batch_size=batch_size
         )
 
-    def player_options(self, size: int, game_id: str = "") -> PlayerOptions:
-        """How it plays on a board of `size`; random numbers and opening are those of the game, where that is known."""
-        from engines.player.player import PlayerOptions
-        from engines.search.choice import MovePolicy
+    @property
+    def limits(self) -> Limits:
+        """The end of a search for a move without a clock."""
         from engines.search.searcher import Limits
+
+        usual = USUAL_VISITS if self.visits is None and self.playouts is None else self.visits or None
+        return Limits(usual, self.playouts)
+
+    @property
+    def clock_limits(self) -> Limits:
+        """The latest end of a search for a move with a clock."""
+        from engines.search.searcher import Limits
+
+        return Limits(self.visits or None, self.playouts)
+
+    @property
+    def move_policy(self) -> MovePolicy:
+        from engines.search.choice import MovePolicy
+
+        return MovePolicy(self.resign / 100, self.dumb_pass)
+
+    def for_game(self, size: int, game_id: str = "") -> EngineArguments:
+        """The same with the random numbers and the opening of a game on a board of `size`, where its id is known."""
         from lzeval.go.openings import game_of, game_seed, load_book
 
         book = load_book(self.openings, size) if self.openings is not None else None
         game = game_of(game_id)
-        usual = USUAL_VISITS if self.visits is None and self.playouts is None else self.visits or None
-        return PlayerOptions(
-            limits=Limits(usual, self.playouts),
-            move_policy=MovePolicy(self.resign / 100, self.dumb_pass),
-            seed=self.seed if game is None else game_seed(self.seed, game),
-            opening=(
-                book.chosen(game // 2 + 1, self.seed)[game // 2].moves if book and game is not None else ()
-            ),
-            clock_limits=Limits(self.visits or None, self.playouts),
-            analysis_visits=self.analysis_visits,
-            random_moves=self.random_moves,
-            temperature=self.temperature,
-            noise=self.noise,
-            stop_when_decided=not self.full_time,
-            lag_s=self.lag,
-        )
+        if game is None:
+            return self
+        opening = book.chosen(game // 2 + 1, self.seed)[game // 2].moves if book else ()
+        return replace(self, seed=game_seed(self.seed, game), opening=opening)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of the fields of EngineArguments as the command line has it."""
+
+    name: str
+    """The field's name."""
+    kind: Any
+    """The type of its values: bool for a flag, a type, or that `| None`."""
+    default: Any
+    help_text: str
+    panel: str | None
+    """In which part of the help text it stands; None: with the general ones."""
+    least: float | None
+    most: float | None
+    flag: str
+    """How it is spelt."""
+
+
+@cache
+def options() -> tuple[Option, ...]:
+    """All options, in the order of their fields."""
+    kinds = get_type_hints(EngineArguments)
+    found = [(each, dict(each.metadata)) for each in fields(EngineArguments) if each.metadata]
+    for each, facts in found:
+        facts["flag"] = facts["flag"] or f"--{each.name.replace('_', '-')}"
+    return tuple(Option(each.name, kinds[each.name], each.default, **facts) for each, facts in found)
+
+
+def engine_command(network: str, **values: Any) -> list[str]:
+    """The command line that starts `lzeval gtp` with `values` for some fields of EngineArguments, in their order.
+
+    What is None or False is left out.
+    """
+    EngineArguments(network, **values)
+    flags = {option.name: option.flag for option in options()}
+    words = [*our_command(), "gtp", network]
+    for name, value in values.items():
+        if value is True:
+            words.append(flags[name])
+        elif value is not None and value is not False:
+            words += [flags[name], f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
 
 
 def our_command() -> list[str]:
-    """How a control file names the program `lzeval`: by this installation's Python if PATH has none, or another's."""
+    """The words that start `lzeval`, for a control file: with this Python if PATH has another one's, or none."""
     found = shutil.which("lzeval") is not None and _is_our_script("lzeval")
     return ["lzeval"] if found else [sys.executable, "-m", "lzeval"]
 
 
 def parse_command(command: Sequence[str], cwd: Path | None = None) -> EngineArguments | None:
-    """What the command line starts `lzeval gtp` of this installation with; None for any other one, or a wrong one.
+    """The options in a command line that starts `lzeval gtp` of this installation; None for any other, or a wrong one.
 
     `cwd` is the folder that it is to be started in, None: this process's.
     """
@@ -125,7 +214,6 @@ def parse_command(command: Sequence[str], cwd: Path | None = None) -> EngineArgu
 
 def _seen_from(arguments: EngineArguments, cwd: Path) -> EngineArguments:
     """With the files that it names where the program would find them."""
-    from dataclasses import replace
 
     def found(name: str) -> str:
         return str(cwd / name) if (cwd / name).is_file() else name
@@ -180,40 +268,27 @@ class _Parser(argparse.ArgumentParser):
         raise _WrongError(message)
 
 
-_TYPES: dict[str, Callable[[str], int | float | str]] = {
-    "int": parse_integer,
-    "float": parse_number,
-    "str": str,
-}
-LEAST: dict[str, float] = {
-    "visits": 0, "playouts": 1, "analysis_visits": 1, "threads": 1, "batch": 1, "random_moves": 0, "temperature": 0.01,
-    "lag": 0,
-}  # fmt: skip
-"""Of numbers that may not be smaller."""
-MOST: dict[str, float] = {"temperature": 100}
-
-
-def option_of(field: str) -> str:
-    """How a field is spelt on the command line."""
-    return "--dumbpass" if field == "dumb_pass" else f"--{field.replace('_', '-')}"
+_PARSERS: dict[type, Callable[[str], Any]] = {int: parse_integer, float: parse_number, str: str}
 
 
 def _parser() -> _Parser:
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("network")
-    for field in fields(EngineArguments)[1:]:
-        if field.default is False:
-            parser.add_argument(option_of(field.name), dest=field.name, action="store_true")
-            continue
-        kind = _TYPES[str(field.type).removesuffix(" | None")]
-
-        def value(
-            text: str, name: str = field.name, kind: Callable[[str], int | float | str] = kind
-        ) -> int | float | str:
-            found = kind(text)
-            if not isinstance(found, str) and not LEAST.get(name, found) <= found <= MOST.get(name, found):
-                raise ValueError(text)
-            return found
-
-        parser.add_argument(option_of(field.name), dest=field.name, type=value, default=field.default)
+    for option in options():
+        if option.kind is bool:
+            parser.add_argument(option.flag, dest=option.name, action="store_true")
+        else:
+            parser.add_argument(
+                option.flag, dest=option.name, type=partial(_value, option), default=option.default
+            )
     return parser
+
+
+def _value(option: Option, text: str) -> Any:
+    kind = next(kind for kind in (option.kind, *get_args(option.kind)) if kind in _PARSERS)
+    value = _PARSERS[kind](text)
+    if any(
+        (option.least is not None and value < option.least, option.most is not None and value > option.most)
+    ):
+        raise ValueError(text)
+    return value

@@ -1,4 +1,4 @@
-"""Which stones are dead: what becomes of them when a position is played out at random, many times over.
+"""Dead stones, found by playing a position out at random many times over.
 
 Networks of Leela Zero know nothing of dead stones: in their world a game is played until nothing is left to take. What
 is decided shows without them: both sides play any move that fills no eye of theirs and puts no group of theirs into
@@ -9,8 +9,8 @@ first Monte-Carlo programs (B. Bouzy and B. Helmstetter, Monte-Carlo Go developm
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats, Unsigned64
 from lzeval.compiled.jit import int64, jit
 from lzeval.go.board import (
     BLACK,
@@ -31,14 +31,15 @@ from lzeval.go.board import (
 )
 
 PLAYOUTS = 256
+"""An owner's share of so many ends has a standard error of 0.03 at most."""
 MOVES_A_POINT = 3
 """A playout ends after so many moves for each point of the board, whatever is left."""
 LARGEST_THROW_IN = 1
-"""Stones that a move may put into atari."""
+"""Stones of its own that a move may put into atari: one, thrown in to take an eye, and no more."""
 CLEAR_SHARE = 0.5
 """A chain is dead if its own side holds its points in less than this share of the ends, on the mean."""
 SEED = 1
-Shares = npt.NDArray[np.float64]
+"""Fixed: equal positions have equal dead stones, whatever was asked before."""
 
 
 def dead_stones(game: Game, to_move: int) -> list[int]:
@@ -56,7 +57,7 @@ def dead_stones(game: Game, to_move: int) -> list[int]:
         if start in seen:
             continue
         count, _ = group_liberties(geo, scratch, game.stones, start)
-        chain = scratch.queue[:count].tolist()  # the flood's own list
+        chain = scratch.queue[:count].tolist()  # where the flood fill has left its stones
         seen.update(chain)
         held = float(black[chain].mean())
         if (held if game.stones[start] == BLACK else 1 - held) < CLEAR_SHARE:
@@ -64,7 +65,7 @@ def dead_stones(game: Game, to_move: int) -> list[int]:
     return sorted(dead)
 
 
-def owners(game: Game, to_move: int) -> Shares:
+def owners(game: Game, to_move: int) -> Floats:
     """`[P]`: of each point the share of ends in which Black holds it, from 0 (White's) to 1."""
     black = np.zeros(game.pass_move)
     ko = game.ko if to_move == game.to_move else NO_KO
@@ -84,8 +85,8 @@ def _play_out_often(
     to_move: int,
     ko: int,
     most_moves: int,
-    random: npt.NDArray[np.uint64],
-    black: Shares,
+    random: Unsigned64,
+    black: Floats,
 ) -> None:
     """Add to `black` `[P]` what Black holds in the ends of PLAYOUTS playouts."""
     for _ in range(PLAYOUTS):
@@ -103,7 +104,7 @@ def _play_out(
     to_move: int,
     ko: int,
     most_moves: int,
-    random: npt.NDArray[np.uint64],
+    random: Unsigned64,
 ) -> None:
     """Play random sensible moves on `stones` until neither side has one, or `most_moves` have been made."""
     empty = np.zeros(len(stones), np.int64)
@@ -115,13 +116,14 @@ def _play_out(
             if stones[point] == EMPTY:
                 empty[left] = point
                 left += 1
-        passes += 1
+        passes += 1  # until a move is found
         while left > 0:  # the empty points in random order, as far as they are needed
             drawn = _below(random, left)
             point, left = int64(empty[drawn]), left - 1
             empty[drawn] = empty[left]
             if point == ko or fills_own_eye(geo, stones, point, colour):
                 continue
+            # tried on a copy, as a move that puts its own group into atari is not made
             after[:] = stones
             captured, _, next_ko = play_stone(geo, scratch, after, point, colour)
             if captured > 0 or (captured != ILLEGAL and _is_safe(geo, scratch, after, point)):
@@ -131,7 +133,7 @@ def _play_out(
         if passes == 2:
             return
         if passes == 1:
-            ko = NO_KO
+            ko = NO_KO  # a ko may be retaken after a pass
         colour = BLACK + WHITE - colour
 
 
@@ -166,7 +168,7 @@ def _black_share(geo: Geometry, stones: Stones, point: int) -> float:
 
 
 @jit
-def _below(random: npt.NDArray[np.uint64], bound: int) -> int:
+def _below(random: Unsigned64, bound: int) -> int:
     """A number from 0 to below `bound`, the next of SplitMix64's (G. Steele, D. Lea and C. Flood, 2014)."""
     random[0] += np.uint64(0x9E3779B97F4A7C15)
     z = random[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,53 +24,28 @@ from engines.gtp.engine import (
     TimeSettings,
     never,
 )
+from engines.player.arguments import EngineArguments
 from engines.player.dead_stones import dead_stones
 from engines.player.search_control import Reporter, SearchControl, SearchLimits
 from engines.player.time_manager import Clock
 from engines.search import choice
 from engines.search import restrictions as looked_at
-from engines.search.forest import fill_planes
-from engines.search.searcher import Limits, Searcher, Waiting
-from engines.search.single_tree import Lane, SingleTree
+from engines.search.input_planes import fill_planes
+from engines.search.searcher import Searcher
+from engines.search.single_tree import TREE, Lane, SingleTree, TreeSearch
 from lzeval.errors import UserError
 from lzeval.go.board import BLACK, EMPTY, WALL, WHITE, Game
 from lzeval.go.colour import Colour
 from lzeval.go.drawing import draw_board
 from lzeval.go.points import SYMMETRIES, format_vertex, symmetry_tables
 
-TREE = 0
 NOISE_SHARE = 0.25
+"""Of the root's priors, as in AlphaGo Zero (D. Silver et al., 2017)."""
 NOISE_TOTAL = 0.03 * 361
-"""Of the Dirichlet distribution's parameters over all points."""
+"""Sum of the Dirichlet distribution's parameters over all points; AlphaGo Zero has 0.03 for each of 361."""
 POLL_S = 0.01
-MOST_SETTLED = 1000
+MOST_KEPT = 1000
 """Positions whose dead stones are kept."""
-
-
-@dataclass(frozen=True)
-class PlayerOptions:
-    """How an engine of ours plays."""
-
-    limits: Limits = Limits(visits=1600)
-    move_policy: choice.MovePolicy = choice.MovePolicy()
-    seed: int = 1
-    opening: tuple[int, ...] = ()
-    """Moves from the empty board that both players make without thinking, as long as they do."""
-    clock_limits: Limits = Limits(visits=None)
-    """Instead of `limits` where a clock is set."""
-    analysis_visits: int | None = None
-    """Where an analysis ends of its own accord; None: never."""
-    random_moves: int = 0
-    """So many moves of a game are drawn by their visits instead of being the best."""
-    temperature: float = 1.0
-    """Of those draws: chances are visits to the power of 1 / temperature."""
-    noise: bool = False
-    """Whether the root's priors are mixed with Dirichlet noise before each move."""
-    stop_when_decided: bool = True
-    """On a clock, do not think on once no other move can get ahead."""
-    lag_s: float = 0.5
-    most_nodes: int = 400_000
-    """Of the tree, about 2 kB each on 19x19."""
 
 
 class NetworkPlayer:
@@ -79,29 +54,29 @@ class NetworkPlayer:
     def __init__(
         self,
         evaluator: Evaluator,
-        options: PlayerOptions,
+        options: EngineArguments,
         lanes: Sequence[Lane] | None = None,
-        growth: SingleTree | None = None,
+        tree_search: TreeSearch | None = None,
     ) -> None:
         """`evaluator` answers about single positions; `lanes`, one for each thread, are what searches ask instead.
 
-        With `growth`, its tree 0 is the player's, and what grows it is up to that.
+        With `tree_search`, the player's tree is that one's.
         """
         self._evaluator = evaluator
         self._options = options
         self._size = evaluator.info.board_size
-        self._growth = growth or SingleTree(
-            Searcher(1, self._size, 2048), TREE, lanes or [Lane(evaluator)], options.most_nodes
+        self._tree_search = tree_search or SingleTree(
+            Searcher(1, self._size, 2048), lanes or [Lane(evaluator)], options.most_nodes
         )
-        self._searcher = self._growth.searcher
-        self._waiting = Waiting(evaluator.batch_size, self._size)
+        self._searcher = self._tree_search.searcher
+        self._planes = np.zeros((evaluator.batch_size, 18, self._size, self._size), np.uint8)
         self._game = Game(self._size)
-        self._clock = Clock(options.lag_s)
+        self._clock = Clock(options.lag)
         self._explanation = ""
         self._dead: dict[tuple[bytes, int, int], list[int]] = {}
-        """By position, what has been found dead."""
+        """Dead stones found before, by position."""
         self._searched_for: Colour | None = None
-        """Who was to move in the last search for a move, while its tree is as it was then."""
+        """The colour of the last search for a move, while its tree is as it was then."""
         self.clear()
 
     @property
@@ -163,10 +138,10 @@ class NetworkPlayer:
         restrictions: Sequence[Restriction] = (),
     ) -> Move:
         self._searched_for = None
-        in_book = self._opening_move()
-        if in_book is not None and not restrictions:
+        opening_move = self._opening_move()
+        if opening_move is not None and not restrictions:
             self._explanation = "opening"
-            return in_book
+            return opening_move
         started = time.monotonic()
         self._think(colour, stop, reports, restrictions)
         moves, visits = self._searcher.root_moves(TREE), self._searcher.visits(TREE)
@@ -210,7 +185,7 @@ class NetworkPlayer:
         self._mix_noise()
         limit = limits.root_visits(self._searcher.visits(TREE))
         control = SearchControl(
-            self._searcher, TREE, stop, SearchLimits(limit, seconds, self._options.stop_when_decided)
+            self._searcher, TREE, stop, SearchLimits(limit, seconds, not self._options.full_time)
         )
         if reports is None:
             self._grow(limit, control, impatient=seconds is not None)
@@ -220,12 +195,12 @@ class NetworkPlayer:
         reports.send(self.analysis(colour, reports.fewest_moves))
 
     def _reporter(self, colour: Colour, reports: Reports) -> Reporter:
-        """What tells of the search for `colour`, whose root is expanded first: before, there is nothing to tell."""
+        """A reporter of the search for `colour`, whose root is expanded first: before, there is nothing to tell."""
         self._expand_root()
         return Reporter(
             lambda: reports.send(self.analysis(colour, reports.fewest_moves)),
             reports.interval_s,
-            self._growth.standstill,
+            self._tree_search.lock,
         )
 
     def _follow(self, colour: Colour, restrictions: Sequence[Restriction] = ()) -> None:
@@ -250,11 +225,11 @@ class NetworkPlayer:
     def _grow(self, limit: int | None, control: Stop, *, impatient: bool) -> None:
         self._searched_for = None
         with self._forgetting_what_fails():
-            self._growth.run(limit, control, impatient=impatient)
+            self._tree_search.run(limit, control, impatient=impatient)
 
     def _expand_root(self) -> None:
         with self._forgetting_what_fails():
-            self._growth.expand_root()
+            self._tree_search.expand_root()
 
     @contextmanager
     def _forgetting_what_fails(self) -> Iterator[None]:
@@ -306,7 +281,7 @@ class NetworkPlayer:
         self._grow(None, stop, impatient=True)
 
     def analysis(self, colour: Colour, fewest_moves: int = 0) -> Analysis:
-        """What the search knows of the root."""
+        """The findings of the search at the root."""
         searcher = self._searcher
         moves = choice.ranked(searcher.root_moves(TREE, untried=fewest_moves > 0))
         shown = [m for number, m in enumerate(moves) if m.visits or number < fewest_moves]
@@ -336,7 +311,7 @@ class NetworkPlayer:
         """Points of the dead stones; clients ask for them, and for the score, several times in one position."""
         position = (self._game.stones.tobytes(), self._game.to_move, self._game.ko)
         if position not in self._dead:
-            if len(self._dead) >= MOST_SETTLED:
+            if len(self._dead) >= MOST_KEPT:
                 self._dead.clear()
             self._dead[position] = dead_stones(self._game, self._game.to_move)
         return self._dead[position]
@@ -381,9 +356,8 @@ class NetworkPlayer:
         tables = symmetry_tables(self._size)
         total, value = np.zeros(self._size**2 + 1), 0.0
         for symmetry in symmetries:
-            planes = self._waiting.planes.reshape(len(self._waiting.planes), 18, -1)
-            fill_planes(self._searcher.forest, TREE, 0, tables[symmetry], planes[0])
-            answer: NetworkAnswer = self._evaluator.evaluate(self._waiting.planes)
+            fill_planes(self._searcher.forest, TREE, 0, tables[symmetry], self._planes[0].reshape(18, -1))
+            answer: NetworkAnswer = self._evaluator.evaluate(self._planes)
             total[tables[symmetry]] += answer.policy[0]
             value += float(answer.value[0])
         return list(total / len(symmetries)), value / len(symmetries)
@@ -416,7 +390,7 @@ class NetworkPlayer:
         self._searcher.forget(TREE)
 
     def close(self) -> None:
-        self._growth.close()
+        self._tree_search.close()
 
 
 assert (BLACK, WHITE) == (Colour.BLACK, Colour.WHITE)

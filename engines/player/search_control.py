@@ -1,4 +1,4 @@
-"""Looks after a search while it goes on: when to stop it, and when to tell what it has found."""
+"""Control of a search while it goes on: when to stop it, and when to report what it has found."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LOOK_EVERY_S = 0.05
 
 @dataclass(frozen=True)
 class SearchLimits:
-    """How long a search may take."""
+    """Limits of one search."""
 
     visits: int | None
-    """Of the root, at most."""
+    """Visits of the root, at most."""
     seconds: float | None
     stop_when_decided: bool
     """On a clock, whether to stop once no other move can get ahead."""
@@ -33,15 +33,15 @@ class Reporter:
     """
 
     def __init__(
-        self, send: Callable[[], None], interval_s: float, standstill: AbstractContextManager[object]
+        self, send: Callable[[], None], interval_s: float, lock: AbstractContextManager[object]
     ) -> None:
-        """`standstill`: held while `send` looks at the tree."""
+        """`lock`: held while `send` looks at the tree."""
         self.has_reported = False
         self.problem: Exception | None = None
         """What `send` raised; it is not called again then."""
         self._send = send
         self._interval_s = interval_s
-        self._standstill = standstill
+        self._lock = lock
         self._sending = threading.Lock()
         self._is_over = threading.Event()
 
@@ -61,7 +61,7 @@ class Reporter:
     def _work(self) -> None:
         due = time.monotonic() + self._interval_s
         while self.problem is None and not self._is_over.wait(due - time.monotonic()):
-            with self._standstill, self._sending:
+            with self._lock, self._sending:
                 if self._is_over.is_set():
                     return
                 try:
@@ -75,7 +75,7 @@ class Reporter:
 
 
 class SearchControl:
-    """Called between the batches of a search; True ends it."""
+    """A callable for between the batches of a search; True ends it."""
 
     def __init__(self, searcher: Searcher, tree: int, stop: Stop, limits: SearchLimits) -> None:
         self._searcher = searcher

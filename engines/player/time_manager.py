@@ -1,4 +1,4 @@
-"""How long to think about a move, by what the clock shows."""
+"""The time to think about a move, by what the clock shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_S = 0.01
 
 @dataclass
 class Clock:
-    """Both players' clocks, as far as the controller has told."""
+    """Both players' clocks, as far as the controller has shown them."""
 
     lag_s: float = 0.5
     """Seconds a move loses on its way to the controller."""
@@ -39,7 +39,7 @@ class Clock:
         self._left[colour] = left
 
     def left(self, colour: Colour) -> TimeLeft:
-        """What the clock shows; at the start, in byo-yomi if there is no main time."""
+        """The time that the clock shows; at the start, byo-yomi if there is no main time."""
         if colour not in self._left:
             settings = self.settings
             in_byo_yomi = settings.main_s <= 0 and settings.byo_yomi_s > 0

@@ -1,4 +1,4 @@
-"""What a first search would have to load and allocate, done before anybody waits for it."""
+"""Loading and allocating for a first search, done before anybody waits for it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
 from engines.gtp.engine import Analysis, Reports, never
-from engines.player.player import NetworkPlayer, PlayerOptions
-from engines.search.searcher import Limits
+from engines.player.arguments import EngineArguments
+from engines.player.player import NetworkPlayer
 from engines.search.single_tree import VISITS_A_PLACE, Lane
 from lzeval.go.colour import Colour
 
@@ -20,7 +20,7 @@ WIDE = 4
 
 
 class _Indifferent:
-    """Thinks the same of all moves."""
+    """An evaluator to which all moves are alike."""
 
     def __init__(self, batch_size: int) -> None:
         self.info = EvaluatorInfo("none", "", 1, 1, SIZE, "none", "cpu", "fp32")
@@ -43,7 +43,7 @@ def warm_up(lanes: Sequence[Lane]) -> None:
             size = evaluator.info.board_size
             evaluator.evaluate(np.zeros((evaluator.batch_size, 18, size, size), np.uint8))
     single = _Indifferent(1)
-    options = PlayerOptions(Limits(visits=2 * WIDE * VISITS_A_PLACE))
+    options = EngineArguments("none", visits=2 * WIDE * VISITS_A_PLACE)
     player = NetworkPlayer(single, options, [Lane(single, _Indifferent(WIDE))])
     for colour in Colour:
         player.genmove(colour, never, Reports(_ignore, 1.0, fewest_moves=1))

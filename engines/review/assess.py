@@ -28,13 +28,13 @@ class MoveReview:
     colour: int
     move: int
     best: int
-    """What the search before the move prefers."""
+    """The move that the search before it prefers."""
     before: float
     after: float
     answered: float | None
     """After the game's next move; None after the last."""
     visits: int
-    """Of the position before the move."""
+    """The position before the move."""
 
     @property
     def is_refuted(self) -> bool:
@@ -48,7 +48,7 @@ class MoveReview:
 
     @property
     def loss(self) -> float:
-        """What the move cost; negative where its sequel looks better than was expected."""
+        """The winrate that the move cost; negative where its sequel looks better than was expected."""
         return self.before - self.outcome
 
     @property

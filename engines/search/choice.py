@@ -1,4 +1,4 @@
-"""From a searched root to a move: ranking, passing, resigning."""
+"""From a searched root to a move: ranking, passing, resigning, by Leela Zero's rules (UCTSearch.cpp, release 0.17)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy as np
 from lzeval.go.board import BLACK, WHITE, Game, fills_own_eye, geometry
 
 RESIGN = -1
-"""Stands where a move would."""
+"""In the place of a move."""
 LCB_QUANTILE = 1e-5
 LCB_FEWEST_VISITS = 2
 LCB_SHARE_OF_MOST = 0.1
+"""Moves are compared by lower confidence bounds where both have more visits than LCB_FEWEST_VISITS, and more than this
+share of the most visited move's."""
 LOWEST_TEMPERATURE = 0.01
 HANDICAP_RESIGN = 0.1
 """White's resignation threshold at the start of a game with handicap n is this over 1 + n."""
@@ -38,19 +40,19 @@ class RootMove:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a player does, and what it thought."""
+    """A player's move, and its opinion."""
 
     move: int
     """An index, the pass, or RESIGN."""
     winrate: float
-    """For the side that moves."""
+    """The chances of the side that moves, 0 to 1."""
     visits: int
-    """Of the root."""
+    """Visits of the root."""
 
 
 @dataclass(frozen=True)
 class MovePolicy:
-    """When a player passes and gives up."""
+    """The conditions under which a player passes and resigns."""
 
     resign: float = 0.1
     """Winrate below which it resigns; 0: never."""
@@ -113,7 +115,7 @@ def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, poli
             chosen = next((move.move for move in order if _reasonable(game, colour, move.move)), chosen)
         elif chosen != game.pass_move and game.passes and lead > 0:
             chosen = game.pass_move
-    if chosen != game.pass_move and _gives_up(best.winrate, game, colour, policy):
+    if chosen != game.pass_move and _resigns(best.winrate, game, colour, policy):
         chosen = RESIGN
     return Choice(chosen, best.winrate, visits)
 
@@ -158,7 +160,7 @@ def _reasonable(game: Game, colour: int, move: int) -> bool:
     return move != game.pass_move and not fills_own_eye(geometry(game.size), game.stones, move, colour)
 
 
-def _gives_up(winrate: float, game: Game, colour: int, policy: MovePolicy) -> bool:
+def _resigns(winrate: float, game: Game, colour: int, policy: MovePolicy) -> bool:
     played, points = len(game.moves), game.size * game.size
     if not policy.resign or played <= points // 4:
         return False

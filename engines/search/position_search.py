@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.evaluator.base import Evaluator
+from engines.search.batcher import Batcher
 from engines.search.choice import RootMove, ranked
-from engines.search.forest import NODE, NONE
+from engines.search.forest import NODE
 from engines.search.restrictions import Restriction
-from engines.search.searcher import SPARE_NODES, Searcher, Waiting
+from engines.search.searcher import SPARE_NODES, Searcher
 from lzeval.go.board import BLACK, Game
 
 FIRST_NODES = 512
@@ -30,7 +31,7 @@ FOREST_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class SearchPosition:
-    """What is to be searched, and how long."""
+    """A position to search, and how long."""
 
     game: Game
     """At the position; later moves in it would change the position."""
@@ -42,13 +43,13 @@ class SearchPosition:
     max_s: float | None = None
     """End the search after so many seconds; what is found then depends on the machine."""
     report_every_s: float | None = None
-    """SearchReport what is found so far, again and again."""
+    """Report what is found so far, again and again."""
     restrictions: Sequence[Restriction] = ()
 
 
 @dataclass(frozen=True)
 class PositionAnalysis:
-    """What a search knows of a position; winrates are 0 to 1."""
+    """The findings of a search at a position; winrates are 0 to 1."""
 
     to_move: int
     visits: int
@@ -57,7 +58,7 @@ class PositionAnalysis:
     raw_winrate: float
     """The network's own opinion, for the side to move."""
     moves: Sequence[RootMove]
-    """Those that were tried, best first."""
+    """The moves that were tried, best first."""
     lines: Sequence[Sequence[int]]
     """The principal variation of each of `moves`, which begins with it."""
     priors: npt.NDArray[np.float32]
@@ -91,22 +92,21 @@ class PositionSearch:
         self.info = evaluator.info
         self.most_visits = most_visits(evaluator.info.board_size, places)
         """Of one position; a search that is asked for more ends there."""
-        self._evaluator = evaluator
         self._longest_line = longest_line
         self._clock = clock
-        self._searcher = Searcher(places, evaluator.info.board_size, FIRST_NODES)
-        self._buffer = Waiting(evaluator.batch_size, evaluator.info.board_size)
+        self._batcher = Batcher(Searcher(places, evaluator.info.board_size, FIRST_NODES))
+        self._searcher = self._batcher.searcher
+        self._queue = self._batcher.add_queue(evaluator)
         self._next_ticket = 0
-        self._queue: list[tuple[int, int]] = []
-        self._waiting: dict[int, SearchPosition] = {}
-        """By ticket; `_queue` orders them, and may still name what was removed."""
-        self._seated: list[int | None] = [None] * places
-        """The ticket of each place, which is a tree of the forest."""
+        self._order: list[tuple[int, int]] = []
+        """The most urgent first; it may still name what was removed from `_later`."""
+        self._later: dict[int, SearchPosition] = {}
+        """Those that wait for a tree, by ticket."""
         self._positions: dict[int, SearchPosition] = {}
-        """Those that have a place, by ticket."""
+        """Those that have a tree, by ticket."""
+        self._tickets: list[int | None] = [None] * places
+        """By tree: the ticket of its position."""
         self._limits = np.zeros(places, np.int32)
-        self._leaves = np.full(places, NONE, np.int32)
-        """The node of each tree that waits for an answer."""
         self._ends = np.full(places, np.inf)
         self._next_reports = np.full(places, np.inf)
         self._turn = 0
@@ -114,51 +114,59 @@ class PositionSearch:
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._waiting or self._positions)
+        return bool(self._later or self._positions)
 
     def add(self, position: SearchPosition) -> int:
         """Queue a position; its ticket names it in reports."""
         ticket = self._next_ticket
         self._next_ticket += 1
-        self._waiting[ticket] = position
-        heapq.heappush(self._queue, (-position.priority, ticket))
+        self._later[ticket] = position
+        heapq.heappush(self._order, (-position.priority, ticket))
         return ticket
 
     def remove(self, ticket: int) -> SearchReport:
         """Stop searching a position and report what is known of it. Raises KeyError if it is not there."""
-        if ticket in self._waiting:
-            del self._waiting[ticket]
+        if ticket in self._later:
+            del self._later[ticket]
             return SearchReport(ticket, None, is_final=True)
-        return self._finish(self._tree_of(ticket))
+        if ticket not in self._positions:
+            raise KeyError(ticket)
+        return self._finish(self._tickets.index(ticket))
 
     def step(self) -> list[SearchReport]:
-        """Answer one batch of waiting nodes; returns the news since the last call."""
-        self._answer()
+        """Answer one batch of waiting leaves, each tree in its turn; returns the news since the last call."""
+        trees = len(self._tickets)
+        self._queue.leaves.sort(key=lambda leaf: (leaf[0] - self._turn) % trees)
+        answered = self._batcher.step()
+        if answered:
+            self._turn = answered[-1] + 1
         return [*self._run(), *self._finish_late(), *self._due_reports()]
 
     def _run(self) -> list[SearchReport]:
-        """Let every tree run until it waits for an answer; places that become free are taken at once."""
+        """Let every tree run until it waits for an answer; trees that become free are taken at once."""
         reports: list[SearchReport] = []
         while True:
-            self._seat()
-            taken = [tree for tree, ticket in enumerate(self._seated) if ticket is not None]
-            trees = np.array([tree for tree in taken if self._leaves[tree] == NONE], np.int32)
-            self._leaves[trees] = self._searcher.gather(trees, self._limits[trees])
-            stopped = [int(tree) for tree in trees if self._leaves[tree] == NONE]
-            if not stopped:
+            self._take_trees()
+            trees = [
+                tree
+                for tree, ticket in enumerate(self._tickets)
+                if ticket is not None and not self._batcher.waiting[tree]
+            ]
+            at_rest = self._batcher.gather(trees, self._limits[trees], [self._queue] * len(trees))
+            if not at_rest:
                 return reports
-            reports += [self._finish(tree) for tree in stopped if not self._grow(tree)]
+            reports += [self._finish(tree) for tree in at_rest if not self._grow(tree)]
 
-    def _seat(self) -> None:
-        """Give free places to those that wait, the most urgent first."""
-        while self._queue and None in self._seated:
-            _, ticket = heapq.heappop(self._queue)
-            position = self._waiting.pop(ticket, None)
+    def _take_trees(self) -> None:
+        """Give free trees to positions that wait, the most urgent first."""
+        while self._order and None in self._tickets:
+            _, ticket = heapq.heappop(self._order)
+            position = self._later.pop(ticket, None)
             if position is not None:
-                self._begin(self._seated.index(None), ticket, position)
+                self._begin(self._tickets.index(None), ticket, position)
 
     def _begin(self, tree: int, ticket: int, position: SearchPosition) -> None:
-        self._seated[tree] = ticket
+        self._tickets[tree] = ticket
         self._positions[ticket] = position
         self._searcher.forget(tree)
         self._searcher.seed(tree, position.seed)
@@ -178,20 +186,6 @@ class PositionSearch:
         self._searcher.make_room(tree, min(2 * visits, int(self._limits[tree])))
         return True
 
-    def _answer(self) -> None:
-        """Let the evaluator answer a batch of leaves, each tree in its turn."""
-        waiting = np.flatnonzero(self._leaves != NONE).astype(np.int32)
-        if not len(waiting):
-            return
-        first = int(np.searchsorted(waiting, self._turn))
-        trees = np.roll(waiting, -first)[: self._evaluator.batch_size]
-        leaves = self._leaves[trees]
-        self._searcher.write_planes(trees, leaves, self._buffer)
-        answer = self._evaluator.evaluate(self._buffer.planes)
-        self._searcher.apply(trees, leaves, self._buffer, answer.policy, answer.value)
-        self._leaves[trees] = NONE
-        self._turn = int(trees[-1]) + 1
-
     def _finish_late(self) -> list[SearchReport]:
         """End the searches whose time is up and that know something."""
         late = np.flatnonzero(self._ends <= self._clock())
@@ -201,7 +195,7 @@ class PositionSearch:
         now = self._clock()
         reports = []
         for tree in np.flatnonzero(self._next_reports <= now).tolist():
-            ticket = self._seated[tree]
+            ticket = self._tickets[tree]
             assert ticket is not None
             every = self._positions[ticket].report_every_s
             assert every is not None
@@ -211,20 +205,15 @@ class PositionSearch:
                 reports.append(SearchReport(ticket, analysis, is_final=False))
         return reports
 
-    def _tree_of(self, ticket: int) -> int:
-        if ticket not in self._positions:
-            raise KeyError(ticket)
-        return self._seated.index(ticket)
-
     def _finish(self, tree: int) -> SearchReport:
-        """Free a place, and say what was found there."""
-        ticket = self._seated[tree]
+        """Free a tree, and say what was found in it."""
+        ticket = self._tickets[tree]
         assert ticket is not None
         report = SearchReport(ticket, self._analysis(tree), is_final=True)
-        self._seated[tree] = None
+        self._tickets[tree] = None
         del self._positions[ticket]
         self._searcher.forget(tree)
-        self._leaves[tree] = NONE
+        self._batcher.drop(tree)
         self._ends[tree] = self._next_reports[tree] = np.inf
         return report
 
@@ -260,7 +249,7 @@ def search_all(
 
 
 def most_visits(size: int, places: int) -> int:
-    """How many visits a position may have where `places` are searched at once."""
+    """The most visits of a position where `places` are searched at once."""
     points = size * size + 1
     node_bytes = NODE.itemsize + points * (np.dtype(np.int8).itemsize + np.dtype(np.float32).itemsize)
     return FOREST_BYTES // (node_bytes * places) - 2 * SPARE_NODES
@@ -286,5 +275,5 @@ def at_turn(game: Game, turn: int) -> Game:
 
 
 def position_seed(seed: int, game: Game) -> int:
-    """What a position's random numbers start from: the same for the same stones, another for others."""
+    """The seed of a position's random numbers: the same for the same stones, another for others."""
     return int(np.random.SeedSequence((seed, game.hashes[-1])).generate_state(1, np.uint64)[0])

@@ -1,4 +1,4 @@
-"""Which moves a search looks at: asked for as lists of moves, kept as depths."""
+"""Limits on the moves that a search looks at: asked for as lists of moves, kept as depths."""
 
 from __future__ import annotations
 

@@ -19,13 +19,11 @@ from engines.search.forest import (
     SUPERKO,
     Forest,
     advance,
-    apply,
-    gather,
-    gather_several,
     new_forest,
     set_root,
-    write_planes,
 )
+from engines.search.input_planes import write_planes
+from engines.search.playouts import apply, gather, gather_several
 from engines.search.restrictions import Restriction, as_depths
 from lzeval.go.board import BLACK, WHITE, Game, geometry, new_scratch
 from lzeval.go.points import symmetry_tables
@@ -36,12 +34,12 @@ UNLIMITED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Limits:
-    """When a search stops: whichever comes first."""
+    """The end of a search: whichever limit is reached first."""
 
     visits: int | None = 100
-    """Of the root, those kept from earlier moves included."""
+    """Visits of the root, those kept from earlier moves included."""
     playouts: int | None = None
-    """New ones."""
+    """New visits."""
 
     def root_visits(self, already: int) -> int:
         """The number of root visits that ends a search which begins with `already`."""
@@ -50,8 +48,8 @@ class Limits:
         return max(1, min(by_visits, by_playouts))
 
 
-class Waiting:
-    """Nodes that wait for one batch of answers, and where their input goes."""
+class BatchInput:
+    """The input for a batch: `planes` `[B, 18, S, S]`, each row under one of `symmetries` `[B]`."""
 
     def __init__(self, batch_size: int, size: int) -> None:
         self.planes = np.zeros((batch_size, 18, size, size), np.uint8)
@@ -136,7 +134,7 @@ class Searcher:
         return int(self.forest.size[tree])
 
     def winrate(self, tree: int) -> float:
-        """Of the root's side to move, the mean over its visits."""
+        """The mean over the root's visits, for the side to move."""
         root = self.forest.nodes[tree, 0]
         mean = float(root["black"]) / max(1, int(root["visits"]))
         return mean if root["to_move"] == BLACK else 1.0 - mean
@@ -223,17 +221,17 @@ class Searcher:
         return leaves[:count]
 
     def write_planes(
-        self, trees: npt.NDArray[np.int32], leaves: npt.NDArray[np.int32], waiting: Waiting
+        self, trees: npt.NDArray[np.int32], leaves: npt.NDArray[np.int32], batch: BatchInput
     ) -> None:
-        """The network's input for waiting nodes into `waiting.planes`."""
-        planes = waiting.planes.reshape(len(waiting.planes), 18, self.points)
-        write_planes(self.forest, trees, leaves, self._tables, waiting.symmetries, planes)
+        """The network's input for waiting nodes `[K]` into the first rows of `batch`, each under a random symmetry."""
+        planes = batch.planes.reshape(len(batch.planes), 18, self.points)
+        write_planes(self.forest, trees, leaves, self._tables, batch.symmetries, planes)
 
     def apply(
         self,
         trees: npt.NDArray[np.int32],
         leaves: npt.NDArray[np.int32],
-        waiting: Waiting,
+        batch: BatchInput,
         policy: npt.NDArray[np.float32],
         value: npt.NDArray[np.float32],
     ) -> None:
@@ -245,7 +243,7 @@ class Searcher:
             trees,
             leaves,
             self._tables,
-            waiting.symmetries,
+            batch.symmetries,
             policy,
             value,
         )

@@ -1,7 +1,7 @@
 """One tree, grown on all threads that are given, until something says that it is enough.
 
-Each thread has a lane of its own: the evaluators it asks. The tree has one lock, held while leaves are gathered and
-answers are put in, not while the network works. With one lane everything happens on the calling thread, and the same
+Each thread has a lane: evaluators of its own. The batcher's lock is held while leaves are gathered and
+answers are put in, not while a network works. With one lane everything happens on the calling thread, and the same
 tree gives the same result.
 """
 
@@ -11,86 +11,86 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-
-import numpy as np
-import numpy.typing as npt
+from typing import Protocol
 
 from engines.evaluator.base import Evaluator
-from engines.search.searcher import Searcher, Waiting
+from engines.search.batcher import ROOM, Batcher, Leaf
+from engines.search.searcher import Searcher
 
+TREE = 0
 VISITS_A_PLACE = 32
 """A batch has one place for so many visits of the root: fewer leaves at a time while they would spoil the search."""
 LONGEST_WIDE_S = 0.04
 """A batch that takes longer is not asked for where somebody may want to stop."""
-ROOM = 1024
-"""Nodes that a tree without a limit grows by."""
 IDLE_S = 0.0002
-
-Leaves = npt.NDArray[np.int32]
 
 
 def places_for(root_visits: int, batch_size: int) -> int:
-    """How many leaves of one tree to gather for a batch of `batch_size`: 1, or so many that it is half full."""
+    """The number of leaves of one tree to gather for a batch of `batch_size`: 1, or so many that it is half full."""
     places = min(batch_size, 1 + root_visits // VISITS_A_PLACE)
     return places if 2 * places >= batch_size else 1
 
 
-@dataclass
-class Lane:
-    """What one thread asks: an evaluator of single positions, and perhaps one of larger batches."""
+class TreeSearch(Protocol):
+    """A tree that grows when it is told to: tree 0 of `searcher`."""
 
-    single: Evaluator
-    wide: Evaluator | None = None
-    _waiting: dict[int, Waiting] = field(default_factory=dict)
-    _wide_s: float = 0.0
-    """How long a large batch took last."""
-
-    def places(self, root_visits: int, *, impatient: bool) -> int:
-        """How many leaves to gather for the next batch."""
-        if self.wide is None or (impatient and self._wide_s > LONGEST_WIDE_S):
-            return 1
-        return places_for(root_visits, self.wide.batch_size)
-
-    def evaluator(self, leaves: int) -> tuple[Evaluator, Waiting]:
-        evaluator = self.single if leaves == 1 or self.wide is None else self.wide
-        size = evaluator.batch_size
-        if size not in self._waiting:
-            self._waiting[size] = Waiting(size, evaluator.info.board_size)
-        return evaluator, self._waiting[size]
-
-    def note(self, leaves: int, seconds: float) -> None:
-        if leaves > 1:
-            self._wide_s = seconds
-
-
-class SingleTree:
-    """Grows tree `tree` of a searcher."""
-
-    def __init__(self, searcher: Searcher, tree: int, lanes: Sequence[Lane], most_nodes: int) -> None:
-        self.searcher = searcher
-        self.most_nodes = most_nodes
-        self._tree = tree
-        self._lanes = lanes
-        self._lock = threading.Lock()
-        self._under_way = 0
-        """Leaves that wait for an answer."""
-        self._ended = False
-        self._pool = ThreadPoolExecutor(len(lanes) - 1, "search") if len(lanes) > 1 else None
-
-    @property
-    def standstill(self) -> AbstractContextManager[object]:
-        """While another thread holds it, nothing moves in the tree."""
-        return self._lock
+    searcher: Searcher
+    lock: threading.Lock
+    """While another thread holds it, nothing moves in the tree."""
 
     def run(self, limit: int | None, watch: Callable[[], bool], *, impatient: bool = False) -> None:
         """Grow until the root has `limit` visits (None: the tree its largest size), or `watch` says True.
 
         `watch` is called between batches, while nothing moves in the tree; `impatient`: it wants to be called often.
         """
+
+    def expand_root(self) -> None:
+        """Ask the network about the root, if that has not been done."""
+
+    def close(self) -> None:
+        """End its threads."""
+
+
+@dataclass
+class Lane:
+    """A thread's evaluators: one of single positions, and perhaps another of larger batches."""
+
+    single: Evaluator
+    wide: Evaluator | None = None
+    _wide_s: float = field(default=0.0, init=False)
+    """Seconds that a large batch took last."""
+
+    def places(self, root_visits: int, *, impatient: bool) -> int:
+        """The number of leaves to gather for the next batch."""
+        if self.wide is None or (impatient and self._wide_s > LONGEST_WIDE_S):
+            return 1
+        return places_for(root_visits, self.wide.batch_size)
+
+    def answer(self, batcher: Batcher, leaves: Sequence[Leaf]) -> None:
+        """Have the evaluator of the batch's size answer; the batcher's lock is held."""
+        if len(leaves) == 1 or self.wide is None:
+            batcher.answer(self.single, leaves)
+            return
+        started = time.monotonic()
+        batcher.answer(self.wide, leaves)
+        self._wide_s = time.monotonic() - started
+
+
+class SingleTree:
+    """A TreeSearch on threads of its own."""
+
+    def __init__(self, searcher: Searcher, lanes: Sequence[Lane], most_nodes: int) -> None:
+        self.searcher = searcher
+        self._batcher = Batcher(searcher)
+        self.lock = self._batcher.lock
+        self._most_nodes = most_nodes
+        self._lanes = lanes
         self._ended = False
-        self._under_way = 0
+        self._pool = ThreadPoolExecutor(len(lanes) - 1, "search") if len(lanes) > 1 else None
+
+    def run(self, limit: int | None, watch: Callable[[], bool], *, impatient: bool = False) -> None:
+        self._ended = False
         self.expand_root()
         others: list[Future[None]] = []
         try:
@@ -106,14 +106,12 @@ class SingleTree:
             other.result()
 
     def expand_root(self) -> None:
-        """Ask the network about the root, if that has not been done."""
-        if self.searcher.visits(self._tree):
+        self._batcher.drop(TREE)  # what a search that failed has left
+        if self.searcher.visits(TREE):
             return
-        self.searcher.make_room(self._tree, ROOM)
-        leaves = self.searcher.gather(np.array([self._tree], np.int32), np.array([1], np.int32))
-        if leaves[0] >= 0:
-            self._under_way += 1
-            self._answer(self._lanes[0], leaves)
+        self.searcher.make_room(TREE, ROOM)
+        with self.lock:
+            self._batcher.answer(self._lanes[0].single, self._batcher.gather_several(TREE, 1, 1))
 
     def _grow(self, lane: Lane, limit: int | None, watch: Callable[[], bool] | None, impatient: bool) -> None:
         try:
@@ -126,46 +124,30 @@ class SingleTree:
         self, lane: Lane, limit: int | None, watch: Callable[[], bool] | None, impatient: bool
     ) -> None:
         while not self._ended:
-            with self._lock:
+            with self.lock:
                 if watch is not None and watch():
                     self._ended = True
                     break
                 leaves = self._gather(lane, limit, impatient)
                 if leaves is None:
                     break
-            if len(leaves):
-                self._answer(lane, leaves)
-            else:
+                if leaves:
+                    lane.answer(self._batcher, leaves)
+            if not leaves:
                 time.sleep(IDLE_S)  # the lines worth looking at wait for other threads' answers
 
-    def _gather(self, lane: Lane, limit: int | None, impatient: bool) -> Leaves | None:
-        """Leaves for one batch, counted as under way; None when there are enough visits."""
-        visits = self.searcher.visits(self._tree)
-        wanted = limit if limit is not None else visits + self._under_way + ROOM
-        wanted = min(wanted, visits + max(0, self.most_nodes - self.searcher.nodes(self._tree)))
-        if visits + self._under_way >= wanted:
-            return None if not self._under_way else np.empty(0, np.int32)
-        self.searcher.make_room(self._tree, min(wanted, visits + self._under_way + ROOM))
-        places = lane.places(visits, impatient=impatient)
-        leaves = self.searcher.gather_several(self._tree, wanted - self._under_way, places)
-        if not len(leaves) and not self._under_way and self.searcher.visits(self._tree) == visits:
-            return None  # nothing is left to look at
-        self._under_way += len(leaves)
+    def _gather(self, lane: Lane, limit: int | None, impatient: bool) -> list[Leaf] | None:
+        """Leaves for one batch; None when there are enough visits."""
+        wanted = self._batcher.wanted(TREE, limit, self._most_nodes)
+        is_alone, visits = not self._batcher.waiting[TREE], self.searcher.visits(TREE)
+        leaves = []
+        if wanted is not None:
+            places = lane.places(visits, impatient=impatient)
+            leaves = self._batcher.gather_several(TREE, wanted, places)
+        if not leaves and is_alone and self.searcher.visits(TREE) == visits:
+            return None  # enough, or nothing is left to look at
         return leaves
 
-    def _answer(self, lane: Lane, leaves: Leaves) -> None:
-        evaluator, waiting = lane.evaluator(len(leaves))
-        trees = np.full(len(leaves), self._tree, np.int32)
-        with self._lock:
-            self.searcher.write_planes(trees, leaves, waiting)
-        started = time.monotonic()
-        answer = evaluator.evaluate(waiting.planes)
-        lane.note(len(leaves), time.monotonic() - started)
-        with self._lock:
-            self.searcher.apply(trees, leaves, waiting, answer.policy, answer.value)
-            self._under_way -= len(leaves)
-
     def close(self) -> None:
-        """End the threads."""
         if self._pool is not None:
             self._pool.shutdown()

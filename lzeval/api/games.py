@@ -68,7 +68,7 @@ def play(
         GameSettings(size, komi, move_limit or 2 * size * size, event="game"),
         1,
     )
-    games.seat(GameJob(0, "0", 0, first, seed, 0, 1))
+    games.start(GameJob(0, "0", 0, first, seed, 0, 1))
     while True:
         finished = games.step()
         if finished:

@@ -102,7 +102,7 @@ def application(*names: str) -> typer.Typer:
     return app
 
 
-_WrongUseError: type[Exception] = next(
+WrongUseError: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
 """Wrong options and arguments: click's class, which typer brings along in a place that depends on its version."""
@@ -125,7 +125,7 @@ def main() -> None:
     try:
         status = application(*(name for name in sys.argv[1:2] if name in COMMANDS))(standalone_mode=False)
         raise SystemExit(status if isinstance(status, int) else 0)
-    except _WrongUseError as exc:
+    except WrongUseError as exc:
         _say_wrong_use(exc)
         raise SystemExit(USER_ERROR) from exc
     except LzevalError as exc:

@@ -40,16 +40,16 @@ def job(number: int, *opening: str, size: int = SIZE) -> GameJob:
     )
 
 
-def play_all(room: NetworkGames, jobs: Sequence[GameJob]) -> dict[int, GameRecord]:
+def play_all(games: NetworkGames, jobs: Sequence[GameJob]) -> dict[int, GameRecord]:
     """Play `jobs` in order at whatever tables become free; returns the records by number."""
     waiting, records = list(jobs), {}
     for _ in range(100_000):
-        while waiting and room.free_tables:
-            room.seat(waiting.pop(0))
-        for record in room.step():
+        while waiting and games.free_slots:
+            games.start(waiting.pop(0))
+        for record in games.step():
             records[int(record.game_id.rpartition("_")[2])] = replace(record, date="")
-        if not waiting and not room.is_busy:
-            for record in room.step():
+        if not waiting and not games.is_busy:
+            for record in games.step():
                 records[int(record.game_id.rpartition("_")[2])] = replace(record, date="")
             return records
     raise AssertionError("the games do not end")

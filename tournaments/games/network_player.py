@@ -18,20 +18,21 @@ from tournaments.plan.competition import Competition, PlayerSpec
 if TYPE_CHECKING:
     from engines.evaluator.load import EvaluatorPlan
     from engines.gtp.server.in_process import EnginePeer
-    from engines.search.shared_search import EvaluatorQueue, SharedSearch
+    from engines.search.batcher import EvaluatorQueue
+    from engines.search.shared_search import SharedSearch
     from tournaments.games.gtp_player import GameContext
 
 LARGEST_SEARCH = 20_000
-"""Visits of a move; the trees of a desk take memory together, and as much as the largest."""
+"""Visits of a move; the trees of a shared search take memory together, and as much as the largest."""
 _CLOCK_COMMANDS = ("time_settings", "kgs-time_settings", "kata-time_settings", "time_left")
 LARGEST_BATCH = 8
 """On a CPU: one of 16 is hardly faster a position, and costs twice as much where a tournament has few games."""
 NODE_BYTES = 2000
-"""Of a tree on 19x19."""
+"""Memory of a tree's node on 19x19."""
 
 
 def in_process(competition: Competition, player: PlayerSpec) -> EngineArguments | None:
-    """What the player's engine is told, if it can play without a program of its own; None if it cannot, or shall not.
+    """The options of the player's engine, if it can play without a program of its own; None if it cannot, or shall not.
 
     A clock wants an engine that has its time to itself, and so does pondering.
     """
@@ -61,12 +62,12 @@ def _search_size(arguments: EngineArguments) -> int:
 
 
 def tree_bytes(arguments: EngineArguments) -> int:
-    """What an engine's tree takes, its past moves' rest included."""
+    """Memory of an engine's tree, what is left of past moves included."""
     return 3 * _search_size(arguments) * NODE_BYTES
 
 
 def players_of(competition: Competition) -> list[PlayerSpec]:
-    """Those who have games, by code."""
+    """The players who have games, by code."""
     codes = sorted({code for matchup in competition.matchups for code in matchup.players})
     return [competition.players[code] for code in codes]
 
@@ -78,14 +79,14 @@ def batch_size(plan: EvaluatorPlan) -> int:
 
 @dataclass(frozen=True)
 class _Group:
-    """The desks of one board size and device, and the lines of each by network."""
+    """The searches for one board size and device, and the queues of each by network."""
 
-    desks: list[SharedSearch]
-    lines: dict[tuple[object, ...], list[EvaluatorQueue]]
+    searches: list[SharedSearch]
+    queues: dict[tuple[object, ...], list[EvaluatorQueue]]
 
 
 class NetworkPlayers:
-    """What the players in this process share."""
+    """The searches and networks that players in this process share."""
 
     def __init__(self, competition: Competition, parallel: int = 1) -> None:
         """`parallel` games go on at a time at most."""
@@ -115,30 +116,30 @@ class NetworkPlayers:
 
         with self._lock:
             plan = self._plan(arguments)
-            options = arguments.player_options(plan.info.board_size, game_id)
+            options = arguments.for_game(plan.info.board_size, game_id)
             group = self._group(plan)
-            single = self._lines(group, plan)
-            wide = self._lines(group, plan.with_batch(arguments.batch)) if _is_large(arguments) else None
-            place = max(range(len(group.desks)), key=lambda number: group.desks[number].free_trees)
-            desk = group.desks[place]
-            if not desk.free_trees:
+            single = self._queues(group, plan)
+            wide = self._queues(group, plan.with_batch(arguments.batch)) if _is_large(arguments) else None
+            place = max(range(len(group.searches)), key=lambda number: group.searches[number].free_trees)
+            search = group.searches[place]
+            if not search.free_trees:
                 raise UserError("the network has not answered before, and is not asked again")
-            seat = desk.seat(single[place], None if wide is None else wide[place])
+            slot = search.take_slot(single[place], None if wide is None else wide[place])
         answer_s = self._competition.lzeval.timeouts.move_s
-        with desk.monitor:
+        with search.lock:
             engine = NetworkPlayer(
-                SharedEvaluator(seat, answer_s),
+                SharedEvaluator(slot, answer_s),
                 options,
-                growth=SharedTree(seat, options.most_nodes, answer_s),
+                tree_search=SharedTree(slot, options.most_nodes, answer_s),
             )
         return EnginePeer(
             engine,
             name=arguments.title,
             version=arguments.version,
             tell_searches=not arguments.quiet,
-            monitor=desk.monitor,
-            desk_s=lambda: seat.seconds,
-            release=seat.leave,
+            lock=search.lock,
+            search_s=lambda: slot.seconds,
+            release=slot.release,
         )
 
     def _plan(self, arguments: EngineArguments) -> EvaluatorPlan:
@@ -165,18 +166,18 @@ class NetworkPlayers:
             self._groups[key] = _Group([SharedSearch(size, trees) for _ in range(count)], {})
         return self._groups[key]
 
-    def _lines(self, group: _Group, plan: EvaluatorPlan) -> list[EvaluatorQueue]:
-        """One at each desk."""
+    def _queues(self, group: _Group, plan: EvaluatorPlan) -> list[EvaluatorQueue]:
+        """One in each search."""
         key = plan.info.sha256, plan.precision, plan.batch_size
-        if key not in group.lines:
-            group.lines[key] = [desk.add_line(plan.build()) for desk in group.desks]
-        return group.lines[key]
+        if key not in group.queues:
+            group.queues[key] = [search.add_queue(plan.build()) for search in group.searches]
+        return group.queues[key]
 
     def close(self) -> None:
-        """End the desks; who still plays at one has an engine that has crashed."""
+        """End the searches; who still plays in one has an engine that has crashed."""
         for group in self._groups.values():
-            for desk in group.desks:
-                desk.close()
+            for search in group.searches:
+                search.close()
 
 
 def _is_large(arguments: EngineArguments) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from engines.player.arguments import our_command
+from engines.player.arguments import engine_command
 from lzeval.errors import UserError
 from lzeval.system.bundled import network_name, resolve_network
 from lzeval.text.wording import command_line
@@ -86,8 +86,7 @@ def _codes(paths: Sequence[Path]) -> list[str]:
 
 
 def _lzeval_command(network: Path, visits: int | None, seed: int) -> tuple[str, ...]:
-    limit = () if visits is None else ("--visits", str(visits))
-    return *our_command(), "gtp", str(network), *limit, "--seed", str(seed)
+    return tuple(engine_command(str(network), visits=visits, seed=seed))
 
 
 def _leelaz_command(network: Path, visits: int | None, _seed: int) -> tuple[str, ...]:

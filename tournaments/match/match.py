@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
-from engines.player.arguments import our_command
+from engines.player.arguments import engine_command
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
 from lzeval.go.openings import EMPTY_BOARD, Book, game_seed, load_book
@@ -291,12 +291,17 @@ def _program(program: Program) -> MatchPlayer:
 def _gtp_command(options: MatchOptions, name: str, *more: str) -> tuple[str, ...]:
     """The program that plays a network as the match itself does."""
     network = name if not Path(name).exists() else str(resolve_network(name).resolve())
-    command = [*our_command(), "gtp", network, "--quiet", "--batch", "1", "--resign", f"{options.resign:g}"]
-    if options.visits is not None:
-        command += ["--visits", str(options.visits)]
-    if options.playouts is not None:
-        command += ["--playouts", str(options.playouts)]
-    return (*command, "--precision", options.precision, "--seed", str(options.seed), *more)
+    command = engine_command(
+        network,
+        quiet=True,
+        batch=1,
+        resign=options.resign,
+        visits=options.visits,
+        playouts=options.playouts,
+        precision=options.precision,
+        seed=options.seed,
+    )
+    return (*command, *more)
 
 
 def _book_argument(openings: str) -> str:

@@ -236,7 +236,7 @@ def _serve(link: Connection, games: NetworkGames) -> None:
     reported_at = time.monotonic()
     while True:
         while link.poll(0 if games.is_busy else None):
-            games.seat(link.recv())
+            games.start(link.recv())
         for record in games.step():
             link.send(WorkerReport("game", games.evaluations, record))
         if time.monotonic() - reported_at > REPORT_EVERY_S:
@@ -246,11 +246,11 @@ def _serve(link: Connection, games: NetworkGames) -> None:
 
 def _marker() -> Path:
     """The file that is there once this version of the search has been compiled on this machine."""
-    from engines.search import forest
+    from engines.search import searcher
     from lzeval.compiled.jit import sources_digest
 
-    stamp = f"{sources_digest(Path(forest.__file__))} {sys.version_info[0]}.{sys.version_info[1]}"
-    key = hashlib.sha256(f"{forest.__file__} {stamp}".encode()).hexdigest()[:16]
+    stamp = f"{sources_digest(Path(searcher.__file__))} {sys.version_info[0]}.{sys.version_info[1]}"
+    key = hashlib.sha256(f"{searcher.__file__} {stamp}".encode()).hexdigest()[:16]
     return cache_folder() / f"compiled-{key}"
 
 

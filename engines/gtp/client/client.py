@@ -34,7 +34,7 @@ class Deadlines:
     """Seconds after which an engine counts as hung."""
 
     start_s: float = 120.0
-    """For the first answer: loading and tuning are part of it."""
+    """Time for the first answer: loading and tuning are part of it."""
     new_game_s: float = 60.0
     """boardsize, clear_board, loadsgf."""
     move_s: float = 600.0
@@ -206,7 +206,7 @@ class GtpClient:
             self._peer.close(0)
 
     def stderr_text(self, since: int = 0) -> str:
-        """What the engine wrote to standard error, the last part of it if that is much; from a mark on."""
+        """Text that the engine wrote to standard error, from a mark on; the last part of it if that is much."""
         return self._peer.stderr_text(since)
 
     # Go

@@ -1,6 +1,6 @@
 """What a program writes, line by line and with a deadline.
 
-On Linux and macOS whoever waits for a line reads the pipe himself: an answer costs no change of threads. Windows cannot
+On Linux and macOS the thread that waits for a line reads the pipe: an answer costs no change of threads. Windows cannot
 wait for a pipe and a deadline at once, so that a thread reads there. Standard error has a thread of its own everywhere:
 no program blocks because nobody looks at its errors.
 """
@@ -27,7 +27,7 @@ _MOST_READS = 16
 """More than a pipe holds: who goes on writing is not waited for."""
 _POLL_S = 0.1
 _LONGEST_POLL_S = 2_000_000
-"""What the system can count in milliseconds; who waits longer waits for ever."""
+"""The longest time that the system can count in milliseconds; a longer wait is one without end."""
 
 
 class PeerClosedError(Exception):
@@ -44,7 +44,7 @@ class Output(Protocol):
         """Whether `receive` would return or raise PeerClosedError at once."""
 
     def receive_lines(self, timeout_s: float) -> list[str]:
-        """As `receive`, and with the next line those that have come with it."""
+        """Receive as `receive` does: the next line, and those that have come with it."""
 
     def finish(self, timeout_s: float) -> bool:
         """Read what is left and close the pipe; False where somebody holds it open for longer than `timeout_s`."""
@@ -59,7 +59,7 @@ class Errors(Protocol):
         """Have everything in the log that the program has written so far, as far as the system can tell."""
 
     def finish(self, timeout_s: float) -> bool:
-        """As Output's."""
+        """See Output."""
 
 
 class StderrLog:
@@ -97,7 +97,7 @@ def open_errors(pipe: IO[bytes]) -> Errors:
     return ThreadedErrors(pipe) if sys.platform == "win32" else PolledErrors(pipe)
 
 
-# Read by whoever waits
+# Read by the thread that waits
 
 
 class _Pipe:
@@ -113,7 +113,7 @@ class _Pipe:
         self.has_ended = False
 
     def new_poll(self) -> select.poll:
-        """What waits for the pipe; each thread needs its own."""
+        """An object that waits for the pipe; each thread needs its own."""
         poll = select.poll()
         poll.register(self._number, select.POLLIN)
         return poll
@@ -208,7 +208,7 @@ class PolledOutput:
 
 
 class LoggedOutput:
-    """Output of which every line is told to somebody else, too."""
+    """Output whose lines are also passed on to a listener."""
 
     def __init__(self, plain: Output, log: Callable[[str], None]) -> None:
         self.plain = plain
@@ -267,7 +267,7 @@ class PolledErrors:
 
 
 class ThreadedOutput:
-    """A thread reads ahead of whoever waits."""
+    """Output that a thread reads ahead of those who wait."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe

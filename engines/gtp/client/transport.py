@@ -30,7 +30,7 @@ _FINISH_S = 1.0
 
 
 class Peer(Protocol):
-    """Whoever speaks GTP at the other end."""
+    """A GTP engine at the other end of a connection."""
 
     def send(self, line: str) -> None:
         """Write `line` and a line feed. Raises PeerClosedError."""
@@ -45,7 +45,7 @@ class Peer(Protocol):
         """Whether `receive_lines` would return or raise PeerClosedError at once."""
 
     def stderr_text(self, since: int = 0) -> str:
-        """What it has written to standard error from mark `since` on."""
+        """Text that it has written to standard error from mark `since` on."""
 
     def stderr_mark(self) -> int:
         """A mark for `stderr_text`: everything written so far lies before it."""

@@ -31,7 +31,7 @@ MOST_TOLD = 10
 
 @dataclass(frozen=True)
 class Request:
-    """What an analysis is to look at and how often to report."""
+    """A request for an analysis: the moves to look at, and how often to report."""
 
     colour: Colour
     interval_s: float = USUAL_S

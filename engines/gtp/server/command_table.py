@@ -72,7 +72,7 @@ class CommandTable:
         self._groups: list[str] = []
 
     def group(self, title: str) -> Callable[[str, str, str], Callable[[HandlerT], HandlerT]]:
-        """What declares a group's commands: `@command(name, arguments, help)` above the function that handles it."""
+        """A decorator for the handlers of a group's commands: `@command(name, arguments, help)`."""
         self._groups.append(title)
 
         def command(name: str, arguments: str, help_text: str) -> Callable[[HandlerT], HandlerT]:

@@ -35,24 +35,24 @@ class EnginePeer:
         name: str,
         version: str,
         tell_searches: bool = False,
-        monitor: AbstractContextManager[object] | None = None,
+        lock: AbstractContextManager[object] | None = None,
         commands: CommandTable = COMMANDS,
-        desk_s: Callable[[], float] = float,
+        search_s: Callable[[], float] = float,
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        """`monitor` is held while a command is at work.
+        """`lock` is held while a command is at work.
 
-        `desk_s` tells the time in seconds that somebody else has worked for the engine; `release` is called once, at
+        `search_s` tells the time in seconds that somebody else has worked for the engine; `release` is called once, at
         the end.
         """
         self.is_closed = False
         self._log: Callable[[str], None] | None = None
         self._sender_s = 0.0
         """Processor time of the threads that have sent commands."""
-        self._desk_s = desk_s
+        self._search_s = search_s
         self._engine = engine
         self._commands = commands
-        self._monitor = monitor or nullcontext()
+        self._lock = lock or nullcontext()
         self._release = release
         self._stderr = StderrLog()
         self._session = GtpSession(lambda: engine, name, version, _Notes(self._stderr))
@@ -66,7 +66,7 @@ class EnginePeer:
     @property
     def own_cpu_s(self) -> float:
         """Processor time that the engine has taken, in seconds."""
-        return self._sender_s + self._desk_s()
+        return self._sender_s + self._search_s()
 
     @property
     def pid(self) -> int:
@@ -87,7 +87,7 @@ class EnginePeer:
             return
         began_s = time.thread_time()
         try:
-            with self._monitor:
+            with self._lock:
                 text = self._answer(command)
         except TimeoutError:
             pass  # without an answer it counts as hanging
@@ -142,7 +142,7 @@ class EnginePeer:
             self.is_closed = True
         if self._status is None:
             self._status = 0
-        with self._monitor:
+        with self._lock:
             self._engine.close()
         self._release()
 

@@ -25,7 +25,7 @@ class Failure(LzevalError):  # noqa: N818  (GTP's own word for an answer that be
 
 
 class _IllegalRecordedMoveError(IllegalMoveError):
-    """An illegal move of a game that is played again, told in words."""
+    """Describe an illegal move of a game that is played again."""
 
     def __init__(self, reason: str, number: int, colour: Colour, move: int, size: int) -> None:
         super().__init__(reason)
@@ -165,7 +165,7 @@ class GtpSession:
         return move
 
     def look(self, colour: Colour) -> Analysis:
-        """What a search of the usual length finds."""
+        """Findings of a search of the usual length."""
         found: list[Analysis] = []
         self.engine.genmove(colour, self.interrupted, Reports(found.append, math.inf))
         if not found:

@@ -15,8 +15,8 @@ from engines.gtp.server.command_table import Streaming
 from engines.gtp.server.commands import COMMANDS
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.server import GtpServer
-from engines.player.player import NetworkPlayer, PlayerOptions
-from engines.search.searcher import Limits
+from engines.player.arguments import EngineArguments
+from engines.player.player import NetworkPlayer
 from tests.support.fakes.evaluators import HashEvaluator
 
 SIZE = 5
@@ -113,7 +113,7 @@ def test_refused_commands_change_nothing_and_all_answers_are_gtp(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # some commands write files
     errors = io.BytesIO()
-    player = NetworkPlayer(HashEvaluator(SIZE), PlayerOptions(Limits(2), seed=1))
+    player = NetworkPlayer(HashEvaluator(SIZE), EngineArguments("net", visits=2, seed=1))
     server = GtpServer(lambda: player, io.BytesIO(), io.BytesIO(), ErrorStream(errors), name="x", version="1")
     server._session.input_waiting = lambda: True
     refused = 0

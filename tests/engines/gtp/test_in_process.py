@@ -135,7 +135,7 @@ def test_a_strike_ends_a_search_and_the_engine() -> None:
 def test_the_monitor_is_held_by_commands_and_let_go_of_after_each() -> None:
     monitor = threading.Lock()
     released: list[int] = []
-    spoken_to = peer(monitor=monitor, release=lambda: released.append(1))
+    spoken_to = peer(lock=monitor, release=lambda: released.append(1))
     with client(spoken_to) as asked:
         assert asked.ask("name") == "r"
         assert not monitor.locked()
@@ -159,7 +159,7 @@ def test_a_conversation_can_be_written_down() -> None:
 
 
 def test_its_time_is_that_of_its_own_commands_and_its_desk() -> None:
-    spoken_to = peer(desk_s=lambda: 7.0)
+    spoken_to = peer(search_s=lambda: 7.0)
     with client(spoken_to) as asked:
         asked.ask("genmove b")
         assert 7.0 < spoken_to.own_cpu_s < 8.0

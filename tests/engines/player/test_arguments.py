@@ -2,48 +2,68 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 import pytest
+from typer.main import get_command
 
-from engines.player.arguments import LEAST, MOST, EngineArguments, option_of, our_command, parse_command
-from lzeval.cli.gtp import gtp
+from engines.player.arguments import EngineArguments, engine_command, options, our_command, parse_command
+from lzeval.cli.main import WrongUseError, application
+from lzeval.errors import UserError
 
 PYTHON = [sys.executable, "-m", "lzeval", "gtp"]
 
 
-def test_both_have_the_same_options_defaults_and_bounds() -> None:
-    """The judge is the program's own signature, from which its options are made."""
-    hints = get_type_hints(gtp, include_extras=True)
-    parameters = list(inspect.signature(gtp).parameters.values())
-    types = get_type_hints(EngineArguments)
-    ours = fields(EngineArguments)
-    assert [parameter.name for parameter in parameters] == [field.name for field in ours]
-    for parameter, field in list(zip(parameters, ours, strict=True))[1:]:
-        kind, told = get_args(hints[parameter.name])
-        assert parameter.default == field.default
-        assert kind == types[field.name]
-        assert (told.min, told.max) == (LEAST.get(field.name), MOST.get(field.name)), field.name
-        spelt = [word for word in (told.default, *(told.param_decls or ())) if str(word).startswith("--")]
-        assert (spelt or [f"--{field.name.replace('_', '-')}"]) == [option_of(field.name)]
+def of_the_command(words: Sequence[str]) -> EngineArguments | None:
+    """What `lzeval gtp` is told with these words, None where it refuses them."""
+    group = get_command(application("gtp"))
+    context = group.make_context("lzeval", ["gtp", *words])
+    command = group.get_command(context, "gtp")
+    try:
+        found = EngineArguments(**command.make_context("gtp", list(words)).params)
+        found.check()
+    except (UserError, WrongUseError):
+        return None
+    return found
 
 
-def test_all_options_are_read() -> None:
-    words = (
-        "--visits 7 --playouts=5 --analysis-visits 3 --precision fp32 --device cpu --threads 2 --batch 4 --resign 5.5 "
-        "--dumbpass --random-moves 3 --temperature 0.5 --noise --seed 9 --ponder --lag 0.25 --full-time --quiet "
-        "--openings book.txt --name N --version-string 0.17"
-    )
-    assert parse_command([*PYTHON, *words.split(), "net.txt"]) == EngineArguments(
-        "net.txt", 7, 5, 3, "fp32", "cpu", 2, 4, 5.5, True, 3, 0.5, True, 9, True, 0.25, True, True, "book.txt", "N",
-        "0.17",
-    )  # fmt: skip
+ALL = (
+    "net.txt --visits 7 --playouts 5 --analysis-visits 3 --precision fp32 --device cpu --threads 2 --batch 4"
+    " --resign 5.5 --dumbpass --random-moves 3 --temperature 0.5 --noise --seed 9 --ponder --lag 0.25 --full-time"
+    " --quiet --openings book.txt --name N --version-string 0.17"
+)
+ASKED = EngineArguments(
+    "net.txt", 7, 5, 3, "fp32", "cpu", 2, 4, 5.5, True, 3, 0.5, True, 9, True, 0.25, True, True, "book.txt", "N",
+    "0.17",
+)  # fmt: skip
+
+
+def test_the_program_its_readers_and_its_writers_agree_on_all_options() -> None:
+    values = {option.name: getattr(ASKED, option.name) for option in options()}
+    assert all(values[option.name] != option.default for option in options())
+    assert engine_command("net.txt", **values) == [*our_command(), "gtp", *ALL.split()]
+    assert parse_command([*PYTHON, *ALL.split()]) == of_the_command(ALL.split()) == ASKED
+    assert parse_command([*PYTHON, "net"]) == of_the_command(["net"]) == EngineArguments("net")
+
+
+def test_every_field_that_a_program_can_be_told_has_an_option() -> None:
+    told = {option.name for option in options()}
+    assert {field.name for field in fields(EngineArguments)} - told == {"network", "opening", "most_nodes"}
+
+
+def test_a_command_of_options_that_there_are_not_is_not_written() -> None:
+    with pytest.raises(TypeError, match="vists"):
+        engine_command("net", vists=3)
+
+
+def test_a_written_command_leaves_out_what_nobody_asked_for() -> None:
+    written = engine_command("net", seed=2, visits=None, quiet=False, resign=10.0)
+    assert written == [*our_command(), "gtp", "net", "--seed", "2", "--resign", "10"]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +76,7 @@ def test_all_options_are_read() -> None:
         "net --playouts 0",
         "net --temperature 0",
         "net --temperature 101",
+        "net --seed 7_5",
         "net other",
         "net --vis 3",
         "net --help",
@@ -66,6 +87,23 @@ def test_all_options_are_read() -> None:
 )
 def test_what_the_program_would_refuse_is_left_to_it(words: str) -> None:
     assert parse_command([*PYTHON, *words.split()]) is None
+    if words != "net --help":
+        assert of_the_command(words.split()) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "net --visits=3",
+        "--seed 4 net",
+        "net --visits 0 --playouts 3",
+        "net --lag 0",
+        "net --seed -2",
+        "net --visits 3 --visits 4",
+    ],
+)
+def test_what_the_program_takes_is_read_alike(words: str) -> None:
+    assert parse_command([*PYTHON, *words.split()]) == of_the_command(words.split()) is not None
 
 
 @pytest.mark.parametrize(
@@ -132,21 +170,26 @@ def test_a_game_has_its_own_seed_and_opening(tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     book.write_text("C3 G7\nE5\n")
     asked = EngineArguments("net", openings=str(book))
-    of_game = [asked.player_options(9, f"0_{number}") for number in range(4)]
-    assert len({options.seed for options in of_game}) == 4
+    of_game = [asked.for_game(9, f"0_{number}") for number in range(4)]
+    assert len({found.seed for found in of_game}) == 4
     assert of_game[0].opening == of_game[1].opening != of_game[2].opening == of_game[3].opening
-    assert asked.player_options(9).seed == 1
-    assert asked.player_options(9).opening == ()
+    assert asked.for_game(9) == asked
 
 
 def test_limits_are_those_of_the_program() -> None:
     asked = EngineArguments("net")
     limits = [
-        replace(asked, visits=visits, playouts=playouts).player_options(9).limits
+        replace(asked, visits=visits, playouts=playouts)
         for visits, playouts in ((None, None), (5, None), (None, 7), (0, 7))
     ]
-    assert [(found.visits, found.playouts) for found in limits] == [
+    assert [(found.limits.visits, found.limits.playouts) for found in limits] == [
         (1600, None),
+        (5, None),
+        (None, 7),
+        (None, 7),
+    ]
+    assert [(found.clock_limits.visits, found.clock_limits.playouts) for found in limits] == [
+        (None, None),
         (5, None),
         (None, 7),
         (None, 7),

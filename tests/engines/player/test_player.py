@@ -19,10 +19,9 @@ from engines.gtp.engine import Analysis, Reports, Restriction
 from engines.gtp.heatmap import parse_heatmap
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.server import GtpServer
-from engines.player.player import NetworkPlayer, PlayerOptions
+from engines.player.arguments import EngineArguments
+from engines.player.player import NetworkPlayer
 from engines.search import restrictions as looked_at
-from engines.search.choice import MovePolicy
-from engines.search.searcher import Limits
 from lzeval.go.board import BLACK, EMPTY, WHITE, Game
 from lzeval.go.colour import Colour
 from lzeval.go.points import format_vertex, parse_vertex
@@ -32,7 +31,7 @@ from tests.support.paths import ROOT
 from tests.support.reference_search import ReferenceSearch, sent_to
 
 SIZE = 9
-OPTIONS = PlayerOptions(Limits(40), MovePolicy(resign=0.0, dumb_pass=True), seed=5)
+OPTIONS = EngineArguments("net", visits=40, resign=0, dumb_pass=True, seed=5)
 
 
 def talk(player: NetworkPlayer, *commands: str) -> list[str]:
@@ -46,7 +45,7 @@ def talk(player: NetworkPlayer, *commands: str) -> list[str]:
     return [*said, errors.getvalue().decode()]
 
 
-def fresh(options: PlayerOptions = OPTIONS, salt: int = 0) -> NetworkPlayer:
+def fresh(options: EngineArguments = OPTIONS, salt: int = 0) -> NetworkPlayer:
     return NetworkPlayer(HashEvaluator(SIZE, salt=salt), options)
 
 
@@ -67,7 +66,7 @@ def test_it_plays_what_the_search_finds() -> None:
 def test_the_same_seed_gives_the_same_game() -> None:
     moves = [["genmove b", "genmove w"] * 3 for _ in range(2)]
     assert talk(fresh(), *moves[0]) == talk(fresh(), *moves[1])
-    other = PlayerOptions(OPTIONS.limits, OPTIONS.move_policy, seed=6)
+    other = replace(OPTIONS, seed=6)
     assert talk(fresh(), *moves[0]) != talk(fresh(other), *moves[0])
 
 
@@ -140,7 +139,7 @@ def test_the_history_begins_after_the_handicap() -> None:
             seen.append(planes[0].copy())
             return super().evaluate(planes)
 
-    player = NetworkPlayer(Watching(SIZE), PlayerOptions(Limits(1)))
+    player = NetworkPlayer(Watching(SIZE), EngineArguments("net", visits=1))
     talk(player, "fixed_handicap 4", "genmove w")
     planes = seen[0]
     assert planes[8].sum() == 4
@@ -192,7 +191,7 @@ def test_a_heatmap_leaves_the_game_alone() -> None:
 
 
 def test_resigning_and_describing() -> None:
-    options = PlayerOptions(Limits(10, 20), MovePolicy(resign=0.1), seed=1)
+    options = EngineArguments("net", visits=10, playouts=20)
     player = NetworkPlayer(SteadyEvaluator(5, black_value=-0.95), options)
     moves = [
         f"play {'bw'[n % 2]} {vertex}" for n, vertex in enumerate(["A1", "B2", "C3", "D4", "E5", "A3", "C1"])
@@ -239,7 +238,9 @@ def test_what_a_search_found_is_told_as_leela_zero_tells_it() -> None:
 
 
 def test_analysis_over_gtp_is_the_search() -> None:
-    said = talk(fresh(PlayerOptions(Limits(40), analysis_visits=200)), "lz-genmove_analyze b 1 minmoves 5")[0]
+    said = talk(
+        fresh(EngineArguments("net", visits=40, analysis_visits=200)), "lz-genmove_analyze b 1 minmoves 5"
+    )[0]
     *reports, played = said.strip().split("\n")
     assert played == f"play {reports[-1].split()[2]}"
     visits = [int(words.split()[0]) for words in reports[-1].split(" visits ")[1:]]
@@ -293,7 +294,7 @@ def visits_of(judge: ReferenceSearch) -> dict[str, int]:
 
 
 def test_a_restricted_move_is_played_from_a_tree_of_its_own() -> None:
-    player = fresh(replace(OPTIONS, move_policy=MovePolicy(resign=0.0)))
+    player = fresh(replace(OPTIONS, dumb_pass=False))
     said = talk(
         player,
         "genmove b",
@@ -345,7 +346,7 @@ def test_suicide_is_played_and_searched_where_it_is_allowed() -> None:
 def test_draws_and_noise_come_from_the_seed() -> None:
     def game(**options: Any) -> list[str]:
         return talk(
-            fresh(PlayerOptions(Limits(60), MovePolicy(0.0), **options)), *["genmove b", "genmove w"] * 3
+            fresh(EngineArguments("net", visits=60, resign=0, **options)), *["genmove b", "genmove w"] * 3
         )[:-1]
 
     plain = game(seed=3)
@@ -359,7 +360,7 @@ def test_a_clock_limits_the_search_and_runs() -> None:
             time.sleep(0.002)
             return super().evaluate(planes)
 
-    player = NetworkPlayer(Slow(SIZE), PlayerOptions(Limits(1), lag_s=0.0, stop_when_decided=False))
+    player = NetworkPlayer(Slow(SIZE), EngineArguments("net", lag=0, full_time=True))
     began = time.monotonic()
     talk(player, "time_settings 0 1 1", "genmove b")
     assert 0.9 < time.monotonic() - began < 10

@@ -7,7 +7,8 @@ import pytest
 
 from engines.evaluator.base import NetworkAnswer, Planes
 from engines.gtp.engine import Analysis, Reports
-from engines.player.player import NetworkPlayer, PlayerOptions
+from engines.player.arguments import EngineArguments
+from engines.player.player import NetworkPlayer
 from engines.player.search_control import Reporter
 from lzeval.go.colour import Colour
 from tests.support.fakes.evaluators import HashEvaluator
@@ -39,7 +40,7 @@ def test_reports_come_while_a_batch_takes_its_time(thinks: bool) -> None:
         if len(seen) == 3:
             evaluator.released.set()
 
-    player = NetworkPlayer(evaluator, PlayerOptions())
+    player = NetworkPlayer(evaluator, EngineArguments("net"))
     stop = evaluator.released.is_set
     if thinks:
         player.genmove(Colour.BLACK, stop, Reports(send, 0.001))
@@ -52,7 +53,7 @@ def test_what_goes_wrong_with_a_report_ends_the_search_and_is_raised() -> None:
     def send(analysis: Analysis) -> None:
         raise OSError(f"nobody reads of {analysis.colour.name}")
 
-    player = NetworkPlayer(HashEvaluator(SIZE), PlayerOptions())
+    player = NetworkPlayer(HashEvaluator(SIZE), EngineArguments("net"))
     with pytest.raises(OSError, match="nobody reads of BLACK"):
         player.analyse(Colour.BLACK, lambda: False, Reports(send, 0.001))
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from engines.evaluator.base import Evaluator
 from engines.search.choice import MovePolicy, choose, lower_bound
-from engines.search.forest import EXPANDED, NONE, VIRTUAL_LOSS, WAITING
+from engines.search.forest import EXPANDED, NONE, WAITING
+from engines.search.playouts import VIRTUAL_LOSS
 from engines.search.restrictions import Restriction
-from engines.search.searcher import Limits, Searcher, Waiting
+from engines.search.searcher import BatchInput, Limits, Searcher
 from lzeval.go.board import BLACK, EMPTY, WHITE, Game
 from lzeval.go.points import parse_vertex
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
@@ -24,7 +25,7 @@ NEVER_RESIGNS = MovePolicy(resign=0.0)
 
 def search(searcher: Searcher, tree: int, evaluator: Evaluator, visits: int) -> None:
     """Search on until the root has `visits`, one leaf at a time."""
-    waiting = Waiting(evaluator.batch_size, searcher.size)
+    waiting = BatchInput(evaluator.batch_size, searcher.size)
     searcher.make_room(tree, visits)
     trees, limits = np.array([tree], np.int32), np.array([visits], np.int32)
     while True:
@@ -454,7 +455,7 @@ def test_trees_know_nothing_of_each_other() -> None:
 
     together = Searcher(trees, size, 8)
     evaluator = HashEvaluator(size, batch_size=4)
-    waiting = Waiting(4, size)
+    waiting = BatchInput(4, size)
     for n, game in enumerate(games):
         together.seed(n, 100 + n)
         together.follow(n, game, game.to_move)
@@ -515,7 +516,7 @@ def test_equal_positions_are_asked_about_once() -> None:
 
 def gather_all(searcher: Searcher, evaluator: HashEvaluator, visits: int, most: int) -> list[int]:
     """Search tree 0 with up to `most` leaves at a time; returns how many there were each time."""
-    waiting = Waiting(evaluator.batch_size, searcher.size)
+    waiting = BatchInput(evaluator.batch_size, searcher.size)
     sizes: list[int] = []
     while True:
         leaves = searcher.gather_several(0, visits, most)

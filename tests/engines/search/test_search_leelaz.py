@@ -18,7 +18,7 @@ import torch
 
 from engines.evaluator.base import Evaluator
 from engines.evaluator.load import plan_evaluator
-from engines.search.searcher import Searcher, Waiting
+from engines.search.searcher import BatchInput, Searcher
 from lzeval.go.board import BLACK, Game
 from lzeval.go.points import format_vertex, symmetry_tables
 from lzeval.network.leela import write_network
@@ -99,7 +99,7 @@ def colour_name(colour: int) -> str:
 
 
 def our_visits(evaluator: Evaluator, game: Game) -> Visits:
-    searcher, waiting = Searcher(1, SIZE, VISITS), Waiting(1, SIZE)
+    searcher, waiting = Searcher(1, SIZE, VISITS), BatchInput(1, SIZE)
     searcher.seed(0, 1)
     searcher.follow(0, game, game.to_move)
     tree, limit = np.zeros(1, np.int32), np.array([VISITS], np.int32)

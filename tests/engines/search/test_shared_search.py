@@ -8,10 +8,10 @@ import pytest
 
 from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.gtp.engine import Move, never
-from engines.player.player import NetworkPlayer, PlayerOptions
-from engines.search.searcher import Limits
+from engines.player.arguments import EngineArguments
+from engines.player.player import NetworkPlayer
+from engines.search.batcher import EvaluatorQueue
 from engines.search.shared_search import (
-    EvaluatorQueue,
     SearchClosedError,
     SearchSlot,
     SharedEvaluator,
@@ -25,8 +25,8 @@ from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 SIZE, MOVES = 5, 12
 
 
-def options(seed: int, visits: int = 40) -> PlayerOptions:
-    return PlayerOptions(limits=Limits(visits), seed=seed, noise=seed % 2 == 0, random_moves=seed)
+def options(seed: int, visits: int = 40) -> EngineArguments:
+    return EngineArguments("net", visits, noise=seed % 2 == 0, random_moves=seed, seed=seed)
 
 
 def game(player: NetworkPlayer) -> list[Move]:
@@ -42,25 +42,25 @@ def game(player: NetworkPlayer) -> list[Move]:
     return moves
 
 
-def seated(
-    desk: SharedSearch, seat: SearchSlot, how: PlayerOptions, answer_s: float | None = None
+def player_in(
+    shared: SharedSearch, slot: SearchSlot, how: EngineArguments, answer_s: float | None = None
 ) -> NetworkPlayer:
-    with desk.monitor:
-        growth = SharedTree(seat, how.most_nodes, answer_s)
-        return NetworkPlayer(SharedEvaluator(seat, answer_s), how, growth=growth)
+    with shared.lock:
+        tree_search = SharedTree(slot, how.most_nodes, answer_s)
+        return NetworkPlayer(SharedEvaluator(slot, answer_s), how, tree_search=tree_search)
 
 
-def games_at(
-    desk: SharedSearch, single: EvaluatorQueue, wide: EvaluatorQueue | None, hows: Sequence[PlayerOptions]
+def games_in(
+    shared: SharedSearch, single: EvaluatorQueue, wide: EvaluatorQueue | None, hows: Sequence[EngineArguments]
 ) -> list[list[Move]]:
     """All of them at the same time, each on a thread of its own."""
     found: list[list[Move]] = [[] for _ in hows]
 
     def play(place: int, player: NetworkPlayer) -> None:
-        with desk.monitor:
+        with shared.lock:
             found[place] = game(player)
 
-    players = [seated(desk, desk.seat(single, wide), how) for how in hows]
+    players = [player_in(shared, shared.take_slot(single, wide), how) for how in hows]
     threads = [threading.Thread(target=play, args=(n, player)) for n, player in enumerate(players)]
     for thread in threads:
         thread.start()
@@ -72,84 +72,84 @@ def games_at(
 @pytest.mark.parametrize("batch", [1, 4, 7])
 def test_games_are_those_that_each_player_plays_alone(batch: int) -> None:
     hows = [options(seed) for seed in range(6)]
-    desk = SharedSearch(SIZE, len(hows))
-    line = desk.add_line(HashEvaluator(SIZE, batch))
+    shared = SharedSearch(SIZE, len(hows))
+    queue = shared.add_queue(HashEvaluator(SIZE, batch))
     try:
-        found = games_at(desk, line, None, hows)
+        found = games_in(shared, queue, None, hows)
     finally:
-        desk.close()
+        shared.close()
     assert found == [game(NetworkPlayer(HashEvaluator(SIZE), how)) for how in hows]
 
 
 @pytest.mark.parametrize("batch", [1, 16])
 def test_larger_searches_ask_about_several_positions_of_a_tree(batch: int) -> None:
     hows = [options(seed, visits=350) for seed in (1, 2, 3)]
-    desk = SharedSearch(SIZE, len(hows))
-    single, wide = desk.add_line(HashEvaluator(SIZE, batch)), desk.add_line(HashEvaluator(SIZE, 8))
+    shared = SharedSearch(SIZE, len(hows))
+    single, wide = shared.add_queue(HashEvaluator(SIZE, batch)), shared.add_queue(HashEvaluator(SIZE, 8))
     try:
-        found = games_at(desk, single, wide, hows)
+        found = games_in(shared, single, wide, hows)
     finally:
-        desk.close()
+        shared.close()
     lanes = [Lane(HashEvaluator(SIZE), HashEvaluator(SIZE, 8))]
     assert found == [game(NetworkPlayer(HashEvaluator(SIZE), how, lanes)) for how in hows]
 
 
 def test_positions_of_several_games_go_to_the_network_together() -> None:
-    desk = SharedSearch(SIZE, 8)
+    shared = SharedSearch(SIZE, 8)
     evaluator = HashEvaluator(SIZE, 8)
     try:
-        games_at(desk, desk.add_line(evaluator), None, [options(seed) for seed in range(1, 9)])
+        games_in(shared, shared.add_queue(evaluator), None, [options(seed) for seed in range(1, 9)])
     finally:
-        desk.close()
+        shared.close()
     assert len(evaluator.seen) > 3 * evaluator.calls
 
 
-def test_two_networks_at_a_desk_do_not_mix() -> None:
-    desk = SharedSearch(SIZE, 2)
-    lines = [desk.add_line(HashEvaluator(SIZE, 4, salt)) for salt in (1, 2)]
-    players = [seated(desk, desk.seat(line, None), options(3)) for line in lines]
+def test_two_networks_of_a_shared_search_do_not_mix() -> None:
+    shared = SharedSearch(SIZE, 2)
+    queues = [shared.add_queue(HashEvaluator(SIZE, 4, salt)) for salt in (1, 2)]
+    players = [player_in(shared, shared.take_slot(queue, None), options(3)) for queue in queues]
     try:
-        with desk.monitor:
+        with shared.lock:
             found = [game(player) for player in players]
     finally:
-        desk.close()
+        shared.close()
     assert found == [game(NetworkPlayer(HashEvaluator(SIZE, 1, salt), options(3))) for salt in (1, 2)]
 
 
-def test_a_seat_is_taken_over_empty() -> None:
-    desk = SharedSearch(SIZE, 1)
-    line = desk.add_line(HashEvaluator(SIZE, 2))
+def test_a_slot_is_taken_over_empty() -> None:
+    shared = SharedSearch(SIZE, 1)
+    queue = shared.add_queue(HashEvaluator(SIZE, 2))
     try:
         found = []
         for _ in range(2):
-            seat = desk.seat(line, None)
-            player = seated(desk, seat, options(1))
-            with desk.monitor:
+            slot = shared.take_slot(queue, None)
+            player = player_in(shared, slot, options(1))
+            with shared.lock:
                 player.superko = True
                 found.append(game(player))
-            assert desk.free_trees == 0
-            seat.leave()
-        assert desk.free_trees == 1
-        again = seated(desk, desk.seat(line, None), options(1))
-        with desk.monitor:
+            assert shared.free_trees == 0
+            slot.release()
+        assert shared.free_trees == 1
+        again = player_in(shared, shared.take_slot(queue, None), options(1))
+        with shared.lock:
             assert game(again) == game(NetworkPlayer(HashEvaluator(SIZE), options(1)))
     finally:
-        desk.close()
+        shared.close()
     assert found[0] == found[1]
 
 
-def test_dead_stones_and_heatmaps_come_from_the_desk_as_well() -> None:
-    desk = SharedSearch(SIZE, 1)
-    player = seated(desk, desk.seat(desk.add_line(HashEvaluator(SIZE, 4)), None), options(1))
+def test_dead_stones_and_heatmaps_come_from_the_shared_search_as_well() -> None:
+    shared = SharedSearch(SIZE, 1)
+    player = player_in(shared, shared.take_slot(shared.add_queue(HashEvaluator(SIZE, 4)), None), options(1))
     alone = NetworkPlayer(HashEvaluator(SIZE), options(1))
     try:
-        with desk.monitor:
+        with shared.lock:
             for one in (player, alone):
                 one.play(Colour.BLACK, 12)
             assert player.final_score() == alone.final_score()
             assert player.heatmap("average") == alone.heatmap("average")
     finally:
-        desk.close()
+        shared.close()
 
 
 class Failing:
@@ -169,14 +169,14 @@ def fail() -> None:
 
 
 def test_a_failing_network_is_its_players_trouble_alone() -> None:
-    desk = SharedSearch(SIZE, 2)
+    shared = SharedSearch(SIZE, 2)
     bad = Failing(SteadyEvaluator(SIZE))
     players = [
-        seated(desk, desk.seat(desk.add_line(evaluator), None), options(1))
+        player_in(shared, shared.take_slot(shared.add_queue(evaluator), None), options(1))
         for evaluator in (bad, HashEvaluator(SIZE, 1))
     ]
     try:
-        with desk.monitor:
+        with shared.lock:
             bad.act = fail
             with pytest.raises(MemoryError, match="no room"):
                 players[0].genmove(Colour.BLACK)
@@ -184,68 +184,70 @@ def test_a_failing_network_is_its_players_trouble_alone() -> None:
             bad.act = lambda: None
             assert isinstance(players[0].genmove(Colour.BLACK), int)
     finally:
-        desk.close()
+        shared.close()
 
 
-def test_a_silent_network_is_not_waited_for_and_its_seat_not_given_away() -> None:
-    desk = SharedSearch(SIZE, 1)
+def test_a_silent_network_is_not_waited_for_and_its_slot_not_given_away() -> None:
+    shared = SharedSearch(SIZE, 1)
     silent, over = Failing(SteadyEvaluator(SIZE)), threading.Event()
     silent.act = lambda: over.wait(30)
-    seat = desk.seat(desk.add_line(silent), None)
-    player = seated(desk, seat, options(1), answer_s=0.1)
+    slot = shared.take_slot(shared.add_queue(silent), None)
+    player = player_in(shared, slot, options(1), answer_s=0.1)
     try:
-        with desk.monitor, pytest.raises(TimeoutError):
+        with shared.lock, pytest.raises(TimeoutError):
             player.genmove(Colour.BLACK)
-        seat.leave()
-        assert desk.free_trees == 0
+        slot.release()
+        assert shared.free_trees == 0
     finally:
         over.set()
-        desk.close()
+        shared.close()
 
 
 def test_slow_company_is_not_taken_for_silence() -> None:
-    desk = SharedSearch(SIZE, 1)
+    shared = SharedSearch(SIZE, 1)
     slow, pause = Failing(SteadyEvaluator(SIZE)), threading.Event()
     slow.act = lambda: pause.wait(0.02)
-    player = seated(desk, desk.seat(desk.add_line(slow), None), options(1), answer_s=0.3)
+    player = player_in(shared, shared.take_slot(shared.add_queue(slow), None), options(1), answer_s=0.3)
     try:
-        with desk.monitor:
+        with shared.lock:
             assert isinstance(player.genmove(Colour.BLACK), int)  # 40 answers, 0.8 s
     finally:
-        desk.close()
+        shared.close()
 
 
 def test_a_search_ends_when_it_is_told_to() -> None:
-    desk = SharedSearch(SIZE, 1)
-    player = seated(desk, desk.seat(desk.add_line(HashEvaluator(SIZE, 1)), None), options(1, visits=10**6))
+    shared = SharedSearch(SIZE, 1)
+    player = player_in(
+        shared, shared.take_slot(shared.add_queue(HashEvaluator(SIZE, 1)), None), options(1, visits=10**6)
+    )
     asked = iter([False] * 5)
     try:
-        with desk.monitor:
+        with shared.lock:
             assert isinstance(player.genmove(Colour.BLACK, lambda: next(asked, True)), int)
     finally:
-        desk.close()
+        shared.close()
 
 
-def test_nobody_waits_for_a_closed_desk() -> None:
-    desk = SharedSearch(SIZE, 1)
-    seat = desk.seat(desk.add_line(HashEvaluator(SIZE, 1)), None)
-    player = seated(desk, seat, options(1))
-    desk.close()
-    with desk.monitor, pytest.raises(SearchClosedError):
+def test_nobody_waits_for_a_closed_search() -> None:
+    shared = SharedSearch(SIZE, 1)
+    slot = shared.take_slot(shared.add_queue(HashEvaluator(SIZE, 1)), None)
+    player = player_in(shared, slot, options(1))
+    shared.close()
+    with shared.lock, pytest.raises(SearchClosedError):
         player.genmove(Colour.BLACK, never)
 
 
-def test_arrays_that_a_seat_sees_are_the_desks_own() -> None:
-    desk = SharedSearch(SIZE, 3)
-    line = desk.add_line(HashEvaluator(SIZE, 1))
-    seats = [desk.seat(line, None) for _ in range(3)]
-    player = seated(desk, seats[1], options(1, visits=600))
+def test_arrays_that_a_slot_sees_are_the_shared_ones() -> None:
+    shared = SharedSearch(SIZE, 3)
+    queue = shared.add_queue(HashEvaluator(SIZE, 1))
+    slots = [shared.take_slot(queue, None) for _ in range(3)]
+    player = player_in(shared, slots[1], options(1, visits=600))
     try:
-        with desk.monitor:
+        with shared.lock:
             player.genmove(Colour.BLACK)  # makes the trees grow
-        nodes = [seat.forest.nodes for seat in seats]
+        nodes = [slot.forest.nodes for slot in slots]
         assert all(np.shares_memory(one, one.base) for one in nodes)
         assert nodes[0].base is nodes[1].base is nodes[2].base
-        assert [seat.visits(0) >= 600 for seat in seats] == [False, True, False]
+        assert [slot.visits(0) >= 600 for slot in slots] == [False, True, False]
     finally:
-        desk.close()
+        shared.close()

@@ -25,7 +25,7 @@ def grown(
     searcher = Searcher(1, SIZE)
     searcher.seed(TREE, 1)
     searcher.follow(TREE, Game(SIZE), BLACK)
-    growth = SingleTree(searcher, TREE, lanes, most_nodes)
+    growth = SingleTree(searcher, lanes, most_nodes)
     growth.run(visits, lambda: stop_after is not None and searcher.visits(TREE) >= stop_after)
     growth.close()
     return searcher
@@ -94,7 +94,7 @@ def test_a_slow_network_is_not_asked_for_large_batches_where_somebody_waits() ->
 
     searcher = Searcher(1, SIZE)
     searcher.follow(TREE, Game(SIZE), BLACK)
-    growth = SingleTree(searcher, TREE, [Lane(HashEvaluator(SIZE), Slow(SIZE, 8))], MOST_NODES)
+    growth = SingleTree(searcher, [Lane(HashEvaluator(SIZE), Slow(SIZE, 8))], MOST_NODES)
     growth.run(600, lambda: False, impatient=True)
     assert searcher.visits(TREE) == 600
     assert Slow.calls == 1
@@ -117,10 +117,10 @@ def test_warming_up_leaves_nothing_to_load() -> None:
     program = """
 import sys
 from engines.search.single_tree import Lane
-from engines.gtp.engine import Reports, never
 from lzeval.go.colour import Colour
-from engines.player.player import NetworkPlayer, PlayerOptions
-from engines.search.searcher import Limits
+from engines.gtp.engine import Reports, never
+from engines.player.arguments import EngineArguments
+from engines.player.player import NetworkPlayer
 from engines.player.warm_up import warm_up
 from tests.support.fakes.evaluators import HashEvaluator
 lane = Lane(HashEvaluator(9), HashEvaluator(9, 4))
@@ -129,7 +129,7 @@ assert lane.single.calls == lane.wide.calls == 1
 functions = [value for name, module in list(sys.modules.items()) if name.startswith(("engines.", "lzeval."))
              for value in vars(module).values() if hasattr(value, "nopython_signatures")]
 loaded = {function: len(function.nopython_signatures) for function in functions}, set(sys.modules)
-player = NetworkPlayer(lane.single, PlayerOptions(Limits(200)), [lane])
+player = NetworkPlayer(lane.single, EngineArguments("net", visits=200), [lane])
 player.genmove(Colour.BLACK, never, Reports(lambda analysis: None, 0.01, 1))
 assert lane.wide.calls > 1
 assert ({function: len(function.nopython_signatures) for function in functions}, set(sys.modules)) == loaded

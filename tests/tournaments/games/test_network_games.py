@@ -50,7 +50,7 @@ def test_games_do_not_depend_on_a_warm_up(one_by_one: dict[int, GameRecord]) -> 
     room = NetworkGames(PLAYERS, evaluators(), SETTINGS, 3)
     room.warm_up()
     assert room.evaluations == 0
-    assert room.free_tables == 3
+    assert room.free_slots == 3
     assert play_all(room, JOBS) == one_by_one
 
 

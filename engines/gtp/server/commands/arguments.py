@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def read(parse: Callable[[str], T], text: str) -> T:
-    """What `parse` makes of an argument. Raises Failure `syntax error` where it raises ValueError."""
+    """Read an argument with `parse`. Raises Failure `syntax error` where it raises ValueError."""
     try:
         return parse(text)
     except ValueError as error:

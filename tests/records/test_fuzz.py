@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sgfmill import sgf, sgf_moves
 
 from lzeval.go.board import EMPTY
-from lzeval.go.colour import Colour
+from lzeval.go.colour import COLOURS, Colour
 from lzeval.records.input.detection import is_in
 from lzeval.records.input.encoding import as_utf8
 from lzeval.records.input.split_games import split_games
@@ -116,7 +116,8 @@ def test_no_encoding_costs_a_move(written: list[tuple[str, str]]) -> None:
     for game, (text, _) in zip(found, written, strict=True):
         judge = sgf.Sgf_game.from_string(text.replace("CA[", "XX["))
         plays = [
-            (c, 361 if p is None else p[0] * 19 + p[1]) for c, p in sgf_moves.get_setup_and_moves(judge)[1]
+            (COLOURS[c], 361 if p is None else p[0] * 19 + p[1])
+            for c, p in sgf_moves.get_setup_and_moves(judge)[1]
         ]
         assert game is not None
         assert game[1] == plays

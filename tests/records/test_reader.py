@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sgfmill import sgf, sgf_grammar
 
-from lzeval.go.colour import Colour
+from lzeval.go.colour import COLOURS, Colour
 from lzeval.records import nodes, reader
 from lzeval.records.input.split_games import split_games
 from lzeval.records.nodes import main_line, plain_game
@@ -166,14 +166,14 @@ def test_real_records_are_read_as_sgfmill_reads_them(shared: Path) -> None:
         record, judge = parse_game(text), sgf.Sgf_game.from_bytes(text)
         size = judge.get_size()
         moves = [node.get_move() for node in judge.get_main_sequence() if node.get_move()[0]]
-        assert [(c, None if i == size * size else divmod(i, size)) for c, i in record.moves] == moves
+        assert [(c.letter, None if i == size * size else divmod(i, size)) for c, i in record.moves] == moves
         assert (record.black, record.white) == (
             judge.get_player_name("b") or "",
             judge.get_player_name("w") or "",
         )
         assert record.komi is None or record.komi == judge.get_komi()
         if not record.result.note:
-            assert record.result.winner == judge.get_winner()
+            assert record.result.winner == COLOURS.get(judge.get_winner())
         assert record.handicap == (judge.get_handicap() or 0)
         assert sorted(record.setup_black) == sorted(
             row * size + column for row, column in judge.get_root().get_setup_stones()[0]

@@ -256,7 +256,7 @@ def test_real_records_read_as_sgfmill_reads_them(shared: Path) -> None:
         assert game.path is not None
         judge = sgf.Sgf_game.from_bytes(game.path.read_bytes())
         theirs = [node.get_move() for node in judge.get_main_sequence() if node.get_move()[0]]
-        ours = [(c, None if i == 361 else divmod(i, 19)) for c, i in game.moves]
+        ours = [(c.letter, None if i == 361 else divmod(i, 19)) for c, i in game.moves]
         assert ours == theirs
         assert (game.komi, game.result.winner) == (judge.get_komi(), COLOURS.get(judge.get_winner()))
 

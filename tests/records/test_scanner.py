@@ -66,7 +66,7 @@ def scan_all(text: str | bytes) -> list[Scanned]:
         setup = [(int(c), int(i)) for c, i in record.setup[: record.counts[1]]]
         info = info_of(content.tobytes(), record) if problem == OK else GameInfo()
         komi = np.nan if info.komi is None else info.komi
-        winner = COLOURS[info.result.winner]
+        winner = info.result.winner or 0
         found.append(Scanned(problem, int(record.facts[0]), komi, info.handicap, winner, moves, setup))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lzeval.errors import UserError
-from lzeval.go.colour import Colour
+from lzeval.go.colour import COLOURS, Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from lzeval.records.result import GameResult, parse_result
@@ -57,7 +57,7 @@ def _record(game: Instance, descriptions: Mapping[str, str]) -> GameRecord:
     try:
         black, white, winner, sgf_result, detail, _, game_id, cpu_times = _as_tuple(game.state)
         result = _result(str(sgf_result), detail)
-        if result.winner != winner:
+        if result.winner != COLOURS.get(str(winner)):
             raise ValueError("two winners")
         return GameRecord(
             game_id=str(game_id),

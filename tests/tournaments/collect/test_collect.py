@@ -205,7 +205,7 @@ def test_the_folder_of_a_match(tmp_path: Path) -> None:
 
 def test_a_history_with_a_line_twice(tmp_path: Path) -> None:
     path = write_history(tmp_path / "X.hist", [GAMES[0], game(0, win(Colour.WHITE, "R")), GAMES[1]])
-    assert [game.result.winner for game in collect_games([path]).games] == ["w", "w"]
+    assert [game.result.winner for game in collect_games([path]).games] == [Colour.WHITE] * 2
 
 
 def test_damaged_logs_are_told(tmp_path: Path) -> None:
@@ -411,7 +411,9 @@ def test_a_table_of_counts(tmp_path: Path) -> None:
     head = "player_a,player_b,a_black_wins,a_black_losses,a_white_wins,a_white_losses\n"
     found = read_csv(tmp_path, f"{head}x,y,2,1,0,3\nx,z,0,0,0,-1\nx,z,0,0,0,99999999999\n")
     told = [(game.black, game.white, game.result.winner) for game in found.games]
-    assert told == [("x", "y", "b")] * 2 + [("x", "y", "w")] + [("y", "x", "b")] * 3
+    assert (
+        told == [("x", "y", Colour.BLACK)] * 2 + [("x", "y", Colour.WHITE)] + [("y", "x", Colour.BLACK)] * 3
+    )
     assert [one.number for one in found.skipped] == [3, 4]
     assert not found.is_in_order
 
@@ -551,7 +553,7 @@ def plainly_read(columns: list[str], cells: list[str], line: int, path: Path) ->
         return Skipped(path, str(exc), line)
     winner = record.result.winner
     if winner and said.get("winner") and said["winner"] != record.player(winner).strip():
-        note = f"contradictory: result says {winner.upper()}+, winner says {said['winner']}"
+        note = f"contradictory: result says {winner.letter.upper()}+, winner says {said['winner']}"
         return dataclasses.replace(record, result=GameResult(Outcome.UNKNOWN, note=note))
     return record
 

@@ -102,7 +102,7 @@ def test_a_game_from_start_to_score(guard: Guard, tmp_path: Path) -> None:
     assert describe_result(played.record) == "b beat a W+7.5"
     moves = [
         (colour, parse_vertex(v, 9))
-        for colour, v in zip("bwbwbw", ("C3", "G7", "D4", "F6", "pass", "pass"), strict=True)
+        for colour, v in zip([*Colour] * 3, ("C3", "G7", "D4", "F6", "pass", "pass"), strict=True)
     ]
     assert list(played.record.moves) == moves
     assert played.record.black_engine == "Misbehaving:1"
@@ -432,7 +432,7 @@ def test_gnugo_plays_itself(gnugo: str, guard: Guard) -> None:
     board = Board(9)
     for colour, move in counted.record.moves:
         if move < 81:
-            board.play(*divmod(move, 9), colour)
+            board.play(*divmod(move, 9), colour.letter)
     lead = board.area_score() - 7.5
     assert format_result(counted.record.result) == f"{'B' if lead > 0 else 'W'}+{abs(lead):g}"
     assert agreed.record.black_engine.startswith("GNU Go:")

@@ -606,7 +606,7 @@ def judged(record: GameRecord) -> list[tuple[str, int | None]]:
     assert board.apply_setup(*setup, [])
     positions: list[tuple[str, int | None]] = [(_picture(board), None)]
     for colour, index in record.moves:
-        ko = None if index == size * size else board.play(*divmod(index, size), colour)
+        ko = None if index == size * size else board.play(*divmod(index, size), colour.letter)
         positions.append((_picture(board), None if ko is None else (size - 1 - ko[0]) * size + ko[1]))
     return positions
 
@@ -682,7 +682,7 @@ def test_crowded_random_games(node: str) -> None:
             empty = [i for i in range(size * size) if board.get(*divmod(i, size)) is None]
             index = chooser.choice(empty) if empty else size * size
             if empty:
-                board.play(*divmod(index, size), colour)
+                board.play(*divmod(index, size), colour.letter)
             moves.append((colour, index))
         games.append(game(number, "a", "b", JIGO, moves=tuple(moves), size=size))
     assert sum(ko is not None for record in games for _, ko in judged(record)) > 50

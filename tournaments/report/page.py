@@ -7,17 +7,21 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
+
+from jinja2 import Environment
 
 from lzeval.errors import UserError
 from lzeval.system.files import utf8, write_bytes_atomically
+from lzeval.text.html import html_templates
+from lzeval.text.wording import counted
 from lzeval.version import __version__
 from tournaments.report import sections
 from tournaments.report.embedded import embed
-from tournaments.report.markup import Html, joined, show
+from tournaments.report.formatting import elo, interval_of, percent
 from tournaments.report.settings import find_description
 from tournaments.report.summary import GamesSummary
+from tournaments.report.verdict import judge
 
 SUFFIXES = (".html", ".htm")
 SCRIPTS = ("rules.js", "listing.js", "viewer.js")
@@ -38,47 +42,55 @@ def write_report(facts: GamesSummary, sources: Sequence[Path], path: Path) -> No
 
 def page(facts: GamesSummary, description: Mapping[str, Any] | None = None) -> str:
     """The text of the page; `description` is the content of a match.json."""
-    script = "\n".join(_data_file(name) for name in SCRIPTS)
-    body = {
-        "ratings": sections.ratings(facts),
-        "cross-table": sections.crosses(facts),
-        "differences": sections.differences(facts),
-        "course": sections.course(facts),
-        "breakdowns": sections.breakdowns(facts),
-        "counted-apart": sections.left_out(facts),
-        "settings": sections.settings(facts, description),
-    }
-    return Template(_data_file("page.html")).substitute(
-        title=show(sections.title_of(facts)),
-        style=_data_file("page.css"),
-        policy=_policy(script),
-        contents=sections.contents(_titles(body)),
-        header=sections.header(facts),
-        sections=joined(filter(None, body.values())),
-        data=embed(facts),
-        script=script,
-        version=__version__,
+    script = "\n".join(map(_data_file, SCRIPTS))
+    body = [
+        ("ratings", "Ratings", sections.ratings(facts)),
+        ("cross-table", "Cross table", sections.crosses(facts)),
+        ("differences", "Differences", sections.differences(facts)),
+        ("course", "Over time", sections.course(facts)),
+        ("breakdowns", "Breakdowns", sections.breakdowns(facts)),
+        ("counted-apart", "Counted apart", sections.left_out(facts)),
+        ("settings", "Settings", sections.settings(facts, description)),
+        ("games", "Games", {}),
+    ]
+    residuals = facts.table.residuals
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            title=" v ".join(facts.players) if facts.is_duel else f"{len(facts.players)} players",
+            conclusion=judge(facts),
+            conditions=sections.conditions(facts),
+            circles=residuals.circle_sentences() if residuals is not None else [],
+            sections=[(name, title, content) for name, title, content in body if content is not None],
+            style=_data_file("page.css"),
+            script=script,
+            policy=_policy(script),
+            data=embed(facts),
+            version=__version__,
+        )
     )
 
 
-_TITLES = {
-    "ratings": "Ratings",
-    "cross-table": "Cross table",
-    "differences": "Differences",
-    "course": "Over time",
-    "breakdowns": "Breakdowns",
-    "counted-apart": "Counted apart",
-    "settings": "Settings",
-    "games": "Games",
-}
+def _templates() -> Environment:
+    return html_templates(
+        "tournaments.report",
+        counted=counted,
+        elo=elo,
+        interval=interval_of,
+        number="{:,.0f}".format,
+        percent=percent,
+        unbroken=_unbroken,
+    )
 
 
-def _titles(body: Mapping[str, Html]) -> dict[str, str]:
-    return {name: title for name, title in _TITLES.items() if body.get(name, "games")}
+def _unbroken(text: str) -> str:
+    """Units stay on the line of their numbers."""
+    return text.replace(" Elo", "\u00a0Elo").replace(" %", "\u00a0%").replace(" ± ", "\u00a0±\u00a0")
 
 
 def _data_file(name: str) -> str:
-    return files("tournaments.report").joinpath(name).read_text(encoding="utf-8")
+    return files("tournaments.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _policy(script: str) -> str:

@@ -27,7 +27,6 @@ from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, write_game
 from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, Outcome, win
 from tournaments.rating.elo import head_to_head
-from tournaments.report.charts import rating_chart
 from tournaments.report.embedded import embed, encode_moves
 from tournaments.report.over_time import duel_course, pool_courses, running_scores
 from tournaments.report.page import page, write_report
@@ -36,7 +35,7 @@ from tournaments.report.summary import endings, gather, lengths
 from tournaments.report.text_tables import write_latex, write_markdown
 from tournaments.report.verdict import judge
 
-SCRIPTS = Path(tournaments.report.__file__).parent
+SCRIPTS = Path(tournaments.report.__file__).parent / "templates"
 VOID_ELEMENTS = {"meta", "input", "br", "path", "line", "circle", "rect", "polyline", "polygon"}
 NASTY = "<script>alert('x')</script>"
 COLOURS = tuple(Colour)
@@ -262,6 +261,11 @@ def embedded(text: str) -> dict[str, Any]:
     return content
 
 
+def rating_chart(text: str) -> str:
+    """The chart of ratings on a page."""
+    return text[text.index('<div class="dots"') : text.index('<section id="cross-table">')]
+
+
 def rows_of(text: str) -> list[dict[str, Any]]:
     data = embedded(text)
     return [dict(zip(data["fields"], row, strict=True)) for row in data["games"]]
@@ -305,7 +309,8 @@ def test_an_anchor_moves_ratings_and_axis() -> None:
     from_q = Parsed(page(gather(league(rounds=8), {"q": 1800}, origin="q"))).text
     assert "Elo is measured from q = 1800, and intervals from q." in from_q.replace("\xa0", " ")
     assert "reference" in from_q
-    assert ">0</span>" not in str(rating_chart([row.rating for row in facts.table.rows], with_zero=False))
+    assert ">0</span>" not in rating_chart(page(facts))
+    assert ">0</span>" in rating_chart(page(gather(league(rounds=8))))
 
 
 def test_the_page_is_well_formed_and_has_every_section() -> None:
@@ -333,8 +338,7 @@ def test_the_page_is_well_formed_and_has_every_section() -> None:
 
 def test_each_rating_has_a_dot_and_an_interval() -> None:
     games = [*league(rounds=8), game(900, "new", "p", win(Colour.BLACK, "R"))]
-    ratings = [row.rating for row in gather(games, prior=False).table.rows]
-    chart = rating_chart(ratings)
+    chart = rating_chart(page(gather(games, prior=False)))
     assert (chart.count('class="dot"'), chart.count('class="bar"')) == (4, 4)
     assert chart.count('class="unbounded"') == 1
     places = [float(left) for left in re.findall(r'<circle cx="([\d.]+)%"', chart)]
@@ -359,7 +363,7 @@ def test_the_page_loads_nothing() -> None:
     assert "://" not in text
     assert "@import" not in text
     assert "url(" not in text
-    assert "default-src 'none'" in text
+    assert "default-src &#39;none&#39;" in text
     for name, attributes in Parsed(text).elements:
         assert name not in {"link", "img", "iframe", "base", "object", "embed"}
         assert "src" not in attributes

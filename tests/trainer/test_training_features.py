@@ -39,9 +39,9 @@ from tests.support.tiny_runs import (
 )
 from trainer.data.batches import TensorBatch
 from trainer.settings.config import AverageConfig, ExportConfig, ScheduleConfig, TeacherConfig, TrainConfig
-from trainer.training.averages import Average, renew_statistics
+from trainer.training.averages import Average
 from trainer.training.callbacks import Checkpoints
-from trainer.training.metrics import PHASES, measure, measure_by_phase
+from trainer.training.metrics import as_log, measure
 from trainer.training.module import GoModule
 from trainer.training.optimizers import Plateau, rate_factor
 from trainer.training.run import train
@@ -140,29 +140,20 @@ def test_an_averaged_network_is_what_is_loaded_and_it_is_normalised_by_its_own_s
     assert not torch.equal(plain["input.norm.running_mean"], loaded["input.norm.running_mean"])
 
 
-def test_renewed_statistics_are_those_of_the_data() -> None:
-    torch.manual_seed(1)
-    network = LeelaNetwork(NetworkShape(1, 8, SIZE)).eval()
-    batches = [torch.randn(16, 18, SIZE, SIZE) * 2 + 1 for _ in range(4)]
-    renew_statistics(network, batches)
-    assert not network.training
-    activations = network.input.conv(torch.cat(batches))
-    mean = network.input.norm.running_mean
-    assert mean is not None
-    torch.testing.assert_close(mean, activations.mean((0, 2, 3)), atol=1e-5, rtol=1e-4)
-    assert network.input.norm.momentum == 0.1
-
-
-def test_an_average_put_into_a_network_leaves_it_again() -> None:
-    network = torch.nn.Linear(2, 1)
-    average = Average(0.5)
-    average.add(network)
-    before = network.weight.detach().clone()
-    with torch.no_grad():
-        network.weight += 1
-    with average.put_into(network):
-        assert torch.equal(network.weight, before)
-    assert torch.equal(network.weight, before + 1)
+def test_an_average_is_restored_with_its_steps() -> None:
+    network = LeelaNetwork(NetworkShape(1, 2, SIZE))
+    whole, halves = Average(network, 0.9), Average(network, 0.9)
+    for step in range(6):
+        if step == 3:
+            state = {name: value.clone() for name, value in halves.module.state_dict().items()}
+            halves = Average(network, 0.9)
+            halves.restore(state, 3)
+        with torch.no_grad():
+            network.value.fc2.bias += step
+        for average in (whole, halves):
+            average.update_parameters(network)
+    assert torch.equal(whole.module.value.fc2.bias, halves.module.value.fc2.bias)
+    assert int(halves.n_averaged) == 6
 
 
 # Schedules
@@ -399,15 +390,20 @@ def test_a_teacher_for_another_board_is_refused(records: Path, tmp_path: Path) -
 def test_measures_by_phase_add_up_to_the_whole() -> None:
     _, batch, logits, values = random_module(TrainConfig())
     plies = torch.tensor([0, 49, 50, 120, 200, 9999])
-    found = measure_by_phase(logits, values, batch.moves, batch.outcomes, plies)
-    assert list(found) == ["", "0-49", "50-99", "100-149", "200+"]
-    whole = measure(logits, values, batch.moves, batch.outcomes)
-    assert found[""] == whole
-    parts = [sums for name, sums in found.items() if name]
-    assert sum(part.count for part in parts) == whole.count == 6
-    assert sum(part.policy_loss for part in parts) == pytest.approx(whole.policy_loss, rel=1e-5)
-    assert PHASES[0][0] == 0
-    assert PHASES[-1][1] is None
+    sums = measure(logits, values, batch.moves, batch.outcomes, plies)
+    torch.testing.assert_close(sums[0], sums[1:].sum(0))
+    assert sums[:, 0].tolist() == [6, 2, 1, 1, 0, 2]
+    log = as_log("train", sums)
+    found = {name.rpartition("/")[0] for name in log}
+    assert found == {"train", "train/0-49", "train/50-99", "train/100-149", "train/200+"}
+    assert log["train/policy_loss"] == pytest.approx(F.cross_entropy(logits, batch.moves).item())
+    best = logits.argsort(1, descending=True)
+    for count in (1, 5):
+        hits = (best[:, :count] == batch.moves[:, None]).sum().item()
+        assert log[f"train/top{count}"] == pytest.approx(hits / 6)
+    won = batch.outcomes != 0
+    error = ((values - batch.outcomes)[won] ** 2).mean().item() / 4
+    assert log["train/value_mse4"] == pytest.approx(error, rel=1e-5)
 
 
 # Files of a run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,18 @@ GAME = np.dtype(
 ROWS, GAMES, LEARN, META = "positions.bin", "games.npy", "learn.npy", "meta.json"
 SOFT = {field: f"soft-{field}.npy" for field in Soft._fields}
 Numbers = npt.NDArray[np.int64]
+
+
+PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, math.inf))
+"""Moves played so far, from and below."""
+
+
+def phases(plies: Any) -> dict[str, Any]:
+    """Which of `plies` `[B]`, an array or a tensor, lie in each phase of a game, `[B]`, by its name: `0-49`."""
+    return {
+        f"{first}+" if end == math.inf else f"{first}-{end - 1}": (plies >= first) & (plies < end)
+        for first, end in PHASES
+    }
 
 
 @dataclass(frozen=True)

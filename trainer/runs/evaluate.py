@@ -14,14 +14,13 @@ from rich.progress import TaskProgressColumn, TimeRemainingColumn
 from engines.evaluator.base import Evaluator, Planes
 from engines.evaluator.load import plan_evaluator
 from lzeval.system.cache import cache_folder
+from lzeval.system.machine import available_cores
 from lzeval.text.terminal import Column, name_column, print_table, progress_bar, say, say_prose
 from lzeval.text.wording import counted
-from trainer.data.packed import PackedData, read_meta
+from trainer.data.packed import PackedData, phases, read_meta
 from trainer.data.prepare import prepare, sampled_positions
 from trainer.runs.unfinished import Unfinished
 
-PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, None))
-"""Moves played so far, from and below."""
 BATCH = 16
 SMALLEST_PROBABILITY = 1e-12
 """Stands for a probability that has been rounded to 0, so that its logarithm exists."""
@@ -50,25 +49,23 @@ def measure_network(
     cache = cache_folder()
     packed = prepare(list(data), cache / "packed", plan.info.board_size)
     chosen = sampled_positions(packed, sample if sample is not None else len(packed))
-    evaluator = plan.build(threads=_cores())
+    evaluator = plan.build(threads=available_cores())
     kept = Unfinished(cache / "measuring" / f"{_measurement_key(evaluator, packed, chosen)}.npy")
     answers = _answers(evaluator, packed, chosen, kept)
     kept.forget()
     columns, winrates, won = _measures(answers)
-    plies = packed.plies(chosen)
-    phases = {}
-    for first, end in PHASES:
-        inside = (plies >= first) & (plies < (end if end is not None else np.inf))
-        if inside.any():
-            name = f"{first}+" if end is None else f"{first}-{end - 1}"
-            phases[name] = _means({key: values[inside] for key, values in columns.items()})
+    by_phase = {
+        name: _means({key: values[inside] for key, values in columns.items()})
+        for name, inside in phases(packed.plies(chosen)).items()
+        if inside.any()
+    }
     info = plan.info.as_dict() | {"precision": plan.precision}
     bins = calibration(winrates, won)
     return {
         "network": info,
         "positions": len(chosen),
         **_means(columns),
-        "phases": phases,
+        "phases": by_phase,
         "calibration": bins,
         "calibration_error": calibration_error(bins),
     }
@@ -108,13 +105,6 @@ def calibration_error(bins: Sequence[dict[str, Any]]) -> float | None:
         return None
     distances = [found["count"] * abs(found["predicted"] - found["won"]) for found in filled]
     return float(sum(distances) / total)
-
-
-def _cores() -> int:
-    import os
-
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _measurement_key(evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64]) -> str:

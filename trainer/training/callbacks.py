@@ -16,14 +16,16 @@ import yaml
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.progress import Progress, TaskID, TextColumn
 from torch import Tensor
+from torch.optim.swa_utils import update_bn
 
 from lzeval.errors import UserError
 from lzeval.network.leela import write_network
+from lzeval.network.network import LeelaNetwork
 from lzeval.system.files import replacement, write_text_atomically
 from lzeval.text.terminal import progress_bar, say, say_prose
 from trainer.data.datamodule import GoData
 from trainer.settings.config import AverageConfig, ExportConfig, TrainConfig
-from trainer.training.averages import Average, renew_statistics
+from trainer.training.averages import Average
 from trainer.training.module import DivergedError, GoModule
 
 
@@ -147,9 +149,11 @@ class Averages(pl.Callback):
 
     def __init__(self, config: AverageConfig, data: GoData) -> None:
         self.config = config
-        self.averages = {"ema": Average(config.ema)} if config.ema else {}
+        self._kept: dict[str, float | None] = {"ema": config.ema} if config.ema else {}
         if config.swa_from < 1:
-            self.averages["swa"] = Average(None)
+            self._kept["swa"] = None
+        self._averages: dict[str, Average] = {}
+        """Those that have begun."""
         self._data = data
         self._step = 0
 
@@ -160,18 +164,31 @@ class Averages(pl.Callback):
         if trainer.global_step == self._step:
             return  # gradients are still being gathered
         self._step = trainer.global_step
-        for name, average in self.averages.items():
+        for name in self._kept:
             if name == "ema" or pl_module.share >= self.config.swa_from:
-                average.add(pl_module.network)
+                self._average(name, pl_module.network).update_parameters(pl_module.network)
+
+    def _average(self, name: str, network: LeelaNetwork) -> Average:
+        if name not in self._averages:
+            self._averages[name] = Average(network, self._kept[name])
+        return self._averages[name]
+
+    def exported(self, network: LeelaNetwork) -> LeelaNetwork:
+        """`network`'s exponential average where there is one, else itself."""
+        average = self._averages.get("ema")
+        return network if average is None else average.module
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for (
+            average
+        ) in self._averages.values():  # a checkpoint is loaded before the network goes to its device
+            average.module.to(pl_module.device)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure the averages' own statistics, on positions that the seed alone chooses."""
         assert isinstance(pl_module, GoModule)
-        for average in self.averages.values():
-            if average.steps:
-                with average.put_into(pl_module.network):
-                    renew_statistics(pl_module.network, self._batches(pl_module))
-                    average.state = {k: v.detach().clone() for k, v in pl_module.network.state_dict().items()}
+        for average in self._averages.values():
+            update_bn(self._batches(pl_module), average.module)
 
     def _batches(self, module: GoModule) -> Iterator[Tensor]:
         for planes in self._data.first_planes(self.config.norm_batches):
@@ -180,18 +197,18 @@ class Averages(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        for name, average in self.averages.items():
-            if average.steps:
-                checkpoint[f"{name}_state_dict"] = average.state
-                checkpoint[f"{name}_steps"] = average.steps
+        for name, average in self._averages.items():
+            checkpoint[f"{name}_state_dict"] = average.module.state_dict()
+            checkpoint[f"{name}_steps"] = int(average.n_averaged)
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        for name, average in self.averages.items():
+        assert isinstance(pl_module, GoModule)
+        for name in self._kept:
             if f"{name}_state_dict" in checkpoint:
-                average.state = checkpoint[f"{name}_state_dict"]
-                average.steps = int(checkpoint[f"{name}_steps"])
+                average = self._average(name, pl_module.network)
+                average.restore(checkpoint[f"{name}_state_dict"], int(checkpoint[f"{name}_steps"]))
 
 
 class Exports(pl.Callback):
@@ -215,10 +232,8 @@ class Exports(pl.Callback):
         if positions // self.every > before // self.every:
             require_sound(pl_module)
             self.folder.mkdir(exist_ok=True)
-            average = self._averages.averages.get("ema")
-            network = pl_module.network
-            with average.put_into(network) if average is not None and average.steps else nullcontext():
-                write_network(network, self.folder / f"{self.name}-{positions}.txt.gz", self.digits)
+            network = self._averages.exported(pl_module.network)
+            write_network(network, self.folder / f"{self.name}-{positions}.txt.gz", self.digits)
 
 
 class ProgressLine(pl.Callback):

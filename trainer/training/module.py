@@ -17,7 +17,7 @@ from trainer.data.batches import TensorBatch
 from trainer.data.device_planes import PlanesUnpacker
 from trainer.settings.config import TrainConfig, seconds
 from trainer.training.global_norm import make_global
-from trainer.training.metrics import Sums, as_log, measure_by_phase
+from trainer.training.metrics import as_log, measure
 from trainer.training.optimizers import Plateau, build_optimizer, rate_factor
 from trainer.training.teacher import Teacher
 
@@ -61,7 +61,8 @@ class GoModule(pl.LightningModule):
         """Positions since the last step of the optimiser: an interruption gives them up."""
         self._statistics: dict[str, Tensor] = {}
         """The normalisations' as they were after that step."""
-        self._validation: dict[str, Sums] = {}
+        self._validation = torch.zeros(())
+        """What the holdout's batches have summed up to, see `measure`."""
 
     @property
     def share(self) -> float:
@@ -143,7 +144,7 @@ class GoModule(pl.LightningModule):
         return policy_loss, ((values - outcomes) ** 2 * known).sum() / known.sum().clamp(min=1)
 
     def _log_training(self, batch: TensorBatch, logits: Tensor, values: Tensor) -> None:
-        sums = measure_by_phase(logits, values, batch.moves, batch.outcomes, batch.plies)
+        sums = measure(logits, values, batch.moves, batch.outcomes, batch.plies)
         self.log_dict(as_log("train", sums))
         self.log("positions", float(self.positions))
         if self.elapsed_s:
@@ -166,17 +167,17 @@ class GoModule(pl.LightningModule):
             self.trainer.should_stop = True
 
     def on_validation_start(self) -> None:
-        self._validation = {}
+        self._validation = torch.zeros(())
 
     def validation_step(self, batch: TensorBatch, batch_idx: int) -> None:
         logits, values = self(batch.planes)
-        for name, sums in measure_by_phase(logits, values, batch.moves, batch.outcomes, batch.plies).items():
-            self._validation[name] = self._validation.get(name, Sums()) + sums
+        sums = measure(logits, values, batch.moves, batch.outcomes, batch.plies)
+        self._validation = self._validation + sums
 
     def on_validation_epoch_end(self) -> None:
-        means = self._validation[""].means()
-        loss = means["policy_loss"] + 4 * self.config.value_weight * means["value_mse4"]
-        self.log_dict({**as_log("holdout", self._validation), "holdout/loss": loss})
+        found = as_log("holdout", self._validation)
+        loss = found["holdout/policy_loss"] + 4 * self.config.value_weight * found["holdout/value_mse4"]
+        self.log_dict({**found, "holdout/loss": loss})
         if self.config.schedule.name == "plateau":
             self.plateau.note(loss)
         self._last_step_at = None  # measuring is not training time

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,12 +86,9 @@ class PoolRatings(pl.Callback):
 
     def _export(self, module: GoModule, positions: int) -> None:
         target = self.folder / f"{self.name}-{positions}{WEIGHTS}"
-        average = self._averages.averages.get("ema")
-        network = module.network
         try:
             self.folder.mkdir(exist_ok=True)
-            with average.put_into(network) if average is not None and average.steps else nullcontext():
-                write_network(network, target)
+            write_network(self._averages.exported(module.network), target)
         except (UserError, OSError) as exc:
             self._say(f"warning: no games in {self.pool}: {exc}")
             return

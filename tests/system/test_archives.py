@@ -8,6 +8,7 @@ import io
 import lzma
 import tarfile
 import zipfile
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -175,6 +176,7 @@ def zeros(megabytes: int) -> bytes:
     return bytes(megabytes << 20)
 
 
+@cache
 def bombs() -> dict[str, bytes]:
     """Files that unpack to 4 MB or more of zeros from a few thousand bytes."""
     return {

@@ -17,6 +17,8 @@ BIN     := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 CHECKED := lzeval trainer engines tournaments tests benchmarks docs
 
+unexport PYTHONDONTWRITEBYTECODE # the tests, and the programs that they start, would be compiled each time
+
 .DEFAULT_GOAL := help
 .PHONY: help match test test-slow lint format docs bench rewrite-golden clean
 

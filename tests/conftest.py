@@ -23,6 +23,22 @@ GAMES_DIRECTORY = Path("/usr/games")
 """Debian puts engines here, and not on PATH."""
 
 
+LONGEST = (
+    "tournaments/match/test_match.py",
+    "trainer/test_training_features.py",
+    "cli/test_pool.py",
+    "tournaments/runner/test_tournament.py",
+    "engines/test_analysis_engine.py",
+    "network/test_fused.py",
+)
+"""Files that are begun first: whichever is begun last would have all cores but one wait for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {Path(__file__).parent / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
 def pytest_configure() -> None:
     """Programs that the tests start hear Ctrl-C even where the tests themselves do not, as in the background."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

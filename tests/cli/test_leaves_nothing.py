@@ -76,13 +76,18 @@ COMMAND_LINES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def files(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "work"
     (folder / "folder").mkdir(parents=True)
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
-    monkeypatch.setenv("LZEVAL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("LZEVAL_CACHE_DIR", str(cache))
     monkeypatch.chdir(folder)
     return folder
 

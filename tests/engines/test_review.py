@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -24,10 +22,10 @@ from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.go.points import parse_vertex
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.records.input.text import as_sgf
+from tests.support.command_line import Outcome, run_here
 from tests.support.fakes.evaluators import HashEvaluator
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
 from tests.support.make_games import holdout_texts, random_game, sgf_text
-from tests.support.paths import ROOT
 
 SIZE = 5
 GAME = "(;FF[4]GM[1]SZ[5]KM[6.5]PB[Ann]PW[Bob];B[cc];W[dc];B[db];W[];B[bd])"
@@ -344,10 +342,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lines(tmp_path_factory.mktemp("net") / "tiny.txt", as_lines(tiny_weights()))
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lzeval", "review", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
+def run(*arguments: str | Path) -> Outcome:
+    return run_here("review", *arguments)
 
 
 def test_the_command(tmp_path: Path, network: Path) -> None:

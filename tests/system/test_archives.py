@@ -8,6 +8,7 @@ import io
 import lzma
 import tarfile
 import zipfile
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -20,7 +21,11 @@ from trainer.data.pack import pack
 from trainer.data.sources import Source, read_bytes, read_sources, record_files
 
 TEXT = sgf_text(9, random_game(9, 60, Random(1)).moves).encode()
-MANY = b"".join(sgf_text(9, random_game(9, 60, Random(seed)).moves).encode() for seed in range(200))
+
+
+@pytest.fixture(scope="module")
+def many() -> bytes:
+    return b"".join(sgf_text(9, random_game(9, 60, Random(seed)).moves).encode() for seed in range(200))
 
 
 def sources(*files: Path) -> list[Source]:
@@ -106,20 +111,22 @@ def test_archives_inside_each_other_come_to_an_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "compress"), [("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress)]
 )
-def test_what_a_truncated_file_still_has_is_taken(tmp_path: Path, kind: str, compress: object) -> None:
-    whole = compress(MANY)  # type: ignore[operator]
+def test_what_a_truncated_file_still_has_is_taken(
+    tmp_path: Path, kind: str, compress: object, many: bytes
+) -> None:
+    whole = compress(many)  # type: ignore[operator]
     (found,) = sources(written(tmp_path, "games", whole[: len(whole) * 2 // 3]))
     assert found.problem == f"truncated {kind}"
-    assert MANY.startswith(found.content)
+    assert many.startswith(found.content)
     if kind != "bzip2":  # which comes in blocks larger than these games
-        assert len(found.content) > len(MANY) // 4
+        assert len(found.content) > len(many) // 4
 
 
-def test_damage_in_the_middle_is_named(tmp_path: Path) -> None:
-    whole = bytearray(gzip.compress(MANY))
+def test_damage_in_the_middle_is_named(tmp_path: Path, many: bytes) -> None:
+    whole = bytearray(gzip.compress(many))
     whole[-6] ^= 0xFF  # of the checksum
     (found,) = sources(written(tmp_path, "games", bytes(whole)))
-    assert (found.problem, found.content) == ("damaged gzip", MANY)
+    assert (found.problem, found.content) == ("damaged gzip", many)
     with pytest.raises(UserError, match="damaged gzip"):
         read_bytes(tmp_path / "games")
 
@@ -135,8 +142,8 @@ def test_a_bad_member_costs_itself(tmp_path: Path) -> None:
         ]
 
 
-def test_a_tar_that_is_cut_short_keeps_its_first_members(tmp_path: Path) -> None:
-    content = tarred("w", ("1.sgf", TEXT), ("2.sgf", MANY))
+def test_a_tar_that_is_cut_short_keeps_its_first_members(tmp_path: Path, many: bytes) -> None:
+    content = tarred("w", ("1.sgf", TEXT), ("2.sgf", many))
     found = sources(written(tmp_path, "a.tar", content[: len(content) // 2]))
     assert found[0].content == TEXT
     assert found[-1].problem == "truncated tar"
@@ -169,6 +176,7 @@ def zeros(megabytes: int) -> bytes:
     return bytes(megabytes << 20)
 
 
+@cache
 def bombs() -> dict[str, bytes]:
     """Files that unpack to 4 MB or more of zeros from a few thousand bytes."""
     return {
@@ -203,12 +211,12 @@ def test_bombs_are_not_unpacked(tmp_path: Path, kind: str, monkeypatch: pytest.M
         read_bytes(file)
 
 
-def test_a_bomb_costs_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_costs_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: bytes) -> None:
     monkeypatch.setattr(core_sources, "ALWAYS_UNPACKED", 1 << 20)
-    bomb, good = written(tmp_path, "a", bombs()["gzip"]), written(tmp_path, "b", gzip.compress(MANY))
-    assert [source.content for source in sources(bomb, good)] == [b"", MANY]
+    bomb, good = written(tmp_path, "a", bombs()["gzip"]), written(tmp_path, "b", gzip.compress(many))
+    assert [source.content for source in sources(bomb, good)] == [b"", many]
 
 
-def test_well_packed_text_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_well_packed_text_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: bytes) -> None:
     monkeypatch.setattr(core_sources, "ALWAYS_UNPACKED", 0)
-    assert sources(written(tmp_path, "a", lzma.compress(MANY)))[0].content == MANY
+    assert sources(written(tmp_path, "a", lzma.compress(many)))[0].content == many

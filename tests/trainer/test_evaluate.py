@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
 import sys
 from pathlib import Path
 from random import Random
@@ -19,6 +18,7 @@ from engines.evaluator.load import EvaluatorPlan
 from lzeval.errors import UserError
 from lzeval.network.leela import write_network
 from lzeval.network.network import LeelaNetwork, NetworkShape
+from tests.support.command_line import run_here
 from tests.support.make_games import random_game, sgf_text
 from trainer.data.pack import pack
 from trainer.data.packed import open_packed
@@ -112,8 +112,7 @@ def test_phases_add_up(network: tuple[LeelaNetwork, Path], records: Path, tmp_pa
 
 def test_the_command_prints_json(network: tuple[LeelaNetwork, Path], records: Path, tmp_path: Path) -> None:
     pack([records], tmp_path / "packed", SIZE)
-    command = [sys.executable, "-m", "lzeval", "eval", str(network[1]), str(tmp_path / "packed")]
-    done = subprocess.run([*command, "--sample", "50", "--json"], capture_output=True, text=True, check=True)
+    done = run_here("eval", network[1], tmp_path / "packed", "--sample", 50, "--json")
     found = json.loads(done.stdout)
     assert found["positions"] == 50
     assert {"top1", "top5", "policy_loss", "value_mse4"} <= set(found)
@@ -138,7 +137,7 @@ class Interrupted:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
+    monkeypatch.setenv("LZEVAL_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -292,9 +291,8 @@ def test_json_and_a_picture_at_once(
     network: tuple[LeelaNetwork, Path], records: Path, tmp_path: Path, name: str
 ) -> None:
     pack([records], tmp_path / "packed", SIZE)
-    command = [sys.executable, "-m", "lzeval", "eval", str(network[1]), str(tmp_path / "packed")]
-    more = ["--sample", "60", "--json", "--plot", str(tmp_path / name)]
-    done = subprocess.run([*command, *more], capture_output=True, text=True, check=True)
+    wanted = ["--sample", 60, "--json", "--plot", tmp_path / name]
+    done = run_here("eval", network[1], tmp_path / "packed", *wanted)
     found = json.loads(done.stdout)
     content = (tmp_path / name).read_bytes()
     if name.endswith(".png"):
@@ -316,9 +314,8 @@ def test_pictures_that_cannot_be_are_refused_before_the_work(
         check_plot(tmp_path / "plot.png")
 
 
-def test_without_matplotlib_there_is_one_line(tmp_path: Path) -> None:
-    program = "import sys; sys.modules['matplotlib'] = None; from lzeval.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "eval", "nothing", "nowhere", "--plot", str(tmp_path / "a.png")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_without_matplotlib_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = run_here("eval", "nothing", "nowhere", "--plot", tmp_path / "a.png")
     assert done.returncode == 2
     assert done.stderr == "lzeval: plots need matplotlib: pip install 'lzeval[plot]'\n"

@@ -207,16 +207,26 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("optimizer", ["muon", "adamw", "sgd"])
-@pytest.mark.parametrize("key", CHANGES)
-def test_what_changes_takes_effect(key: str, optimizer: str, records: Path, tmp_path: Path) -> None:
-    config = config_of(records, tmp_path / "run", optimizer=OptimizerConfig(optimizer, 0.01, 0.01))
+@pytest.fixture(scope="module", params=["muon", "adamw", "sgd"])
+def unchanged(
+    request: pytest.FixtureRequest, records: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """A run of an optimiser, and where the same settings take it."""
+    run = tmp_path_factory.mktemp("unchanged") / "run"
+    config = config_of(records, run, optimizer=OptimizerConfig(request.param, 0.01, 0.01))
     config.schedule.warmup = 0
     train(config)
-    shutil.copytree(tmp_path / "run", tmp_path / "changed")
-    resume(tmp_path / "run", "max_positions=80")
+    further = Path(shutil.copytree(run, run.with_name("further")))
+    resume(further, "max_positions=80")
+    return run, further
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_what_changes_takes_effect(key: str, unchanged: tuple[Path, Path], tmp_path: Path) -> None:
+    run, further = unchanged
+    shutil.copytree(run, tmp_path / "changed")
     resume(tmp_path / "changed", "max_positions=80", *CHANGES[key])
-    plain, changed = (state(tmp_path / name / "latest.ckpt") for name in ("run", "changed"))
+    plain, changed = (state(folder / "latest.ckpt") for folder in (further, tmp_path / "changed"))
     same = [torch.equal(value, changed["state_dict"][name]) for name, value in plain["state_dict"].items()]
     assert not all(same)
     for override in CHANGES[key][-1:]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -37,10 +38,12 @@ def written(folder: Path, *texts: str, name: str = "games.sgf") -> Path:
 
 
 def games(count: int, size: int = 9, length: int = 30, seed: int = 0) -> list[str]:
-    return [
-        sgf_text(size, random_game(size, length, Random(seed + number), passes=0).moves, "B+R")
-        for number in range(count)
-    ]
+    return [game_text(size, length, seed + number) for number in range(count)]
+
+
+@cache
+def game_text(size: int, length: int, seed: int) -> str:
+    return sgf_text(size, random_game(size, length, Random(seed), passes=0).moves, "B+R")
 
 
 def turned(moves: list[Move], size: int, symmetry: int) -> list[Move]:

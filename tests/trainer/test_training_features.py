@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from lzeval.network.leela import write_network
 from lzeval.network.network import LeelaNetwork, NetworkShape
 from lzeval.network.symmetric_policy import asymmetry
 from lzeval.system.locks import locked
+from tests.support.command_line import environment, program
 from tests.support.tiny_runs import (
     BATCH,
     SIZE,
@@ -218,17 +218,28 @@ def test_gathered_gradients_make_the_step_of_one_large_batch(records: Path, tmp_
     assert state(tmp_path / "small" / "latest.ckpt")["lzeval"]["positions"] == BATCH
 
 
+GATHERED = {"batch_size": BATCH // 4, "accumulate": 4}
+
+
+@pytest.fixture(scope="module")
+def gathered(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of gathered gradients that nothing interrupted."""
+    run = tmp_path_factory.mktemp("gathered")
+    train(settings(records, run, **GATHERED))
+    return run
+
+
 @pytest.mark.parametrize("batches", [8, 9, 11], ids=["between steps", "within a step", "within another"])
-def test_gathering_goes_on_after_an_interruption(records: Path, tmp_path: Path, batches: int) -> None:
-    changes = {"batch_size": BATCH // 4, "accumulate": 4}
-    train(settings(records, tmp_path / "whole", **changes))
+def test_gathering_goes_on_after_an_interruption(
+    records: Path, gathered: Path, tmp_path: Path, batches: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(GoModule, "training_step", stopped_at(batches * BATCH // 4))
         with pytest.raises(KeyboardInterrupt):
-            train(settings(records, tmp_path / "halves", **changes))
-    assert state(tmp_path / "halves" / "latest.ckpt")["lzeval"]["positions"] == 2 * BATCH
-    resume(tmp_path / "halves")
-    whole, halves = (state(tmp_path / name / "latest.ckpt") for name in ("whole", "halves"))
+            train(settings(records, tmp_path, **GATHERED))
+    assert state(tmp_path / "latest.ckpt")["lzeval"]["positions"] == 2 * BATCH
+    resume(tmp_path)
+    whole, halves = (state(folder / "latest.ckpt") for folder in (gathered, tmp_path))
     assert_same_training(whole, halves)
 
 
@@ -487,10 +498,9 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 # Crashes, and several devices
 
 
-def launch(config: TrainConfig, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+def launch(config: TrainConfig) -> subprocess.Popen[bytes]:
     """`lzeval train`: begins the run that `config` describes, or goes on with it."""
-    command = [sys.executable, "-m", "lzeval", "train", *as_overrides(config), *arguments]
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd()), **environment}
+    command, variables = program("train", *as_overrides(config)), environment(OMP_NUM_THREADS="1")
     return subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
@@ -536,18 +546,18 @@ def test_two_processes_learn_what_one_learns_of_the_same_steps(records: Path, tm
     for config in (one, two):  # the order of a step's positions differs, and so do their symmetries
         config.optimizer.name, config.optimizer.lr = "sgd", 0.01
         config.symmetric_policy = True
-    monkeypatched = "import trainer.data.batches, numpy as np; trainer.data.batches.SYMMETRIES = 1; "
-    for config in (one, two):
-        assert config.run is not None
-        folder = Path(config.run)
-        script = tmp_path / f"{folder.name}.py"
-        script.write_text(
-            monkeypatched + "from lzeval.cli.main import main\nif __name__ == '__main__': main()\n",
-            encoding="utf-8",
-        )
-        variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
-        command = [sys.executable, str(script), "train", *as_overrides(config)]
-        subprocess.run(command, env=variables, check=True, capture_output=True, timeout=300)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.data.batches.SYMMETRIES", 1)
+        train(one)
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import trainer.data.batches; trainer.data.batches.SYMMETRIES = 1\n"
+        "from lzeval.cli.main import main\nif __name__ == '__main__': main()\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, str(script), "train", *as_overrides(two)]
+    variables = environment(OMP_NUM_THREADS="1")
+    subprocess.run(command, env=variables, check=True, capture_output=True, timeout=300)
     first, second = (state(tmp_path / name / "latest.ckpt") for name in ("one", "two"))
     assert first["lzeval"]["positions"] == second["lzeval"]["positions"] == STEPS * BATCH
     assert first["global_step"] == second["global_step"] == STEPS

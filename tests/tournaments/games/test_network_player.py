@@ -92,6 +92,12 @@ def folder(tmp_path: Path, name: str) -> Path:
     return tmp_path / name
 
 
+@pytest.fixture(scope="module")
+def whole(nets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[object, ...]]:
+    """The games of an undisturbed run, one after the other."""
+    return moves(play(control_file(tmp_path_factory.mktemp("whole"), both(nets))))
+
+
 # Games
 
 
@@ -104,9 +110,10 @@ def test_a_game_does_not_depend_on_how_many_are_played(nets: Path, tmp_path: Pat
     assert len({game for game, _ in found[0].values()}) == 6
 
 
-def test_a_run_that_goes_on_plays_the_same_games(nets: Path, tmp_path: Path) -> None:
-    whole = moves(play(control_file(folder(tmp_path, "whole"), both(nets))))
-    path = control_file(folder(tmp_path, "parts"), both(nets))
+def test_a_run_that_goes_on_plays_the_same_games(
+    nets: Path, tmp_path: Path, whole: dict[str, tuple[object, ...]]
+) -> None:
+    path = control_file(tmp_path, both(nets))
     assert play(path, most_games=1).played_now == 1
     assert moves(play(path, parallel=2)) == whole
 
@@ -252,11 +259,15 @@ def break_network(
 
 @pytest.mark.parametrize(("problem", "fault"), [(RuntimeError, Fault.CRASH), (MemoryError, Fault.MEMORY)])
 def test_an_engine_that_fails_makes_its_game_void(
-    nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: type[Exception], fault: Fault
+    nets: Path,
+    tmp_path: Path,
+    whole: dict[str, tuple[object, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    problem: type[Exception],
+    fault: Fault,
 ) -> None:
-    whole = moves(play(control_file(folder(tmp_path, "whole"), both(nets))))
     break_network(monkeypatch, "one", 30, problem, 1)
-    progress = play(control_file(folder(tmp_path, "broken"), both(nets)))
+    progress = play(control_file(tmp_path, both(nets)))
     assert [(incident.player, incident.fault) for incident in progress.incidents] == [("one", fault)]
     assert "broken" in progress.incidents[0].message
     assert moves(progress) == whole, "the void game has been played again, the same"

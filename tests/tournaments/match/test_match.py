@@ -24,7 +24,7 @@ from tests.support.fakes.weights_files import lived_in_network
 
 GAMES = 12
 OPTIONS = ["--games", GAMES, "--visits", 4, "--size", 9, "--resign", 0, "--move-limit", 250]
-OPTIONS += ["--openings", "book.txt", "--precision", "fp32", "--device", "cpu", "--threads", 2]
+OPTIONS += ["--openings", "book.txt", "--precision", "fp32", "--device", "cpu", "--threads", 1]
 DEADLINE_S = 400
 POSIX_ONLY = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kills processes as Linux does")
 
@@ -60,7 +60,7 @@ def match(place: Path, out: str, *others: object) -> Outcome:
 @pytest.fixture(scope="module")
 def whole(place: Path) -> Path:
     """A match that nothing disturbed; what it printed is in `output.json`."""
-    outcome = match(place, "whole", "--json")
+    outcome = match(place, "whole", "--json", "--threads", 2)
     assert outcome.returncode == 0, outcome.stderr
     assert "Traceback" not in outcome.stderr
     (place / "whole-output.json").write_text(outcome.stdout)
@@ -179,7 +179,7 @@ def wait_for(happened: Callable[[], bool], process: subprocess.Popen[bytes]) -> 
 
 def begin(place: Path, out: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        program(*words(out)),
+        program(*words(out, "--threads", 2)),
         cwd=place,
         env=variables(place),
         start_new_session=True,
@@ -286,7 +286,7 @@ def test_a_full_disk_stops_the_match_and_loses_nothing(whole: Path, place: Path)
 @POSIX_ONLY
 def test_a_worker_that_dies_is_no_traceback(whole: Path, place: Path) -> None:
     process = subprocess.Popen(
-        program(*words("orphan")),
+        program(*words("orphan", "--threads", 2)),
         cwd=place,
         env=variables(place),
         stderr=subprocess.PIPE,

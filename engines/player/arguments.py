@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args, get_type_hints
 
 from lzeval.errors import UserError
 from lzeval.system.bundled import network_name, resolve_network
@@ -44,7 +44,7 @@ def _option(
 ) -> _T:
     """A field that is an option of the command line as well; see `Option`."""
     facts = {"help_text": help_text, "panel": panel, "least": least, "most": most, "flag": flag}
-    return cast("_T", field(default=default, metadata=facts))
+    return field(default=default, metadata=facts)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def _takes_engine_arguments(run: Callable[[EngineArguments], None]) -> Callable[
         inspect.Parameter("network", inspect.Parameter.KEYWORD_ONLY, annotation=network),
         *map(_parameter, options()),
     ]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  (read by inspect.signature)
+    vars(command)["__signature__"] = inspect.Signature(parameters)  # which `inspect.signature` reads
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     command.__doc__ = run.__doc__
     return command

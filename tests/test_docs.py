@@ -164,6 +164,19 @@ def test_modules_of_the_architecture_exist() -> None:
     assert [name for name in sorted(modules) if not _is_module(name)] == []
 
 
+def test_stops_of_the_walks_are_functions() -> None:
+    """Each stop names a file and a function or method that the file defines; no walk has more than seven."""
+    stops = re.findall(r"^(\d)\. `([\w/.]+)`, `(\w+)`", PAGES["docs/architecture.md"], re.MULTILINE)
+    assert [number for number, _, _ in stops].count("1") == 3
+    assert {number for number, _, _ in stops} <= set("1234567")
+    missing = [
+        (file, name)
+        for _, file, name in stops
+        if not re.search(rf"^ *def {name}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert missing == []
+
+
 def _is_module(path: str) -> bool:
     """Whether `path`, or its parent with a name in it, is a package or a module."""
     file = ROOT / f"{path}.py"

@@ -24,7 +24,7 @@ from lzeval.errors import UserError
 def serve(
     make_engine: Callable[[Writer], AnalysisEngine], source: BinaryIO, target: BinaryIO, log: ErrorStream
 ) -> None:
-    """QueryAnswer until the input ends and all that was asked for is done, or until nobody reads the answers.
+    """Answer until the input ends and all that was asked for is done, or until nobody reads the answers.
 
     Raises UserError, after an answer, where the input is UTF-16.
     """

@@ -56,7 +56,7 @@ class Evaluator(Protocol):
     batch_size: int
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """NetworkAnswer for `planes` `[batch_size, 18, S, S]` (0 or 1); rows that matter to nobody may hold anything.
+        """Answer for `planes` `[batch_size, 18, S, S]` (0 or 1); rows that matter to nobody may hold anything.
 
         The arrays returned stay valid until the next call.
         """

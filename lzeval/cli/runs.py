@@ -117,7 +117,7 @@ def _print_run(run: TrainingRun) -> None:
 
 FAILED = "failed"
 COLUMNS = (
-    name_column("TrainingRun"),
+    name_column("Run"),
     Column("State", is_text=True),
     Column("Positions"),
     *(Column(f"{heading}\nbest last") for heading in ("Top 1, %", "Policy loss", "Value MSE/4")),

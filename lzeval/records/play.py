@@ -172,7 +172,7 @@ def _percentage(node: PropertyMap) -> float | None:
 def plain_play(
     root: PropertyMap, nodes: bytes, rest: bytes, size: int
 ) -> tuple[MainLine, list[PropertyMap]] | None:
-    """MainLine of what `plain_game` has found, as `annotated_play` tells it; None where a node is odd."""
+    """Main line of what `plain_game` has found, as `annotated_play` tells it; None where a node is odd."""
     chances: list[float | None] = []
     try:
         if b"SBKV[" in nodes:

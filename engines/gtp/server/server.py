@@ -67,7 +67,7 @@ class GtpServer:
             self._log.write("".join(traceback.format_exception(error)))
 
     def serve(self) -> None:
-        """Response until `quit`, the end of the input or an interrupt, or until nobody reads the answers.
+        """Answer until `quit`, the end of the input or an interrupt, or until nobody reads the answers.
 
         Raises UserError, after a `?`, where the input is not even ASCII.
         """

@@ -141,7 +141,7 @@ class GtpSession:
         self.may_ponder = False
 
     def play_all(self, plays: Sequence[ColouredMove]) -> None:
-        """ColouredMove all of them, or none. Raises IllegalMoveError."""
+        """Play all of them, or none. Raises IllegalMoveError."""
         before = len(self.moves)
         try:
             for colour, move in plays:
@@ -158,7 +158,7 @@ class GtpSession:
         return self.chosen(colour, self.engine.genmove(colour, self.interrupted, reports, restrictions))
 
     def chosen(self, colour: Colour, move: Move) -> Move:
-        """ColouredMove what the engine chose."""
+        """Play what the engine chose."""
         if move is not RESIGN:
             self.play(colour, move)
             self.may_ponder = True

@@ -19,7 +19,6 @@ from lzeval.network.weights_file.weights import is_checkpoint
 from lzeval.system.bundled import network_name, resolve_network
 from lzeval.text.wording import command_line
 
-KINDS = ("gnugo", "leelaz", "cmd")
 GAMES_FOLDER = "/usr/games"
 """Where Debian puts both, and not on everybody's PATH."""
 HIGHEST_LEVEL = 10
@@ -60,10 +59,7 @@ def is_program(text: str) -> bool:
 def program_of(text: str, strength: Strength) -> Program:
     """What is to be started for a player of a match. Raises UserError, with what to do."""
     kind, _, rest = text.partition(":")
-    make: Callable[[str, Strength], Program] = {"gnugo": _gnugo, "leelaz": _leelaz, "cmd": _command_line}[
-        kind
-    ]
-    return make(rest.strip(), strength)
+    return KINDS[kind](rest.strip(), strength)
 
 
 def _gnugo(level: str, _strength: Strength) -> Program:
@@ -132,6 +128,14 @@ def _command_line(text: str, _strength: Strength) -> Program:
     if program is None:
         raise UserError(f"cmd:{text}: there is no program {words[0]!r}")
     return Program(name=Path(words[0]).stem, command=(os.path.abspath(program), *words[1:]))  # noqa: PTH100
+
+
+KINDS: dict[str, Callable[[str, Strength], Program]] = {
+    "gnugo": _gnugo,
+    "leelaz": _leelaz,
+    "cmd": _command_line,
+}
+"""By the word before the colon: what makes a program of the text after it."""
 
 
 def _found(program: str, called: str, package: str) -> str:

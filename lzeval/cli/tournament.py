@@ -148,12 +148,7 @@ def _print_tables(competition: Competition, progress: Progress, prior: bool) -> 
 
 
 def _ringmaster(
-    control_file: Path,
-    action: str,
-    parallel: int | None,
-    max_games: int | None,
-    quiet: bool,
-    log_gtp: bool,
+    control_file: Path, action: str, parallel: int | None, max_games: int | None, quiet: bool, log_gtp: bool
 ) -> None:
     from tournaments.gomill.ringmaster import run_ringmaster
 

@@ -108,7 +108,7 @@ def _play(
         return planned.play(tell)
     view = StandingsView(competition.code, competition.lzeval.anchor, prior=prior)
     with view.live:
-        return planned.play(view.tell_if_grave, view.show)
+        return planned.play(view.tell, view.show)
 
 
 def _summary(progress: Progress, prior: bool) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lzeval.errors import UserError
@@ -15,6 +14,7 @@ from lzeval.text.wording import counted
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
+    from rich.progress import Progress as Bar
 
     from lzeval.records.record import GameRecord
     from tournaments.report.rating_table import RatingTable
@@ -23,30 +23,51 @@ if TYPE_CHECKING:
 STANDINGS_EVERY_S = 2.0
 MOST_GAMES_SHOWN = 16
 MOST_FAULTS_SHOWN = 6
+_WORDS = {
+    "warning": "{message}",
+    "run": "{games} played before, {parallel} at a time",
+    "game": "{game}  {result}",
+    "void": "{game}  void: {why}",
+    "abandoned": "{game}  left out of this run after {attempts}",
+    "suspended": "{player} is suspended: {why}; the others go on",
+    "fault": "{game}  {player}: {message}",
+}
+GRAVE = ("warning", "abandoned", "suspended")
+"""Events that are told even to those who do not want to hear much."""
 
 
-class BarView:
-    """A bar of games, and behind it what `standing` says, the speed, and the time that is left; use it as a context."""
+class _View:
+    """A display that `show` redraws; `live` is the context to use it in."""
+
+    live: Live | Bar
+    told: tuple[str, ...]
+    """Kinds of events that `tell` prints."""
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Print an event above the display."""
+        if event["event"] in self.told:
+            say_prose(in_words(event) or "", self.live.console)
+
+
+class BarView(_View):
+    """A bar of games, and behind it what `standing` says, the speed, and the time that is left.
+
+    Events that it tells are faults, too.
+    """
+
+    live: Bar
+    told = (*GRAVE, "fault")
 
     def __init__(self, title: str, total: int, standing: Callable[[Progress], Sequence[str]]) -> None:
         from rich.progress import MofNCompleteColumn, TextColumn
 
         self._standing = standing
-        self._bar = progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[text]}", markup=False))
-        self._bar.add_task(title, total=total, text="starting (a first time takes a minute)")
-
-    def __enter__(self) -> BarView:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+        self.live = progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[text]}", markup=False))
+        self.live.add_task(title, total=total, text="starting (a first time takes a minute)")
 
     def show(self, progress: Progress) -> None:
         """Redraw the bar."""
-        self._bar.update(self._bar.task_ids[0], completed=len(progress.games), text=self.text(progress))
+        self.live.update(self.live.task_ids[0], completed=len(progress.games), text=self.text(progress))
 
     def text(self, progress: Progress) -> str:
         """What stands behind the bar."""
@@ -59,27 +80,15 @@ class BarView:
             parts.append(f"{most}{duration(left)} left")
         return "  ".join(parts)
 
-    def tell_problem(self, event: Mapping[str, Any]) -> None:
-        """Say what went wrong above the bar."""
-        if event["event"] in (*GRAVE, "fault"):
-            say_prose(in_words(event) or "", self._bar.console)
 
-
-def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable | None:
-    """Ratings so far; None before the first decided game."""
-    from tournaments.report.rating_table import build_table
-
-    try:
-        return build_table(records, prior=prior)
-    except UserError:
-        return None
-
-
-class StandingsView:
+class StandingsView(_View):
     """Games in progress, standings and faults of a tournament."""
 
+    live: Live
+    told = GRAVE
+
     def __init__(self, title: str, anchor: str | None, *, prior: bool = True) -> None:
-        """`anchor` is the player whose rating is shown as 0; `live` is the context to use it in."""
+        """`anchor` is the player whose rating is shown as 0."""
         from rich.live import Live
 
         self._title = title
@@ -88,7 +97,7 @@ class StandingsView:
         self._table: RenderableType = ""
         self._table_of = -1
         self._table_s = 0.0
-        self.live: Live = Live(console=screen(err=True), auto_refresh=False, transient=True)
+        self.live = Live(console=screen(err=True), auto_refresh=False, transient=True)
 
     def show(self, progress: Progress) -> None:
         """Redraw everything."""
@@ -144,10 +153,15 @@ class StandingsView:
         shown += [f"suspended: {code} ({why})" for code, why in progress.suspended.items()]
         return [Text(line, no_wrap=True, overflow="ellipsis") for line in shown]
 
-    def tell_if_grave(self, event: Mapping[str, Any]) -> None:
-        """Say what everybody has to know above the view."""
-        if event["event"] in GRAVE:
-            say_prose(in_words(event) or "", self.live.console)
+
+def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable | None:
+    """Ratings so far; None before the first decided game."""
+    from tournaments.report.rating_table import build_table
+
+    try:
+        return build_table(records, prior=prior)
+    except UserError:
+        return None
 
 
 def duration(seconds: float) -> str:
@@ -156,19 +170,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-_WORDS = {
-    "warning": "{message}",
-    "run": "{games} played before, {parallel} at a time",
-    "game": "{game}  {result}",
-    "void": "{game}  void: {why}",
-    "abandoned": "{game}  left out of this run after {attempts}",
-    "suspended": "{player} is suspended: {why}; the others go on",
-    "fault": "{game}  {player}: {message}",
-}
-GRAVE = ("warning", "abandoned", "suspended")
-"""Events that are told even to those who do not want to hear much."""
 
 
 def in_words(event: Mapping[str, Any]) -> str | None:

@@ -92,8 +92,8 @@ def match(
     _announce(planned)
     view = BarView(" v ".join(planned.codes), planned.options.games, partial(_standing, planned.codes))
     try:
-        with view:
-            result = play_match(planned, view.show, view.tell_problem)
+        with view.live:
+            result = play_match(planned, view.show, view.tell)
     except KeyboardInterrupt as exc:
         say(
             f"lzeval: interrupted; finished games are in {planned.folder.path}, the same command goes on",

@@ -108,7 +108,7 @@ def _play(
         return planned.play(tell)
     view = StandingsView(competition.code, competition.lzeval.anchor, prior=prior)
     with view.live:
-        return planned.play(view.tell_if_grave, view.show)
+        return planned.play(view.tell, view.show)
 
 
 def _summary(progress: Progress, prior: bool) -> dict[str, object]:
@@ -148,12 +148,7 @@ def _print_tables(competition: Competition, progress: Progress, prior: bool) -> 
 
 
 def _ringmaster(
-    control_file: Path,
-    action: str,
-    parallel: int | None,
-    max_games: int | None,
-    quiet: bool,
-    log_gtp: bool,
+    control_file: Path, action: str, parallel: int | None, max_games: int | None, quiet: bool, log_gtp: bool
 ) -> None:
     from tournaments.gomill.ringmaster import run_ringmaster
 

@@ -1,4 +1,4 @@
-"""Which game comes next: gomill's order, whatever has been played, is being played, or was given back."""
+"""The order of a tournament's games: gomill's, whatever has been played, is being played, or was given back."""
 
 from __future__ import annotations
 

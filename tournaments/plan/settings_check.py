@@ -1,4 +1,4 @@
-"""What the games of a tournament depend on, kept in its log: a run that would mix different games is refused."""
+"""Comparison of what games depend on with what earlier ones were played under, so that no run mixes different games."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def named_files(player: PlayerSpec) -> Iterator[Path]:
 
 
 def sha256_of(path: Path, most_bytes: int | None = None) -> str:
-    """Of the file, or of its first bytes."""
+    """SHA-256 of the file, or of its first bytes, in hexadecimal."""
     digest = hashlib.sha256()
     left = path.stat().st_size if most_bytes is None else most_bytes
     try:

@@ -105,13 +105,16 @@ class PoolSession:
         self._begun = 0
         self._under_way: dict[str, tuple[Pair, int]] = {}
         self._standings = standing_of(self.pool, list(self.players))
-        self._session = self.pool.begin_session({**hardware(), "versions": software()})
         self._reported_s = time.monotonic()
         try:
-            runner.play(self.backend, self, self.progress, watch)
+            self._session = self.pool.begin_session({**hardware(), "versions": software()})
+            try:
+                runner.play(self.backend, self, self.progress, watch)
+            finally:
+                with suppress(UserError):
+                    self.pool.report(self._session, ended=True)
         finally:
-            with suppress(UserError):
-                self.pool.report(self._session, ended=True)
+            self.backend.stop()
 
     def next(self, free: int) -> list[GameJob]:
         """The missing games of the next pair."""

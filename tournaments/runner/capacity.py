@@ -1,4 +1,4 @@
-"""How many games fit on this machine at a time: what the engines take while they think, measured, and what there is."""
+"""Number of games that fit on this machine at a time, from what engines are measured to take while they think."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tournaments.games.network_player import batch_size, in_process, players_of,
 from tournaments.games.process_guard import Guard
 from tournaments.plan.competition import Competition, PlayerSpec
 from tournaments.plan.schedule import Schedule
+from tournaments.runner.network_backend import GAMES_A_PLACE
 
 if TYPE_CHECKING:
     from engines.evaluator.load import EvaluatorPlan
@@ -33,15 +34,13 @@ MEMORY_SHARE = 0.8
 
 @dataclass(frozen=True)
 class EngineDemand:
-    """What one engine takes."""
+    """Cores and memory that one engine takes."""
 
     cores: int
     memory: int
     """Bytes."""
 
 
-FEWEST_A_PLACE = 2
-"""Games for each place of a batch, as in a match."""
 MOST_NETWORK_GAMES = 128
 """Each is a thread, and all begin before the first ends."""
 MODEST = EngineDemand(1, 0)
@@ -56,31 +55,31 @@ def measured_parallel(competition: Competition, guard: Guard, kept: int) -> int:
     """
     cores = available_cores()
     players = players_of(competition)
-    told = {player.code: in_process(competition, player) for player in players}
-    networks = [arguments for arguments in told.values() if arguments is not None]
-    programs = [player for player in players if told[player.code] is None]
+    found = {player.code: in_process(competition, player) for player in players}
+    networks = [arguments for arguments in found.values() if arguments is not None]
+    programs = [player for player in players if found[player.code] is None]
     if not programs:
-        return _room_for_networks(competition, networks, cores)
+        return _parallel_networks(competition, networks, cores)
     if cores == 1:
         return 1
-    appetites = [_measure(competition, player, guard) for player in programs]
+    demands = [_measure(competition, player, guard) for player in programs]
     trees = [EngineDemand(1, tree_bytes(arguments)) for arguments in networks]
-    return games_that_fit(appetites + trees, kept, cores, free_memory())
+    return games_that_fit(demands + trees, kept, cores, free_memory())
 
 
-def _room_for_networks(competition: Competition, networks: list[EngineArguments], cores: int) -> int:
-    """So many games that batches are full: of two in a game one waits for an answer."""
+def _parallel_networks(competition: Competition, networks: list[EngineArguments], cores: int) -> int:
+    """The number of games with which batches are always full, or that memory allows."""
     wanted = Schedule(competition.matchups, ()).wanted
     devices = [(plan.device, batch_size(plan)) for plan in _plans(networks)]
     batch = max((size for _, size in devices), default=1)
-    desks = cores if all(device == "cpu" for device, _ in devices) else 1
-    most = min(FEWEST_A_PLACE * batch * desks, MOST_NETWORK_GAMES)
+    searches = cores if all(device == "cpu" for device, _ in devices) else 1
+    most = min(GAMES_A_PLACE * batch * searches, MOST_NETWORK_GAMES)
     by_memory = int(free_memory() * MEMORY_SHARE) // (2 * max(map(tree_bytes, networks)))
     return max(1, min(most, by_memory, most if wanted is None else wanted))
 
 
 def _plans(networks: list[EngineArguments]) -> list[EvaluatorPlan]:
-    """One that cannot be had is left for its first game to complain about."""
+    """How the networks are evaluated; one that cannot be loaded is left for its first game to complain about."""
     plans = []
     for arguments in networks:
         with contextlib.suppress(UserError):
@@ -88,10 +87,13 @@ def _plans(networks: list[EngineArguments]) -> list[EvaluatorPlan]:
     return plans
 
 
-def games_that_fit(appetites: list[EngineDemand], kept: int, cores: int, memory: int) -> int:
-    """At least one: of two engines only one thinks at a time, but all that are kept take memory."""
-    by_cores = cores // max(appetite.cores for appetite in appetites)
-    largest = sorted((appetite.memory for appetite in appetites), reverse=True)[:kept]
+def games_that_fit(demands: list[EngineDemand], kept: int, cores: int, memory: int) -> int:
+    """Number of games at a time, at least one.
+
+    Of the two engines of a game only one thinks at a time, but all `kept` engines of a slot take memory.
+    """
+    by_cores = cores // max(demand.cores for demand in demands)
+    largest = sorted((demand.memory for demand in demands), reverse=True)[:kept]
     by_memory = int(memory * MEMORY_SHARE) // sum(largest) if sum(largest) else by_cores
     return max(1, min(by_cores, by_memory))
 

@@ -1,4 +1,4 @@
-"""Before a tournament: does every engine start, speak GTP, and take the board that it will play on?"""
+"""A check before a tournament: whether each engine starts, speaks GTP, and takes the boards that it will play on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tournaments.plan.competition import Competition, MatchupSpec, PlayerSpec
 
 @dataclass(frozen=True)
 class EngineCheck:
-    """How a player did."""
+    """Outcome of the check of one player."""
 
     player: str
     engine: str

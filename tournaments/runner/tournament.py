@@ -27,13 +27,7 @@ from tournaments.runner import runner
 from tournaments.runner.gtp_backend import KEPT_ENGINES, EngineConditions, GtpBackend
 from tournaments.runner.progress import Listener, Progress, Watcher
 from tournaments.runner.tournament_games import TournamentGames, policy_of
-from tournaments.store.folder import (
-    TournamentFiles,
-    create_folder,
-    gomills_games,
-    held,
-    history,
-)
+from tournaments.store.folder import TournamentFiles, create_folder, gomills_games, held, history
 from tournaments.store.game_log import GameLog, History, encode_game, history_of, open_log
 
 if TYPE_CHECKING:
@@ -124,11 +118,7 @@ class TournamentRun:
         A `progress` that is given has the games of earlier runs already, and may have a rule for stopping.
         """
         competition = self._competition
-        with (
-            held(competition) as files,
-            open_log(files.played) as log,
-            open_event_log(competition) as events,
-        ):
+        with held(competition) as files, open_log(files.played) as log, open_event_log(competition) as events:
             past, warnings = self._past(log)
             games = TournamentGames(
                 competition, self._books, past, files, log, events, self._options.most_games

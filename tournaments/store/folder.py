@@ -1,4 +1,4 @@
-"""What a tournament keeps on disk, and who may touch it: seen, held by one process, removed."""
+"""The files of a tournament: looked at, held by one process at a time, removed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tournaments.store.game_log import FinishedGame, History, history_of, read_l
 
 @dataclass(frozen=True)
 class TournamentFiles(GomillFiles):
-    """What a tournament keeps beside its control file: gomill's files and ours."""
+    """Files that a tournament keeps beside its control file: gomill's and ours."""
 
     @classmethod
     def of(cls, competition: Competition) -> TournamentFiles:
@@ -45,7 +45,7 @@ class TournamentFiles(GomillFiles):
         return self.path(".gtplogs")
 
     def outputs(self) -> Iterator[Path]:
-        """Everything that is there of a tournament but the control file."""
+        """Everything that is there of the tournament but the control file."""
         suffixes = (
             ".played",
             ".status",
@@ -62,7 +62,7 @@ class TournamentFiles(GomillFiles):
 
 
 def history(competition: Competition) -> History:
-    """What has been played, also while another process plays on; before our first run, what gomill has played."""
+    """Read what has been played, also while another process plays; before our first run, what gomill has played."""
     past = history_of(read_log(TournamentFiles.of(competition).played).entries)
     if past.settings is None:
         past.games = gomills_games(competition)
@@ -70,7 +70,7 @@ def history(competition: Competition) -> History:
 
 
 def gomills_games(competition: Competition) -> dict[Place, FinishedGame]:
-    """What gomill's own ringmaster has played."""
+    """Read what gomill's own ringmaster has played."""
     files = TournamentFiles.of(competition)
     if not any(path.exists() for path in (files.status, files.history, files.games)):
         return {}
@@ -86,14 +86,14 @@ def gomills_games(competition: Competition) -> dict[Place, FinishedGame]:
 
 
 def counted_games(competition: Competition, past: History) -> list[FinishedGame]:
-    """The games of the matchups that the control file still has."""
+    """Games of the matchups that the control file still has."""
     ids = {matchup.id for matchup in competition.matchups}
     return [game for game in past.games.values() if game.matchup in ids]
 
 
 @contextmanager
 def held(competition: Competition) -> Iterator[TournamentFiles]:
-    """The tournament's files, for this process alone. Raises UserError where another one is at work."""
+    """Hold the tournament's files for this process alone. Raises UserError where another one is at work."""
     files = TournamentFiles.of(competition)
     try:
         with locked(files.lock):
@@ -131,7 +131,7 @@ def ask_to_stop(competition: Competition) -> None:
 
 
 def create_folder(folder: Path) -> None:
-    """Raises UserError where that cannot be done."""
+    """Make the folder, if it is not there. Raises UserError where that cannot be done."""
     try:
         folder.mkdir(exist_ok=True)
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""What has been played, in one file that only ever grows: the state of a tournament.
+"""The state of a tournament: a log of what has been played, in one file that only ever grows.
 
 A line is a checksum and a record in JSON; a game is on disk before anybody is told of it. A kill or a full disk can
 spoil the end at most, and what is torn there is cut off when the file is next opened for writing. A line that is
@@ -28,7 +28,7 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class LogContent:
-    """What a log says."""
+    """Content of a log."""
 
     entries: list[dict[str, Any]]
     damaged: list[int]
@@ -44,7 +44,7 @@ def _line(entry: Entry) -> bytes:
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:
-    """The record in a line, None if it is not as it was written."""
+    """The record in a line; None if the line is not as it was written."""
     checksum, _, text = line.partition(b" ")
     if checksum != b"%08x" % zlib.crc32(text):
         return None
@@ -53,7 +53,7 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 
 
 def read_log(path: Path) -> LogContent:
-    """What the log says now, also while another process writes it. A log that is not there is empty.
+    """Read a log, also while another process writes it. A log that is not there is empty.
 
     Raises UserError where the file is something else.
     """
@@ -152,7 +152,7 @@ def open_log(path: Path) -> Iterator[GameLog]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new file's name last; not every system can."""
+    """Make the name of a new file durable; not every system can."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -184,7 +184,7 @@ class FinishedGame:
 
 @dataclass
 class History:
-    """What a log adds up to."""
+    """Sum of a log."""
 
     games: dict[tuple[str, int], FinishedGame] = field(default_factory=dict)
     """By matchup and number, in the order in which they ended."""
@@ -193,7 +193,7 @@ class History:
     suspended: dict[str, str] = field(default_factory=dict)
     """Players that the latest run suspended, and why."""
     settings: dict[str, Any] | None = None
-    """Of the latest run, as `tournaments.runner.tournament` wrote them."""
+    """Of the latest run, as `tournaments.plan.settings_check` made them."""
     started: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Games in progress in the latest run, by id: what was said when each began."""
 

@@ -1,4 +1,4 @@
-"""What a tournament writes beside its log about single games: records, and what engines said on standard error."""
+"""Files about single games that a tournament writes beside its log: records, and engines' standard error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tournaments.store.game_log import FinishedGame
 
 
 class RecordFiles:
-    """The files of single games, where the control file wants them. Methods raise UserError on a full disk."""
+    """Writes the files of single games, where the control file wants them. Methods raise UserError on a full disk."""
 
     def __init__(self, competition: Competition, files: TournamentFiles) -> None:
         self._files = files

@@ -59,9 +59,9 @@ def run_session(
     for entrant in players.values():
         if entrant.plan.info.note:
             say(f"{entrant.settings.code}: {entrant.plan.info.note}", err=True)
-    progress = Progress(games)
+    progress, view = Progress(games), BarView(pool.name, games, _last_players)
     try:
-        with BarView(pool.name, games, _last_players) as view:
+        with view.live:
             backend = start_backend(pool, list(players.values()), threads, games)
             PoolSession(pool, backend, players, choose, progress, is_enough, only).play(view.show)
     except KeyboardInterrupt as exc:

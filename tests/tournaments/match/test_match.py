@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -432,13 +433,8 @@ class _NoBar:
     """Instead of a progress bar."""
 
     def __init__(self, *_: object) -> None:
-        self.show = self.tell_problem = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
+        self.show = self.tell = None
+        self.live = nullcontext()
 
 
 @pytest.mark.engine

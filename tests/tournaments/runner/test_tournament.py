@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import random
@@ -17,10 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 from sgfmill.sgf import Sgf_game
 
-from lzeval.cli.live_view import StandingsView, duration
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
@@ -29,7 +26,6 @@ from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.gomill_report import WITHOUT_CPU
 from tests.support.paths import MISBEHAVING
 from tests.support.waiting import is_alive, wait_until
-from tournaments.games.faults import Fault, Incident
 from tournaments.games.process_guard import Guard
 from tournaments.gomill.control_file import read_control_file
 from tournaments.gomill.report import matchup_of, report_text
@@ -800,41 +796,6 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Pat
     assert outcome.stderr.count("\n") == 1
     assert message in outcome.stderr
     assert not list(tmp_path.glob("*.played"))
-
-
-def shown(progress: Progress, anchor: str | None = None) -> str:
-    view = StandingsView("cup", anchor)
-    view.show(progress)
-    console = Console(file=io.StringIO(), width=100)
-    console.print(view.live.get_renderable())
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-def test_the_live_view(tmp_path: Path) -> None:
-    progress = play(two_players(tmp_path))
-    progress.wanted, progress.seconds = 12, 120.0
-    progress.begin("0_07", "one", "[b]two", time.monotonic() - 100).moves = 31
-    progress.incidents = [Incident("one", Fault.CRASH, "it ended", "void")] * 2
-    progress.suspended = {"one": "3 faults in a row"}
-    text = shown(progress)
-    assert "cup: 6 of 12 games, 3.0 a minute, 2 min left" in text
-    assert re.search(r"0_07 +one v \[b\]two +move 31 +2 min", text)
-    assert "faults: 2 crash" in text
-    assert "one: crash: it ended; the game is void" in text
-    assert "suspended: one (3 faults in a row)" in text
-    assert re.search(r"two +\+\d+", text)
-    anchored = shown(progress, "one")
-    assert re.search(r"one +\+0 ", anchored)
-
-
-def test_the_live_view_before_the_first_game() -> None:
-    assert shown(Progress(None)).startswith("cup: 0 games")
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(45, "45 s"), (700, "12 min"), (12000, "3 h 20 min")])
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(

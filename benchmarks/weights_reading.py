@@ -23,7 +23,8 @@ import numpy as np
 import typer
 
 from benchmarks.report import present, restrict_to, run
-from lzeval.network.weights_file.weights import Floats, NetworkShape, read_hashed, tensor_layout
+from lzeval.compiled.arrays import Floats32
+from lzeval.network.weights_file.weights import NetworkShape, read_hashed, tensor_layout
 
 MOST_SAMPLED = 100_000
 """Different numbers of a made-up network; beyond, they come again."""
@@ -40,16 +41,16 @@ def made_up_file(path: Path, shape: NetworkShape) -> None:
             file.write(b" ".join(chosen) + b"\n")
 
 
-def read_by_numpy(path: Path) -> list[Floats]:
+def read_by_numpy(path: Path) -> list[Floats32]:
     return [np.fromstring(line, np.float32, sep=" ") for line in path.read_bytes().split(b"\n")[1:-1]]
 
 
-def read_by_lzeval(path: Path) -> list[Floats]:
+def read_by_lzeval(path: Path) -> list[Floats32]:
     weights, _ = read_hashed(path)
     return [tensor.ravel() for tensor in weights.tensors.values()]
 
 
-def timed(read: Callable[[Path], list[Floats]], path: Path, expected: float | None) -> tuple[float, float]:
+def timed(read: Callable[[Path], list[Floats32]], path: Path, expected: float | None) -> tuple[float, float]:
     """Seconds, and the sum of the numbers, which must be `expected` if that is known."""
     begun = time.perf_counter()
     rows = read(path)

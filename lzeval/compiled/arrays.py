@@ -13,4 +13,7 @@ Ints16 = npt.NDArray[np.int16]
 Ints32 = npt.NDArray[np.int32]
 Ints64 = npt.NDArray[np.int64]
 Unsigned8 = npt.NDArray[np.uint8]
+Unsigned16 = npt.NDArray[np.uint16]
 Unsigned64 = npt.NDArray[np.uint64]
+Records = npt.NDArray[np.void]
+"""Of a structured type."""

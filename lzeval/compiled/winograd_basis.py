@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats, Floats32
 from lzeval.compiled.jit import int64, jit
 from lzeval.compiled.vectors import WIDTH, Vector, on_vectors
 
@@ -28,7 +28,7 @@ _FILTER_BASIS = np.array(
         [0, 0, 1],
     ]
 )
-FILTER_BASIS: npt.NDArray[np.float64] = np.kron(_FILTER_BASIS, _FILTER_BASIS)
+FILTER_BASIS: Floats = np.kron(_FILTER_BASIS, _FILTER_BASIS)
 """`[36, 9]`: from the nine numbers of a filter to its 36 factors."""
 
 Number = TypeVar("Number", float, Vector)
@@ -87,13 +87,13 @@ _add_one_points_gradient = on_vectors(points_gradient, 1, add=True)
 
 # Each map has a function of its own below, as numba does not keep on disk what a function makes.
 
-Line: TypeAlias = npt.NDArray[np.float32]
+Line: TypeAlias = Floats32
 """`[C]`: a number of each channel."""
 Lines: TypeAlias = tuple[Line, ...]
 
 
 @jit
-def six(lines: npt.NDArray[np.float32], first: int, step: int, n: int) -> Lines:
+def six(lines: Floats32, first: int, step: int, n: int) -> Lines:
     """Of `lines` `[K, N, C]` the `n`-th of six rows: of `first` and of each `step` farther."""
     return (
         lines[first, n],
@@ -106,7 +106,7 @@ def six(lines: npt.NDArray[np.float32], first: int, step: int, n: int) -> Lines:
 
 
 @jit
-def row_of(lines: npt.NDArray[np.float32], row: int) -> Lines:
+def row_of(lines: Floats32, row: int) -> Lines:
     """The six of a row of `lines` `[K, 6, C]`."""
     return lines[row, 0], lines[row, 1], lines[row, 2], lines[row, 3], lines[row, 4], lines[row, 5]
 

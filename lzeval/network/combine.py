@@ -18,15 +18,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from lzeval.compiled.arrays import Floats, Floats32, Unsigned8
 from lzeval.errors import UserError
 from lzeval.network.leela import network_from_weights
 from lzeval.network.weights_file.weights import (
     BATCH_NORM_EPSILON,
     MOVERS_VALUE,
-    Floats,
     LeelaWeights,
     rounded,
     tensor_layout,
@@ -36,7 +35,7 @@ MOST_DIGITS = 9
 """Every float32 survives so many."""
 BATCH = 16
 
-_Doubles = npt.NDArray[np.float64]
+_Doubles = Floats
 
 
 def average(
@@ -60,7 +59,7 @@ def average(
     return LeelaWeights(weights[0].version, weights[0].shape, single)
 
 
-def _root(name: str, tensors: Mapping[str, Floats | _Doubles]) -> _Doubles:
+def _root(name: str, tensors: Mapping[str, Floats32 | _Doubles]) -> _Doubles:
     """What the normalisation divides the tensor `name` by, in a shape to divide it; 1 where nothing does."""
     layer, _, part = name.rpartition(".")
     if part == "variance" or f"{layer}.variance" not in tensors:
@@ -117,7 +116,7 @@ class Change:
 class Answers:
     """A network's answers to some positions, to compare others with."""
 
-    def __init__(self, weights: LeelaWeights, planes: npt.NDArray[np.uint8]) -> None:
+    def __init__(self, weights: LeelaWeights, planes: Unsigned8) -> None:
         """`planes` `[N, 18, S, S]`, 0 or 1."""
         self._planes = planes
         self._policy, self._value = _answers(weights, planes)
@@ -133,7 +132,7 @@ class Answers:
         )
 
 
-def fewest_digits(weights: LeelaWeights, planes: npt.NDArray[np.uint8], largest: float) -> tuple[int, Change]:
+def fewest_digits(weights: LeelaWeights, planes: Unsigned8, largest: float) -> tuple[int, Change]:
     """With how few significant digits no move's probability changes by `largest` or more on `planes`.
 
     Also what so few change. `largest` is above 0.
@@ -146,7 +145,7 @@ def fewest_digits(weights: LeelaWeights, planes: npt.NDArray[np.uint8], largest:
     return MOST_DIGITS, answers.change(rounded(weights, MOST_DIGITS))
 
 
-def _answers(weights: LeelaWeights, planes: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+def _answers(weights: LeelaWeights, planes: Unsigned8) -> tuple[Floats32, Floats32]:
     """Probabilities `[N, S*S + 1]` and values `[N]`."""
     network = network_from_weights(weights)
     policies, values = [], []

@@ -12,16 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from lzeval.compiled.arrays import Floats, Floats32
 from lzeval.network.network import ConvBlock, LeelaNetwork, ResidualBlock
 from lzeval.network.weights_file.weights import (
     BATCH_NORM_EPSILON,
     BLACKS_VALUE,
     MOVERS_VALUE,
-    Floats,
     LeelaWeights,
     read_weights,
     tensor_layout,
@@ -31,12 +30,10 @@ from lzeval.network.weights_file.weights import (
 SMALLEST_VARIANCE = 1e-12
 """A channel that never varied is written with this variance: beside `eps` it changes no float32 result."""
 
-_Doubles = npt.NDArray[np.float64]
-
 
 def weights_from_network(network: LeelaNetwork) -> LeelaWeights:
     """What leelaz needs to answer as `network` does in evaluation mode; computed in double precision."""
-    folded: dict[str, _Doubles] = {}
+    folded: dict[str, Floats] = {}
     for name, layer in _layers(network):
         folded |= _fold(name, layer) if isinstance(layer, ConvBlock) else _linear(name, layer)
     tensors = {spec.name: folded[spec.name].astype(np.float32) for spec in tensor_layout(network.shape)}
@@ -83,7 +80,7 @@ def _layers(network: LeelaNetwork) -> Iterator[tuple[str, ConvBlock | nn.Linear]
     yield "value.fc2", network.value.fc2
 
 
-def _fold(name: str, layer: ConvBlock) -> dict[str, _Doubles]:
+def _fold(name: str, layer: ConvBlock) -> dict[str, Floats]:
     """A convolution and its normalisation as the file's four tensors."""
     mean, variance = _statistics(layer)
     gamma, beta = _doubles(layer.norm.weight), _doubles(layer.norm.bias)
@@ -96,11 +93,11 @@ def _fold(name: str, layer: ConvBlock) -> dict[str, _Doubles]:
     }
 
 
-def _linear(name: str, layer: nn.Linear) -> dict[str, _Doubles]:
+def _linear(name: str, layer: nn.Linear) -> dict[str, Floats]:
     return {f"{name}.weight": _doubles(layer.weight), f"{name}.bias": _doubles(layer.bias)}
 
 
-def _unfold(name: str, layer: ConvBlock, tensors: dict[str, Floats]) -> None:
+def _unfold(name: str, layer: ConvBlock, tensors: dict[str, Floats32]) -> None:
     bias, variance = (tensors[f"{name}.{part}"].astype(np.float64) for part in ("bias", "variance"))
     running_mean, running_variance = _statistics(layer)
     layer.conv.weight.copy_(torch.tensor(tensors[f"{name}.weight"]))
@@ -118,5 +115,5 @@ def _statistics(layer: ConvBlock) -> tuple[Tensor, Tensor]:
     return mean, variance
 
 
-def _doubles(tensor: Tensor) -> _Doubles:
+def _doubles(tensor: Tensor) -> Floats:
     return tensor.detach().to("cpu", torch.float64).numpy()

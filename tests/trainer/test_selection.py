@@ -221,8 +221,8 @@ class Stopped(BaseException):
 def test_an_interrupted_packing_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, units: int, threads: int, noted: bool
 ) -> None:
-    monkeypatch.setattr(trainer.units, "UNIT_BYTES", 2000)
-    monkeypatch.setattr(trainer.pack, "SECONDS_A_NOTE", 0.0)
+    monkeypatch.setattr(trainer.data.units, "UNIT_BYTES", 2000)
+    monkeypatch.setattr(trainer.data.pack, "SECONDS_A_NOTE", 0.0)
     bad = "(;SZ[9];B[aa];W[aa])"
     file = written(tmp_path, *games(60), bad, *games(60, seed=100))
     selection = Selection(sample=3, holdout=0.3)
@@ -237,7 +237,7 @@ def test_an_interrupted_packing_goes_on(
 
     with monkeypatch.context() as patch:
         if not noted:  # as when the process is killed: what was not noted down before is lost
-            patch.setattr(trainer.pack.Journal, "note", lambda _: None)
+            patch.setattr(trainer.data.pack.Journal, "note", lambda _: None)
         with pytest.raises(Stopped):
             pack([file], tmp_path / "packed", 9, stop, selection, threads)
     assert not (tmp_path / "packed").exists()
@@ -253,7 +253,7 @@ def test_an_interrupted_packing_goes_on(
 
 
 def test_other_settings_or_other_records_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer.units, "UNIT_BYTES", 500)
+    monkeypatch.setattr(trainer.data.units, "UNIT_BYTES", 500)
     file = written(tmp_path, *games(20))
 
     def stop(done: int, positions: int) -> None:
@@ -275,8 +275,8 @@ def test_trouble_in_the_middle_of_a_unit_leaves_no_half_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, trouble: Callable[[], BaseException]
 ) -> None:
     """Trouble comes when the boards of one game more are in their file, and nothing else of that game is."""
-    monkeypatch.setattr(trainer.units, "UNIT_BYTES", 2000)
-    monkeypatch.setattr(trainer.pack, "SECONDS_A_NOTE", 0.0)
+    monkeypatch.setattr(trainer.data.units, "UNIT_BYTES", 2000)
+    monkeypatch.setattr(trainer.data.pack, "SECONDS_A_NOTE", 0.0)
     file = written(tmp_path, *games(120))
     whole = pack([file], tmp_path / "whole", 9)
     add, games_added = Part.add, []
@@ -334,7 +334,7 @@ def test_files_that_the_system_does_not_let_grow(tmp_path: Path) -> None:
 
 
 def test_units_hold_whole_games(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer.units, "UNIT_BYTES", 300)
+    monkeypatch.setattr(trainer.data.units, "UNIT_BYTES", 300)
     file = written(tmp_path, *games(12, length=10))
     units: list[Unit] = list(units_of(read_sources([file])))
     assert len(units) > 3

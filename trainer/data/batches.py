@@ -9,18 +9,17 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from lzeval.compiled.arrays import Floats32, Ints64
 from lzeval.go.points import SYMMETRIES
 from trainer.data.packed import PackedData
 from trainer.data.rows import Batch
 from trainer.data.selection import SPREAD
 from trainer.data.shuffle import shuffled
 
-Numbers = npt.NDArray[np.int64]
 SLOTS_A_COUNT = 1 << 20
 
 
@@ -89,12 +88,12 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
             yield tensors(self._batch(slots, counts, random.integers(0, SYMMETRIES, self.batch_size)))
             step += stride
 
-    def _owners(self, slots: Numbers) -> Numbers:
+    def _owners(self, slots: Ints64) -> Ints64:
         """Which data set each slot belongs to: steps of the golden ratio, which spread evenly over any stretch."""
         where = (slots.astype(np.uint64) * np.uint64(SPREAD)).astype(np.float64) / 2.0**64
         return np.searchsorted(self._bounds, where, side="right").astype(np.int64)
 
-    def _owned(self, start: int, end: int) -> Numbers:
+    def _owned(self, start: int, end: int) -> Ints64:
         """How many slots from `start` and below `end` belong to each data set."""
         if len(self.data) == 1:
             return np.array([end - start])
@@ -104,7 +103,7 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
             counts += np.bincount(owners, minlength=len(self.data))
         return counts
 
-    def _batch(self, slots: Numbers, counts: Numbers, symmetries: Numbers) -> Batch:
+    def _batch(self, slots: Ints64, counts: Ints64, symmetries: Ints64) -> Batch:
         """The positions of `slots`, of which each data set owns `counts` before the first."""
         owners = self._owners(slots)
         parts = []
@@ -117,7 +116,7 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
                 )
         return parts[0] if len(parts) == 1 else _joined(parts, self.data[0].size ** 2)
 
-    def _positions(self, number: int, places: Numbers, count: int) -> Numbers:
+    def _positions(self, number: int, places: Ints64, count: int) -> Ints64:
         """What stands at `places` of the endless order of data set `number`, which has `count` positions."""
         epochs, inside = np.divmod(places, count)
         chosen = np.empty_like(inside)
@@ -139,7 +138,7 @@ def _joined(parts: Sequence[Batch], points: int) -> Batch:
     return Batch(planes, moves, outcomes, plies, shares, np.concatenate(turns) if turns else None)
 
 
-def _one_hot(batch: Batch, points: int) -> npt.NDArray[np.float32]:
+def _one_hot(batch: Batch, points: int) -> Floats32:
     shares = np.zeros((len(batch.moves), points + 1), np.float32)
     shares[np.arange(len(batch.moves)), batch.moves] = 1
     return shares
@@ -148,7 +147,7 @@ def _one_hot(batch: Batch, points: int) -> npt.NDArray[np.float32]:
 class FixedBatches(IterableDataset[TensorBatch]):
     """The given positions, as they stand, in order."""
 
-    def __init__(self, data: PackedData, chosen: npt.NDArray[np.int64], batch_size: int) -> None:
+    def __init__(self, data: PackedData, chosen: Ints64, batch_size: int) -> None:
         self.data = data
         self.chosen = chosen
         self.batch_size = batch_size

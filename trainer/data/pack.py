@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.compiled.arrays import Ints64
 from lzeval.errors import DataError, UserError
 from lzeval.system.files import folder_made, write_text_atomically
 from trainer.data.packed import (
@@ -123,7 +124,7 @@ class Part:
         self.counts["games"] += 1
         self.counts["learn"] += len(rows) if learn is None else len(learn)
 
-    def _learnt(self, learn: npt.NDArray[np.int64] | None, count: int) -> npt.NDArray[np.int64]:
+    def _learnt(self, learn: Ints64 | None, count: int) -> Ints64:
         """What to append to the list of rows to be learnt from, which stays empty as long as all of them are."""
         start = self.counts["rows"]
         if self.counts["all"] and (learn is None or len(learn) == count):

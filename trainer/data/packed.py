@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Ints64, Records, Unsigned8
 from lzeval.errors import DataError
 from lzeval.go.points import symmetry_tables
-from trainer.data.rows import Batch, Rows, Soft, make_batch, row_bytes
+from trainer.data.rows import Batch, Soft, make_batch, row_bytes
 
 FORMAT = "lzeval positions"
 VERSION = 2
@@ -38,7 +38,6 @@ GAME = np.dtype(
 
 ROWS, GAMES, LEARN, META = "positions.bin", "games.npy", "learn.npy", "meta.json"
 SOFT = {field: f"soft-{field}.npy" for field in Soft._fields}
-Numbers = npt.NDArray[np.int64]
 
 
 PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, math.inf))
@@ -59,11 +58,11 @@ class PackedData:
 
     path: Path
     size: int
-    rows: Rows
+    rows: Unsigned8
     """`[R, row_bytes(size)]`."""
-    games: npt.NDArray[np.void]
+    games: Records
     """One GAME each."""
-    learn: Numbers | None = None
+    learn: Ints64 | None = None
     """`[N]`: the rows to be learnt from, ascending; None: all of them."""
     soft: Soft | None = None
     """The policies that are more than one move."""
@@ -71,20 +70,20 @@ class PackedData:
     def __len__(self) -> int:
         return int(len(self.rows) if self.learn is None else len(self.learn))
 
-    def row_numbers(self, chosen: Numbers) -> Numbers:
+    def row_numbers(self, chosen: Ints64) -> Ints64:
         """The rows of the positions `chosen` `[B]`."""
         return chosen if self.learn is None else self.learn[chosen]
 
-    def batch(self, chosen: Numbers, symmetries: Numbers, *, as_bits: bool = False) -> Batch:
+    def batch(self, chosen: Ints64, symmetries: Ints64, *, as_bits: bool = False) -> Batch:
         """The positions `chosen` `[B]`, each under its symmetry; see `Batch` for `as_bits`."""
         numbers, tables = self.row_numbers(chosen), symmetry_tables(self.size)
         return make_batch(self.rows, numbers, symmetries, tables, self.soft, as_bits=as_bits)
 
-    def plies(self, chosen: Numbers) -> Numbers:
+    def plies(self, chosen: Ints64) -> Ints64:
         """`[B]`: how many rows of its game lie before each of the positions `chosen`."""
         numbers = self.row_numbers(chosen)
         low, high = self.rows[numbers, -4], self.rows[numbers, -3]
-        plies: Numbers = low.astype(np.int64) + 256 * high.astype(np.int64)
+        plies: Ints64 = low.astype(np.int64) + 256 * high.astype(np.int64)
         return plies
 
 
@@ -134,7 +133,7 @@ def open_packed(path: Path) -> PackedData:
     return PackedData(path, size, rows, games, learn, soft)
 
 
-def _load(file: Path) -> npt.NDArray[np.void]:
+def _load(file: Path) -> Records:
     with file.open("rb") as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import TextColumn, TimeRemainingColumn
 
+from lzeval.compiled.arrays import Ints64
 from lzeval.errors import DataError, UserError
 from lzeval.system.locks import locked
 from lzeval.text.terminal import progress_bar, say
@@ -66,7 +66,7 @@ def pack_with_progress(
     return report
 
 
-def sampled_positions(data: PackedData, count: int, seed: int = 0) -> npt.NDArray[np.int64]:
+def sampled_positions(data: PackedData, count: int, seed: int = 0) -> Ints64:
     """`count` positions of `data`, or all if it has fewer; the same for the same seed."""
     if count >= len(data):
         return np.arange(len(data), dtype=np.int64)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats32, Ints16, Ints64, Unsigned8, Unsigned16
 from lzeval.compiled.jit import int64, jit
 from lzeval.go.board import (
     BLACK,
@@ -47,7 +47,6 @@ VERDICTS = {
     BAD_SETUP: "a stone without a liberty is set up",
 }
 
-Rows = npt.NDArray[np.uint8]
 
 _BITS_SET = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 _BIT_PLACES = np.zeros((256, 8), np.uint8)
@@ -76,17 +75,17 @@ def row_bytes(size: int) -> int:
 class Batch(NamedTuple):
     """`B` positions as the network is fed, and what it should answer."""
 
-    planes: npt.NDArray[np.uint8]
+    planes: Unsigned8
     """`[B, 18, S, S]`, 0 or 1; or still bits, `[B, 16, W]`, see `turns`."""
-    moves: npt.NDArray[np.int64]
+    moves: Ints64
     """`[B]`: the move played, an index of the policy."""
-    outcomes: npt.NDArray[np.float32]
+    outcomes: Floats32
     """`[B]`: +1 if the side to move won, -1 if it lost, 0 where nobody knows."""
-    plies: npt.NDArray[np.int64]
+    plies: Ints64
     """`[B]`: how many positions of the same game lie before."""
-    shares: npt.NDArray[np.float32] | None = None
+    shares: Floats32 | None = None
     """`[B, S * S + 1]`: each move's share of a search's visits; None where all positions have one move only."""
-    turns: npt.NDArray[np.int64] | None = None
+    turns: Ints64 | None = None
     """`[B]`, only with bits: the symmetry that their planes are still to be turned by, and 8 more where White is
     to move."""
 
@@ -96,16 +95,16 @@ class Soft(NamedTuple):
     `starts[k] <= e < starts[k + 1]`.
     """
 
-    rows: npt.NDArray[np.int64]
+    rows: Ints64
     """`[K]`, ascending."""
-    starts: npt.NDArray[np.int64]
+    starts: Ints64
     """`[K + 1]`"""
-    points: npt.NDArray[np.uint16]
-    shares: npt.NDArray[np.float32]
+    points: Unsigned16
+    shares: Floats32
 
 
 @jit
-def _write_bits(stones: Stones, colour: int, row: Rows, start: int) -> None:
+def _write_bits(stones: Stones, colour: int, row: Unsigned8, start: int) -> None:
     points = stones.shape[0] - 1
     for first in range(0, points, 8):
         byte = 0
@@ -117,7 +116,7 @@ def _write_bits(stones: Stones, colour: int, row: Rows, start: int) -> None:
 
 @jit
 def pack_game(
-    geo: Geometry, scratch: Scratch, stones: Stones, record: ScannedRecord, rows: Rows
+    geo: Geometry, scratch: Scratch, stones: Stones, record: ScannedRecord, rows: Unsigned8
 ) -> tuple[int, int]:
     """Replay `record` on `stones` (cleared here) and write a row of `rows` for each move.
 
@@ -174,7 +173,7 @@ def pack_game(
 
 
 @jit
-def _read_bits(row: Rows, start: int, plane: npt.NDArray[np.uint8], table: npt.NDArray[np.int16]) -> None:
+def _read_bits(row: Unsigned8, start: int, plane: Unsigned8, table: Ints16) -> None:
     """Set `plane[table[point]]` for every point that `row` has a bit for."""
     for number in range((plane.shape[0] + 7) // 8):
         byte = row[start + number]
@@ -183,9 +182,7 @@ def _read_bits(row: Rows, start: int, plane: npt.NDArray[np.uint8], table: npt.N
 
 
 @jit
-def gather_bits(
-    rows: Rows, chosen: npt.NDArray[np.int64], bits: Rows, white_to_move: npt.NDArray[np.int64]
-) -> None:
+def gather_bits(rows: Unsigned8, chosen: Ints64, bits: Unsigned8, white_to_move: Ints64) -> None:
     """The boards of the rows `chosen` `[B]` and of their histories, as they lie, into `bits` `[B, 16, W]`."""
     width = bits.shape[2]
     bits[:] = 0
@@ -202,13 +199,13 @@ def gather_bits(
 
 @jit
 def fill_targets(
-    rows: Rows,
-    chosen: npt.NDArray[np.int64],
-    symmetries: npt.NDArray[np.int64],
-    tables: npt.NDArray[np.int16],
-    moves: npt.NDArray[np.int64],
-    outcomes: npt.NDArray[np.float32],
-    plies: npt.NDArray[np.int64],
+    rows: Unsigned8,
+    chosen: Ints64,
+    symmetries: Ints64,
+    tables: Ints16,
+    moves: Ints64,
+    outcomes: Floats32,
+    plies: Ints64,
 ) -> None:
     """What is to be learnt from the rows `chosen` `[B]`, each turned by its symmetry."""
     width = bitboard_width(tables.shape[1] - 1)
@@ -225,11 +222,11 @@ def fill_targets(
 
 @jit
 def fill_planes(
-    rows: Rows,
-    chosen: npt.NDArray[np.int64],
-    symmetries: npt.NDArray[np.int64],
-    tables: npt.NDArray[np.int16],
-    planes: npt.NDArray[np.uint8],
+    rows: Unsigned8,
+    chosen: Ints64,
+    symmetries: Ints64,
+    tables: Ints16,
+    planes: Unsigned8,
 ) -> None:
     """Unpack the rows `chosen` `[B]`, each turned by its symmetry, into `planes` `[B, 18, S * S]`."""
     width = bitboard_width(planes.shape[2])
@@ -250,11 +247,11 @@ def fill_planes(
 @jit
 def fill_shares(
     soft: Soft,
-    chosen: npt.NDArray[np.int64],
-    symmetries: npt.NDArray[np.int64],
-    tables: npt.NDArray[np.int16],
-    moves: npt.NDArray[np.int64],
-    shares: npt.NDArray[np.float32],
+    chosen: Ints64,
+    symmetries: Ints64,
+    tables: Ints16,
+    moves: Ints64,
+    shares: Floats32,
 ) -> None:
     """Write the policies of the rows `chosen` `[B]` to `shares` `[B, S * S + 1]`; `moves` `[B]` are turned already."""
     shares[:] = 0
@@ -269,7 +266,7 @@ def fill_shares(
 
 
 @jit
-def game_key(rows: Rows, tables: npt.NDArray[np.int16]) -> np.uint64:
+def game_key(rows: Unsigned8, tables: Ints16) -> np.uint64:
     """A number that games share if they are one game, turned or mirrored: of the first board and all moves but passes.
 
     `rows` `[N, row_bytes]` are the game's, `tables` `points.symmetry_tables`.
@@ -302,10 +299,10 @@ def _stirred(word: np.uint64) -> np.uint64:
 
 
 def make_batch(
-    rows: Rows,
-    chosen: npt.NDArray[np.int64],
-    symmetries: npt.NDArray[np.int64],
-    tables: npt.NDArray[np.int16],
+    rows: Unsigned8,
+    chosen: Ints64,
+    symmetries: Ints64,
+    tables: Ints16,
     soft: Soft | None = None,
     *,
     as_bits: bool = False,

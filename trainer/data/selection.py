@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from lzeval.compiled.arrays import Ints64
 
 HOLDOUT_STEPS = 1_000_000
 """How finely a share of games can be told."""
@@ -46,7 +47,7 @@ class Selection:
             return "another komi or none given"
         return None
 
-    def plies(self, count: int, key: int) -> npt.NDArray[np.int64] | None:
+    def plies(self, count: int, key: int) -> Ints64 | None:
         """Which of a game's `count` positions are taken, ascending; None: all."""
         if self.sample == 1 and self.from_move <= 1 and self.to_move is None:
             return None

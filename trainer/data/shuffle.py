@@ -7,14 +7,13 @@ again until it lies inside (cycle walking; Black and Rogaway, 2002).
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from lzeval.compiled.arrays import Ints64, Unsigned64
 
 ROUNDS = 6
-Numbers = npt.NDArray[np.int64]
-_Words = npt.NDArray[np.uint64]
 
 
-def shuffled(numbers: Numbers, count: int, key: tuple[int, ...]) -> Numbers:
+def shuffled(numbers: Ints64, count: int, key: tuple[int, ...]) -> Ints64:
     """Where `numbers` (each below `count`) stand in the order that `key` names: for one key, a permutation."""
     if count <= 1:
         return np.zeros_like(numbers)
@@ -28,7 +27,7 @@ def shuffled(numbers: Numbers, count: int, key: tuple[int, ...]) -> Numbers:
     return result.astype(np.int64)
 
 
-def _rounds(numbers: _Words, half: np.uint64, keys: _Words) -> _Words:
+def _rounds(numbers: Unsigned64, half: np.uint64, keys: Unsigned64) -> Unsigned64:
     """Through the Feistel network of `2 * half` bits."""
     mask = (np.uint64(1) << half) - np.uint64(1)
     left, right = numbers >> half, numbers & mask
@@ -37,7 +36,7 @@ def _rounds(numbers: _Words, half: np.uint64, keys: _Words) -> _Words:
     return (left << half) | right
 
 
-def _mixed(words: _Words) -> _Words:
+def _mixed(words: Unsigned64) -> Unsigned64:
     """The bits of each word, well stirred (the finaliser of splitmix64)."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

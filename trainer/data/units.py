@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Ints64, Unsigned8
 from lzeval.go.board import BLACK, WHITE, empty_board, geometry, new_scratch
 from lzeval.go.points import format_vertex, symmetry_tables
 from lzeval.records.info import GameInfo, NotGoError
@@ -39,7 +39,6 @@ from trainer.data.rows import (
     VERDICTS,
     WON_BY_BLACK,
     WON_BY_WHITE,
-    Rows,
     Soft,
     game_key,
     pack_game,
@@ -59,7 +58,7 @@ class Unit:
     source: str
     kind: str
     """`sgf`, `v1` or `v2`."""
-    content: npt.NDArray[np.uint8]
+    content: Unsigned8
     problem: str = ""
     """What was wrong with the file."""
     first: bool = True
@@ -72,13 +71,13 @@ class Unit:
 class Packed:
     """What was made of one unit."""
 
-    rows: list[Rows] = field(default_factory=list)
+    rows: list[Unsigned8] = field(default_factory=list)
     """Of each game."""
     games: list[tuple[float, int, int, float, float, int]] = field(default_factory=list)
     """Of each game: komi, handicap, winner, ranks and key."""
     remarks: list[tuple[str, int]] = field(default_factory=list)
     """Departures from what is written, in words, each with the number of the game in the unit."""
-    learn: list[npt.NDArray[np.int64] | None] = field(default_factory=list)
+    learn: list[Ints64 | None] = field(default_factory=list)
     """Of each game, the rows to be learnt from, counted in the game; None: all."""
     soft: list[Soft | None] = field(default_factory=list)
     """Of each game, the policies that are more than one move; their rows are counted in the game."""

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lzeval.compiled.arrays import Ints64
 from lzeval.errors import UserError
 from lzeval.system.files import write_bytes_atomically
 from trainer.data.chunks.binary import write_v2
 from trainer.data.chunks.contents import ChunkPositions
 from trainer.data.chunks.rows import positions_from_rows
 from trainer.data.chunks.text import write_v1
-from trainer.data.packed import Numbers, PackedData
+from trainer.data.packed import PackedData
 from trainer.data.prepare import prepare
 from trainer.data.rows import WON_BY_BLACK, WON_BY_WHITE, Soft
 
@@ -59,6 +60,6 @@ def all_positions(data: PackedData) -> ChunkPositions:
     return positions_from_rows(data.rows, numbers[decided], *(data.soft or NO_SOFT), data.size)
 
 
-def _chunk(data: PackedData, rows: Numbers, size: int, version: str) -> bytes:
+def _chunk(data: PackedData, rows: Ints64, size: int, version: str) -> bytes:
     positions = positions_from_rows(data.rows, rows, *(data.soft or NO_SOFT), size)
     return write_v1(positions, size) if version == "v1" else write_v2(positions)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lzeval.compiled.arrays import Floats
 from lzeval.errors import UserError
 from trainer.runs.folders import TrainingRun
-from trainer.runs.logs import LOWER_IS_BETTER, NOTHING, Floats, Series
+from trainer.runs.logs import LOWER_IS_BETTER, NOTHING, Series
 from trainer.runs.plots import (
     BLUE,
     COLOURS,

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
 from engines.evaluator.base import Evaluator, Planes
 from engines.evaluator.load import plan_evaluator
+from lzeval.compiled.arrays import Floats, Ints64, Records
 from lzeval.system.cache import cache_folder
 from lzeval.system.machine import available_cores
 from lzeval.text.terminal import Column, name_column, print_table, progress_bar, say, say_prose
@@ -29,8 +29,6 @@ CALIBRATION_BINS = 10
 ANSWER = np.dtype([("played", "f4"), ("better", "u2"), ("alike", "u2"), ("value", "f4"), ("outcome", "i1")])
 """Of one position: the probability of the move that was played, how many moves have a higher one and the same one,
 itself counted; value and outcome (0: nobody won), -1 to 1, for the side to move."""
-
-Floats = npt.NDArray[np.float64]
 
 
 def measure_network(
@@ -107,7 +105,7 @@ def calibration_error(bins: Sequence[dict[str, Any]]) -> float | None:
     return float(sum(distances) / total)
 
 
-def _measurement_key(evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64]) -> str:
+def _measurement_key(evaluator: Evaluator, packed: PackedData, chosen: Ints64) -> str:
     """A name for what is measured here: other answers, or of other positions, have another."""
     parts = [ANSWER.descr, BATCH, evaluator.info.as_dict() | {"network": ""}, read_meta(packed.path)]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
@@ -115,9 +113,7 @@ def _measurement_key(evaluator: Evaluator, packed: PackedData, chosen: npt.NDArr
     return digest.hexdigest()[:32]
 
 
-def _answers(
-    evaluator: Evaluator, packed: PackedData, chosen: npt.NDArray[np.int64], kept: Unfinished
-) -> npt.NDArray[np.void]:
+def _answers(evaluator: Evaluator, packed: PackedData, chosen: Ints64, kept: Unfinished) -> Records:
     """`[N]` of ANSWER; begins with what an earlier call that was interrupted had `kept`."""
     answers = np.zeros(len(chosen), ANSWER)
     done = kept.recall_into(answers)
@@ -142,9 +138,9 @@ def _answers(
 def _answer(
     evaluator: Evaluator,
     packed: PackedData,
-    part: npt.NDArray[np.int64],
+    part: Ints64,
     planes: Planes,
-    rows: npt.NDArray[np.void],
+    rows: Records,
 ) -> None:
     """Fill `rows` `[B]` of ANSWER for the positions `part` `[B]`; `planes` `[BATCH, 18, S, S]` is for use."""
     batch = packed.batch(part, np.zeros(len(part), np.int64))
@@ -159,7 +155,7 @@ def _answer(
     rows["outcome"] = batch.outcomes
 
 
-def _measures(answers: npt.NDArray[np.void]) -> tuple[dict[str, Floats], Floats, Floats]:
+def _measures(answers: Records) -> tuple[dict[str, Floats], Floats, Floats]:
     """Each measure for each position, `[N]`; the value's is NaN where nobody won.
 
     And the mover's predicted winrate `[N]`, 0 to 1, and whether the mover won `[N]`, 0 or 1, NaN where nobody did.
@@ -177,7 +173,7 @@ def _measures(answers: npt.NDArray[np.void]) -> tuple[dict[str, Floats], Floats,
     return columns, winrates, np.where(nobody, np.nan, outcomes > 0)
 
 
-def among_best(count: int, better: npt.NDArray[np.int64], alike: npt.NDArray[np.int64]) -> Floats:
+def among_best(count: int, better: Ints64, alike: Ints64) -> Floats:
     """`[N]`: the chance that a move is among the `count` best if those that are alike are put in random order.
 
     `better` and `alike` `[N]`: moves of higher, and of the same probability, itself counted. In bf16 the best moves

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from lzeval.compiled.arrays import Floats
 
 LOWER_IS_BETTER = {"policy_loss": True, "top1": False, "top5": False, "value_mse4": True}
 """The measures that are looked at, in the order of tables."""

@@ -13,13 +13,13 @@ from typing import Any, cast
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import torch
 from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 from torch import Tensor, nn
 
+from lzeval.compiled.arrays import Floats, Floats32, Unsigned16
 from lzeval.compiled.jit import jit_parallel
 
 PARTS = 64
@@ -31,10 +31,8 @@ CHANNELS_A_VECTOR = 16
 LONG_ROW = 128
 """Values in a row from which on a loop's start no longer counts; shorter rows are taken several at a time."""
 
-Values = npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+Values = Unsigned16 | Floats32
 """Activations: bfloat16 as their bits, or float32."""
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 
 
 def _emit_float(_typing_context: Any, stored: Any) -> Any:
@@ -70,7 +68,7 @@ even."""
 
 
 @jit_parallel
-def _sums(x: Values, sums: Doubles, squares: Doubles) -> None:
+def _sums(x: Values, sums: Floats, squares: Floats) -> None:
     """Per part and channel, `[PARTS, C]`: the sum of `x` `[N, C]` and of its squares."""
     rows, channels = x.shape
     part = (rows + PARTS - 1) // PARTS
@@ -91,7 +89,7 @@ def _sums(x: Values, sums: Doubles, squares: Doubles) -> None:
 
 
 @jit_parallel
-def _apply(x: Values, added: Values, scale: Floats, shift: Floats, out: Values) -> None:
+def _apply(x: Values, added: Values, scale: Floats32, shift: Floats32, out: Values) -> None:
     """`out = relu(x * scale + shift + added)`, all `[N, C]`; an `added` without rows counts as 0."""
     rows, channels = x.shape
     part = (rows + PARTS - 1) // PARTS
@@ -114,10 +112,10 @@ def _sum_gradients(
     incoming: Values,
     again: Values,
     x: Values,
-    scale: Floats,
-    shift: Floats,
-    sums: Doubles,
-    products: Doubles,
+    scale: Floats32,
+    shift: Floats32,
+    sums: Floats,
+    products: Floats,
 ) -> None:
     """Per part and channel: the sum of what comes through the ReLU of `x * scale + shift`, and of its product with `x`.
 
@@ -151,10 +149,10 @@ def _pass_gradients(
     incoming: Values,
     again: Values,
     x: Values,
-    scale: Floats,
-    shift: Floats,
-    slope: Floats,
-    constant: Floats,
+    scale: Floats32,
+    shift: Floats32,
+    slope: Floats32,
+    constant: Floats32,
     out: Values,
 ) -> None:
     """`out = gradient * scale + x * slope + constant`, with the gradient as in `_sum_gradients`."""
@@ -174,7 +172,13 @@ def _pass_gradients(
 
 @jit_parallel
 def _mask_and_sum(
-    incoming: Values, again: Values, out: Values, x: Values, masked: Values, sums: Doubles, products: Doubles
+    incoming: Values,
+    again: Values,
+    out: Values,
+    x: Values,
+    masked: Values,
+    sums: Floats,
+    products: Floats,
 ) -> None:
     """As `_sum_gradients`, where something was added to `x`: the ReLU's result `out` says what it let through.
 
@@ -204,7 +208,7 @@ def _mask_and_sum(
 
 
 @jit_parallel
-def _combine(first: Values, x: Values, a: Floats, b: Floats, constant: Floats, out: Values) -> None:
+def _combine(first: Values, x: Values, a: Floats32, b: Floats32, constant: Floats32, out: Values) -> None:
     """`out = first * a + x * b + constant`, rows `[N, C]` and factors `[C]`."""
     rows, channels = x.shape
     part = (rows + PARTS - 1) // PARTS
@@ -236,21 +240,21 @@ def _rows_if_any(tensor: Tensor | None, fold: int, like: Values) -> Values:
     return _rows(tensor, fold) if tensor is not None else like[:0]
 
 
-def _factors(values: Doubles, fold: int) -> Floats:
+def _factors(values: Floats, fold: int) -> Floats32:
     """Of each channel, `[C]`, for folded rows."""
     return np.tile(values.astype(np.float32), fold)
 
 
-def _empty_sums(rows: Values) -> tuple[Doubles, Doubles]:
+def _empty_sums(rows: Values) -> tuple[Floats, Floats]:
     return np.zeros((PARTS, rows.shape[1])), np.zeros((PARTS, rows.shape[1]))
 
 
-def _by_channel(sums: Doubles, fold: int) -> Doubles:
+def _by_channel(sums: Floats, fold: int) -> Floats:
     """`[PARTS, fold * C]` summed to `[C]`."""
     return np.asarray(sums.sum(0).reshape(fold, -1).sum(0))
 
 
-def _parameter(values: Doubles) -> Tensor:
+def _parameter(values: Floats) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from numba import prange
 from torch import Tensor, nn
 
+from lzeval.compiled.arrays import Floats32
 from lzeval.compiled.jit import jit, jit_parallel
 from lzeval.compiled.winograd_basis import (
     FILTER_BASIS,
@@ -39,11 +39,9 @@ FEWEST_CHANNELS = 64
 BOARDS_A_THREAD = 4
 """That go through at a time."""
 
-Floats = npt.NDArray[np.float32]
-
 
 @jit
-def _at(x: Floats, board: int, row: int, column: int, off_board: Floats) -> Floats:
+def _at(x: Floats32, board: int, row: int, column: int, off_board: Floats32) -> Floats32:
     """The channels `[C]` at a point of `x` `[B, S, S, C]`."""
     if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
         return x[board, row, column]  # type: ignore[no-any-return]
@@ -51,7 +49,7 @@ def _at(x: Floats, board: int, row: int, column: int, off_board: Floats) -> Floa
 
 
 @jit_parallel
-def _take_patches(x: Floats, start: int, patches: Floats) -> None:
+def _take_patches(x: Floats32, start: int, patches: Floats32) -> None:
     """Of the boards of `x` from `start` on, as many as `patches` has room for, into the basis."""
     channels, across = x.shape[3], (x.shape[1] + TILE - 1) // TILE
     tiles = across * across
@@ -78,7 +76,7 @@ def _take_patches(x: Floats, start: int, patches: Floats) -> None:
 
 
 @jit_parallel
-def _give_points(products: Floats, y: Floats, start: int) -> None:
+def _give_points(products: Floats32, y: Floats32, start: int) -> None:
     """What `products` mean for the boards of `y` from `start` on."""
     size, channels = y.shape[1], y.shape[3]
     across = (size + TILE - 1) // TILE
@@ -106,7 +104,7 @@ def _give_points(products: Floats, y: Floats, start: int) -> None:
 
 
 @jit_parallel
-def _take_points_gradients(incoming: Floats, start: int, products: Floats) -> None:
+def _take_points_gradients(incoming: Floats32, start: int, products: Floats32) -> None:
     """Gradients of `products` from those of the points, `incoming`: the way back of `_give_points`."""
     channels, across = incoming.shape[3], (incoming.shape[1] + TILE - 1) // TILE
     tiles = across * across
@@ -133,7 +131,7 @@ def _take_points_gradients(incoming: Floats, start: int, products: Floats) -> No
 
 
 @jit_parallel
-def _give_patches_gradients(patches: Floats, to_x: Floats, start: int) -> None:
+def _give_patches_gradients(patches: Floats32, to_x: Floats32, start: int) -> None:
     """Gradients of points from those of the `patches` that they are in: the way back of `_take_patches`."""
     size, channels = to_x.shape[1], to_x.shape[3]
     across = (size + TILE - 1) // TILE
@@ -161,9 +159,9 @@ def _give_patches_gradients(patches: Floats, to_x: Floats, start: int) -> None:
                 )
 
 
-def _boards(tensor: Tensor) -> Floats:
+def _boards(tensor: Tensor) -> Floats32:
     """A channels-last `[B, C, S, S]` as `[B, S, S, C]`, not copied."""
-    boards: Floats = tensor.detach().permute(0, 2, 3, 1).numpy()
+    boards: Floats32 = tensor.detach().permute(0, 2, 3, 1).numpy()
     return boards
 
 

@@ -9,13 +9,9 @@ so, is the caller's to read.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats32, Ints64, Unsigned8, Unsigned64
 from lzeval.compiled.jit import jit
-
-Bytes = npt.NDArray[np.uint8]
-Words = npt.NDArray[np.uint64]
-Indices = npt.NDArray[np.int64]
 
 _EXACT_DIGITS = np.uint64(2**53)
 _EXACT_POWER = 22
@@ -64,7 +60,7 @@ def _value_of_digits(word: np.uint64, count: int) -> np.uint64:
 
 
 @jit
-def _leading_digits(text: Bytes, start: int, end: int) -> tuple[np.uint64, int]:
+def _leading_digits(text: Unsigned8, start: int, end: int) -> tuple[np.uint64, int]:
     """The first 19 significant digits of `text[start:end]`, digits and perhaps a point, and the power of ten they need.
 
     What is cut off is less than 1e-18 of the number.
@@ -98,7 +94,7 @@ def _rounded(digits: np.uint64, power: int, is_whole: bool) -> tuple[np.float32,
 
 @jit
 def parse_block(
-    text: Bytes, words: Words, numbers: npt.NDArray[np.float32], ends: Indices, odd: Indices
+    text: Unsigned8, words: Unsigned64, numbers: Floats32, ends: Ints64, odd: Ints64
 ) -> tuple[int, int, int]:
     """Read `text`, which ends in white space and padding; returns how many numbers, line ends and odd parts there are.
 

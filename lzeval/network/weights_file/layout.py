@@ -6,13 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from lzeval.errors import UserError
 from lzeval.go.points import LARGEST, SMALLEST
-
-Floats = npt.NDArray[np.float32]
 
 INPUT_PLANES = 18
 POLICY_CHANNELS = 2

@@ -12,9 +12,8 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from lzeval.compiled.arrays import Floats32
 
 MOST_JUDGED = 1000
 """How many odd parts of a row are looked at: a row with so many that are no numbers is spoilt."""
@@ -37,7 +36,7 @@ class Part:
 class Row:
     """One line as read."""
 
-    numbers: Floats
+    numbers: Floats32
     """All of them; 1 stands in for what is no number."""
     spoilt: Part | None = None
     """The first part that is no number."""
@@ -86,11 +85,11 @@ class _GrowingRow:
 
     def __init__(self) -> None:
         self.count = 0
-        self._pieces: list[Floats] = []
+        self._pieces: list[Floats32] = []
         self._spoilt: list[Part] = []
         self._boundless: Part | None = None
 
-    def extend(self, numbers: Floats) -> None:
+    def extend(self, numbers: Floats32) -> None:
         self.count += len(numbers)
         self._pieces.append(numbers)
 
@@ -129,7 +128,7 @@ def _row_of_line(line: bytes) -> Row:
     return row.finished()
 
 
-def _single(values: Iterable[float], count: int) -> Floats:
+def _single(values: Iterable[float], count: int) -> Floats32:
     with np.errstate(over="ignore"):
         return np.fromiter(values, np.float64, count).astype(np.float32)
 

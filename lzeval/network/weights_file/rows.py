@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats32, Ints32
 from lzeval.go.points import LARGEST, SMALLEST
 from lzeval.network.weights_file.layout import (
     BLOCK_ROWS,
@@ -18,7 +18,6 @@ from lzeval.network.weights_file.layout import (
     INPUT_ROWS,
     POLICY_CHANNELS,
     VALUE_HIDDEN,
-    Floats,
     NetworkShape,
     TensorSpec,
     tensor_layout,
@@ -200,7 +199,7 @@ class _Alignment:
         )
 
 
-def _edit_costs(expected: Sequence[int], found: Sequence[int]) -> npt.NDArray[np.int32]:
+def _edit_costs(expected: Sequence[int], found: Sequence[int]) -> Ints32:
     """`[e, f]`: how many rows to change, put in or take out, to make of the first `f` found the first `e` expected."""
     there = np.array(found)
     steps = np.arange(len(found) + 1, dtype=np.int32)
@@ -313,7 +312,7 @@ def _spoilt(row: Row) -> str:
     return f"number {row.spoilt.number} is {quoted(row.spoilt.text)}{why_no_number(row.spoilt.text)}{others}"
 
 
-def value_problem(spec: TensorSpec | None, numbers: Floats) -> str | None:
+def value_problem(spec: TensorSpec | None, numbers: Floats32) -> str | None:
     """The first number that no engine can compute with; `spec` None where it is uncertain what they are."""
     name = spec.name if spec else "a row of uncertain place"
     bad = np.flatnonzero(~np.isfinite(numbers))

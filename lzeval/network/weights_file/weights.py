@@ -19,13 +19,13 @@ from typing import BinaryIO
 
 import numpy as np
 
+from lzeval.compiled.arrays import Floats32
 from lzeval.errors import WeightsError
 from lzeval.network.weights_file.layout import (
     INPUT_PLANES,
     POLICY_CHANNELS,
     VALUE_CHANNELS,
     VALUE_HIDDEN,
-    Floats,
     NetworkShape,
     TensorSpec,
     tensor_layout,
@@ -38,7 +38,7 @@ from lzeval.system.files import replacing
 
 __all__ = [
     "BATCH_NORM_EPSILON", "BLACKS_VALUE", "INPUT_PLANES", "MOVERS_VALUE", "POLICY_CHANNELS", "VALUE_CHANNELS",
-    "VALUE_HIDDEN", "Floats", "LeelaWeights", "NetworkShape", "Problem", "TensorSpec", "WeightsInfo", "check_weights",
+    "VALUE_HIDDEN", "LeelaWeights", "NetworkShape", "Problem", "TensorSpec", "WeightsInfo", "check_weights",
     "is_checkpoint", "read_hashed", "read_weights", "rounded", "tensor_layout", "text_sha256", "weights_info",
     "write_weights",
 ]  # fmt: skip
@@ -61,7 +61,7 @@ class LeelaWeights:
     version: int
     """1, or 2 where the value is Black's and not the mover's."""
     shape: NetworkShape
-    tensors: dict[str, Floats]
+    tensors: dict[str, Floats32]
     """Keys and shapes are those of `tensor_layout(shape)`, in its order."""
 
     @property
@@ -194,7 +194,7 @@ def _write_lines(
         file.write(_format_row(weights.tensors[spec.name], digits) + b"\n")
 
 
-def _format_row(tensor: Floats, digits: int | None) -> bytes:
+def _format_row(tensor: Floats32, digits: int | None) -> bytes:
     numbers = tensor.astype(np.float32).ravel()
     if digits is None:
         return b" ".join(numbers.astype("S32").tolist())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Ints64, Records, Unsigned8
 from lzeval.compiled.jit import jit
 from lzeval.go.board import BLACK, WHITE
 from trainer.data.chunks.contents import (
@@ -17,7 +17,6 @@ from trainer.data.chunks.contents import (
     OK,
     OTHER_VERSION,
     PLANES,
-    Bytes,
     ChunkFault,
     ChunkPositions,
     check,
@@ -42,7 +41,7 @@ _REVERSED = np.array([int(f"{byte:08b}"[::-1], 2) for byte in range(256)], np.ui
 
 
 @jit
-def _unpack_v2(packed: Bytes, points: int, bits: Bytes) -> None:
+def _unpack_v2(packed: Unsigned8, points: int, bits: Unsigned8) -> None:
     """Planes packed end to end, `[N, 722]`, the first point's bit the highest, into `bits` `[N, 16, W]`."""
     for number in range(packed.shape[0]):
         for row in range(PLANES):
@@ -56,7 +55,7 @@ def _unpack_v2(packed: Bytes, points: int, bits: Bytes) -> None:
 
 
 @jit
-def _pack_v2(bits: Bytes, points: int, packed: Bytes) -> None:
+def _pack_v2(bits: Unsigned8, points: int, packed: Unsigned8) -> None:
     """The inverse of `_unpack_v2`; `packed` `[N, 722]` holds zeros before."""
     for number in range(bits.shape[0]):
         for row in range(PLANES):
@@ -68,7 +67,7 @@ def _pack_v2(bits: Bytes, points: int, packed: Bytes) -> None:
                         packed[number, at // 8] |= 128 >> at % 8
 
 
-def _v2_faults(records: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+def _v2_faults(records: Records) -> Ints64:
     """`[N]`: OK or a fault."""
     with np.errstate(invalid="ignore"):
         shares = records["probabilities"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats32, Ints64, Unsigned8, Unsigned16
 from lzeval.go.board import BLACK, WHITE
 from trainer.data.rows import HISTORY, bitboard_bytes
 
@@ -27,7 +27,6 @@ FAULTS = {
     OTHER_VERSION: "another version than 1",
 }
 
-Bytes = npt.NDArray[np.uint8]
 ChunkFault = tuple[int, str]
 """Which position of the file, counted from 1, and what is wrong with it."""
 
@@ -35,17 +34,17 @@ ChunkFault = tuple[int, str]
 class ChunkPositions(NamedTuple):
     """`N` positions of a chunk on a board of `S` lines, `W = (S * S + 7) // 8`."""
 
-    bits: npt.NDArray[np.uint8]
+    bits: Unsigned8
     """`[N, 16, W]`: the chunk's planes; point `p` is bit `p % 8` (the lowest is 0) of byte `p // 8`."""
-    white_to_move: npt.NDArray[np.uint8]
+    white_to_move: Unsigned8
     """`[N]`: 1 if White is to move."""
-    winner: npt.NDArray[np.uint8]
+    winner: Unsigned8
     """`[N]`: BLACK or WHITE, 0 if nobody knows."""
-    starts: npt.NDArray[np.int64]
+    starts: Ints64
     """`[N + 1]`: position `n` has the entries `starts[n]` to `starts[n + 1] - 1` of the next two."""
-    points: npt.NDArray[np.uint16]
+    points: Unsigned16
     """`[E]`: the moves that have a probability, ascending within a position; the pass is `S * S`."""
-    shares: npt.NDArray[np.float32]
+    shares: Floats32
     """`[E]`: their probabilities, more than 0."""
 
 
@@ -61,7 +60,7 @@ def new_positions(positions: int, entries: int, size: int) -> ChunkPositions:
     )
 
 
-def explain(faults: npt.NDArray[np.int64], size: int) -> list[ChunkFault]:
+def explain(faults: Ints64, size: int) -> list[ChunkFault]:
     """`faults` `[F, 2]`, number and fault, in words."""
     return [(number, FAULTS[fault].format(size=size)) for number, fault in faults.tolist()]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from lzeval.compiled.arrays import Unsigned8
 from lzeval.compiled.jit import jit
 from trainer.data.chunks.characters import MINUS, NINE, PLUS, POINT, ZERO
-from trainer.data.chunks.contents import Bytes
 
 _TENS = np.array([float(f"1e{power}") for power in range(23)])
 """The powers of ten that float64 holds exactly."""
 
 
 @jit
-def _read_exponent(text: Bytes, start: int, end: int) -> tuple[int, bool]:
+def _read_exponent(text: Unsigned8, start: int, end: int) -> tuple[int, bool]:
     """The number in `text[start:end]`, as in `-05`, within 999; and whether there is one."""
     negative = start < end and text[start] == MINUS
     digits = start + 1 if negative or (start < end and text[start] == PLUS) else start
@@ -40,7 +40,7 @@ def _scaled(mantissa: int, exponent: int) -> float:
 
 
 @jit
-def read_decimal(text: Bytes, start: int, end: int) -> float:
+def read_decimal(text: Unsigned8, start: int, end: int) -> float:
     """The decimal number in `text[start:end]`, as in 0.0217 or 1.2e-05; NaN if there is none, or less than 0."""
     at = start + 1 if text[start] == MINUS else start
     mantissa, exponent, digits, behind_point = 0, 0, 0, False

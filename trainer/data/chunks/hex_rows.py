@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lzeval.compiled.arrays import Unsigned8
 from lzeval.compiled.jit import int64, jit
 from lzeval.go.points import LARGEST, SMALLEST
 from trainer.data.chunks.characters import NEWLINE, ONE, ZERO
-from trainer.data.chunks.contents import Bytes
 
 _NO_DIGIT = 0x80
 
@@ -17,7 +17,7 @@ def hex_row_length(size: int) -> int:
     return size * size // 4 + size * size % 4
 
 
-def _reversed_nibbles() -> Bytes:
+def _reversed_nibbles() -> Unsigned8:
     """`[256]`: of each character, its hex digit with the four bits reversed, or `_NO_DIGIT`."""
     table = np.full(256, _NO_DIGIT, np.uint8)
     for digit in range(16):
@@ -26,7 +26,7 @@ def _reversed_nibbles() -> Bytes:
     return table
 
 
-def _sizes_by_length() -> Bytes:
+def _sizes_by_length() -> Unsigned8:
     """Of each length of a hex row, its board size; 0 if there is none."""
     table = np.zeros(hex_row_length(LARGEST) + 1, np.uint8)
     for size in range(SMALLEST, LARGEST + 1):
@@ -46,7 +46,7 @@ def size_of_hex_row(length: int) -> int:
 
 
 @jit
-def is_hex(text: Bytes, start: int, end: int) -> bool:
+def is_hex(text: Unsigned8, start: int, end: int) -> bool:
     """Whether `text[start:end]` is hex digits, and at least one."""
     for at in range(start, end):
         if _NIBBLES[text[at]] == _NO_DIGIT:
@@ -55,7 +55,7 @@ def is_hex(text: Bytes, start: int, end: int) -> bool:
 
 
 @jit
-def read_hex_row(text: Bytes, start: int, end: int, points: int, plane: Bytes) -> bool:
+def read_hex_row(text: Unsigned8, start: int, end: int, points: int, plane: Unsigned8) -> bool:
     """Fill `plane` `[W]` from the hex row `text[start:end]`. Returns whether it is one for this board."""
     digits = points // 4
     if end - start != digits + points % 4:
@@ -75,7 +75,7 @@ def read_hex_row(text: Bytes, start: int, end: int, points: int, plane: Bytes) -
 
 
 @jit
-def write_hex_row(plane: Bytes, points: int, out: Bytes, at: int) -> int:
+def write_hex_row(plane: Unsigned8, points: int, out: Unsigned8, at: int) -> int:
     """Write a plane `[W]` as a line to `out` from `at`. Returns where the next one begins."""
     digits = points // 4
     for index in range(digits):

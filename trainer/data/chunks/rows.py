@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats32, Ints64, Unsigned8, Unsigned16
 from lzeval.compiled.jit import int64, jit
 from lzeval.go.board import BLACK, WHITE
-from trainer.data.chunks.contents import Bytes, ChunkPositions, check, new_positions
+from trainer.data.chunks.contents import ChunkPositions, check, new_positions
 from trainer.data.rows import (
     CONTEXT,
     HISTORY,
@@ -17,7 +17,6 @@ from trainer.data.rows import (
     WHITE_TO_MOVE,
     WON_BY_BLACK,
     WON_BY_WHITE,
-    Rows,
     bitboard_bytes,
     row_bytes,
 )
@@ -26,18 +25,18 @@ from trainer.data.rows import (
 class PackedChunk(NamedTuple):
     """A chunk's positions as packed rows, with what the rows have no room for."""
 
-    rows: Rows
+    rows: Unsigned8
     """`[R, row_bytes(S)]`: positions.bin, with the flag CONTEXT, and 1 in the last byte for a soft policy."""
-    games: npt.NDArray[np.int64]
+    games: Ints64
     """`[G, 2]`: first row and number of rows of each run of consecutive positions, context included."""
-    learn: npt.NDArray[np.int64]
+    learn: Ints64
     """`[N]`: the rows that are the chunk's positions, in its order; the others are context only."""
-    soft_rows: npt.NDArray[np.int64]
+    soft_rows: Ints64
     """`[K]`, ascending: rows whose policy is anything but a single 1."""
-    soft_starts: npt.NDArray[np.int64]
+    soft_starts: Ints64
     """`[K + 1]`: where the policy of each begins in the next two."""
-    soft_points: npt.NDArray[np.uint16]
-    soft_shares: npt.NDArray[np.float32]
+    soft_points: Unsigned16
+    soft_shares: Floats32
 
 
 @jit
@@ -62,7 +61,7 @@ def _continues(positions: ChunkPositions, number: int) -> bool:
 
 
 @jit
-def _history_length(planes: Bytes) -> int:
+def _history_length(planes: Unsigned8) -> int:
     """How many moves ago the earliest board of `planes` `[16, W]` is that has a stone."""
     for back in range(HISTORY - 1, 0, -1):
         if planes[back].any() or planes[HISTORY + back].any():
@@ -71,7 +70,7 @@ def _history_length(planes: Bytes) -> int:
 
 
 @jit
-def _find_runs(positions: ChunkPositions, context: npt.NDArray[np.int64]) -> int:
+def _find_runs(positions: ChunkPositions, context: Ints64) -> int:
     """For each position note in `context` `[N]` how many rows of history must precede it, -1 if it continues a run.
 
     Returns the number of runs.
@@ -87,7 +86,9 @@ def _find_runs(positions: ChunkPositions, context: npt.NDArray[np.int64]) -> int
 
 
 @jit
-def _write_row(planes: Bytes, back: int, white: bool, move: int, ply: int, flags: int, row: Bytes) -> None:
+def _write_row(
+    planes: Unsigned8, back: int, white: bool, move: int, ply: int, flags: int, row: Unsigned8
+) -> None:
     """The board `back` moves ago of `planes` `[16, W]`, of which White is the mover if `white`, as a packed row."""
     width = planes.shape[1]
     own, other = (width, 0) if white else (0, width)
@@ -113,10 +114,10 @@ def _likeliest(positions: ChunkPositions, number: int) -> tuple[int, bool]:
 @jit
 def _write_rows(
     positions: ChunkPositions,
-    context: npt.NDArray[np.int64],
-    rows: Rows,
-    learn: npt.NDArray[np.int64],
-    games: npt.NDArray[np.int64],
+    context: Ints64,
+    rows: Unsigned8,
+    learn: Ints64,
+    games: Ints64,
 ) -> None:
     """Fill `rows` `[R, row_bytes]`, `learn` `[N]` and `games` `[G, 2]`, `context` being as `_find_runs` left it."""
     at, run, no_move = int64(0), -1, int64(NO_MOVE)
@@ -169,9 +170,7 @@ def rows_from_chunks(positions: ChunkPositions, size: int) -> PackedChunk:
 
 
 @jit
-def _gather(
-    rows: Rows, chosen: npt.NDArray[np.int64], policies: npt.NDArray[np.int64], positions: ChunkPositions
-) -> None:
+def _gather(rows: Unsigned8, chosen: Ints64, policies: Ints64, positions: ChunkPositions) -> None:
     """Fill `positions` from the rows `chosen` `[N]`, but for the soft policies (`policies` `[N]` is not -1)."""
     width = positions.bits.shape[2]
     for number in range(chosen.shape[0]):
@@ -194,10 +193,10 @@ def _gather(
 
 @jit
 def _gather_policies(
-    policies: npt.NDArray[np.int64],
-    soft_starts: npt.NDArray[np.int64],
-    soft_points: npt.NDArray[np.uint16],
-    soft_shares: npt.NDArray[np.float32],
+    policies: Ints64,
+    soft_starts: Ints64,
+    soft_points: Unsigned16,
+    soft_shares: Floats32,
     positions: ChunkPositions,
 ) -> None:
     """Copy the soft policies number `policies` `[N]`, -1 for none, into `positions`."""
@@ -210,12 +209,12 @@ def _gather_policies(
 
 
 def positions_from_rows(
-    rows: Rows,
-    chosen: npt.NDArray[np.int64],
-    soft_rows: npt.NDArray[np.int64],
-    soft_starts: npt.NDArray[np.int64],
-    soft_points: npt.NDArray[np.uint16],
-    soft_shares: npt.NDArray[np.float32],
+    rows: Unsigned8,
+    chosen: Ints64,
+    soft_rows: Ints64,
+    soft_starts: Ints64,
+    soft_points: Unsigned16,
+    soft_shares: Floats32,
     size: int,
 ) -> ChunkPositions:
     """The rows `chosen` `[N]` of a packed data set's `rows` `[R, row_bytes(size)]`, as chunks have them.

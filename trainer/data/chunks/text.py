@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Ints64, Unsigned8
 from lzeval.compiled.jit import int64, jit
 from lzeval.go.board import BLACK, WHITE
 from trainer.data.chunks.characters import MINUS, NEWLINE, ONE, RETURN, SPACE, ZERO
@@ -19,7 +19,6 @@ from trainer.data.chunks.contents import (
     OTHER_SIZE,
     PLANES,
     WRONG_COUNT,
-    Bytes,
     ChunkFault,
     ChunkPositions,
     check,
@@ -35,7 +34,7 @@ LINES = 19
 
 
 @jit
-def _find_line(text: Bytes, start: int) -> tuple[int, int]:
+def _find_line(text: Unsigned8, start: int) -> tuple[int, int]:
     """Where the line at `start` ends, its CR LF left out, and where the next one begins."""
     end = start
     while end < text.shape[0] and text[end] != NEWLINE:
@@ -47,7 +46,7 @@ def _find_line(text: Bytes, start: int) -> tuple[int, int]:
 
 
 @jit
-def _find_lines(text: Bytes, start: int, lines: npt.NDArray[np.int64]) -> tuple[int, int]:
+def _find_lines(text: Unsigned8, start: int, lines: Ints64) -> tuple[int, int]:
     """Note where up to 19 lines from `start` begin and end in `lines` `[19, 2]`.
 
     Returns how many there are, and where the next one begins.
@@ -62,7 +61,7 @@ def _find_lines(text: Bytes, start: int, lines: npt.NDArray[np.int64]) -> tuple[
 
 
 @jit
-def _count_spaces(text: Bytes, start: int, end: int) -> int:
+def _count_spaces(text: Unsigned8, start: int, end: int) -> int:
     spaces = 0
     for at in range(start, end):
         spaces += text[at] == SPACE
@@ -70,7 +69,7 @@ def _count_spaces(text: Bytes, start: int, end: int) -> int:
 
 
 @jit
-def _hex_fault(text: Bytes, lines: npt.NDArray[np.int64], points: int) -> int:
+def _hex_fault(text: Unsigned8, lines: Ints64, points: int) -> int:
     """Why the first 16 of `lines` are not the hex rows of this board: they are another's, or none."""
     length = lines[0, 1] - lines[0, 0]
     if length == points // 4 + points % 4 or size_of_hex_row(length) == 0:
@@ -83,7 +82,7 @@ def _hex_fault(text: Bytes, lines: npt.NDArray[np.int64], points: int) -> int:
 
 @jit
 def _read_policy(
-    text: Bytes, start: int, end: int, points: int, positions: ChunkPositions, filled: int
+    text: Unsigned8, start: int, end: int, points: int, positions: ChunkPositions, filled: int
 ) -> tuple[int, int]:
     """Add the probabilities in `text[start:end]` to the entries of `positions`, of which `filled` are there.
 
@@ -112,12 +111,12 @@ def _read_policy(
 
 
 @jit
-def _is_side(text: Bytes, start: int, end: int) -> bool:
+def _is_side(text: Unsigned8, start: int, end: int) -> bool:
     return end == start + 1 and ZERO <= text[start] <= ONE
 
 
 @jit
-def _read_sign(text: Bytes, start: int, end: int) -> int:
+def _read_sign(text: Unsigned8, start: int, end: int) -> int:
     """1 or -1 as the text says, 0 if it says neither."""
     if end == start + 1 and text[start] == ONE:
         return 1
@@ -128,8 +127,8 @@ def _read_sign(text: Bytes, start: int, end: int) -> int:
 
 @jit
 def _read_position(
-    text: Bytes,
-    lines: npt.NDArray[np.int64],
+    text: Unsigned8,
+    lines: Ints64,
     points: int,
     positions: ChunkPositions,
     number: int,
@@ -154,7 +153,7 @@ def _read_position(
 
 
 @jit
-def _fault_at_end(text: Bytes, lines: npt.NDArray[np.int64], count: int) -> int:
+def _fault_at_end(text: Unsigned8, lines: Ints64, count: int) -> int:
     """What to say of a position that has only `count` of its lines: the end may not be all that is wrong with it."""
     whole = count if text[-1] == NEWLINE else count - 1
     length = lines[0, 1] - lines[0, 0]
@@ -167,7 +166,7 @@ def _fault_at_end(text: Bytes, lines: npt.NDArray[np.int64], count: int) -> int:
 
 
 @jit
-def _keeps_its_lines(text: Bytes, lines: npt.NDArray[np.int64], following: int) -> bool:
+def _keeps_its_lines(text: Unsigned8, lines: Ints64, following: int) -> bool:
     """Whether a bad position has neither lost nor gained one of its `lines`, so that the next is at `following`.
 
     Its probabilities are where they should be then, and so is its result; or what stands there is neither a hex row
@@ -184,7 +183,7 @@ def _keeps_its_lines(text: Bytes, lines: npt.NDArray[np.int64], following: int) 
 
 
 @jit
-def _next_rows(text: Bytes, start: int, points: int, plane: Bytes) -> int:
+def _next_rows(text: Unsigned8, start: int, points: int, plane: Unsigned8) -> int:
     """Where, behind the line at `start`, 16 hex rows begin; the text's length if nowhere.
 
     Rows that follow `start` without anything between belong to the position that begins there. `plane` is scratch.
@@ -204,9 +203,7 @@ def _next_rows(text: Bytes, start: int, points: int, plane: Bytes) -> int:
 
 
 @jit
-def _read_text(
-    text: Bytes, points: int, positions: ChunkPositions, faults: npt.NDArray[np.int64]
-) -> tuple[int, int]:
+def _read_text(text: Unsigned8, points: int, positions: ChunkPositions, faults: Ints64) -> tuple[int, int]:
     """Fill `positions` and `faults` `[F, 2]`, number and fault. Returns how many there are of either.
 
     A fault that leaves a position its 19 lines (which the place of the probabilities tells) costs that position;
@@ -270,10 +267,10 @@ def read_v1(content: bytes, size: int) -> tuple[ChunkPositions, list[ChunkFault]
 def _write_text(
     positions: ChunkPositions,
     points: int,
-    letters: Bytes,
-    spans: npt.NDArray[np.int64],
-    spelling: npt.NDArray[np.int64],
-    out: Bytes,
+    letters: Unsigned8,
+    spans: Ints64,
+    spelling: Ints64,
+    out: Unsigned8,
 ) -> int:
     """Write all positions to `out`. Returns the number of bytes, or -1 if a policy's entries are not in order.
 

@@ -53,6 +53,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The games that tiny runs learn from, packed once; nobody changes them."""
+    from tests.support.tiny_runs import write_records
+
+    return write_records(tmp_path_factory.mktemp("records"))
+
+
 def _engine(name: str) -> str:
     found = shutil.which(name) or shutil.which(name, path=str(GAMES_DIRECTORY))
     if found is None:

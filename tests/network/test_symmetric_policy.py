@@ -18,7 +18,7 @@ from lzeval.network.network import LeelaNetwork
 from lzeval.network.symmetric_policy import SYMMETRIC, asymmetry, keep_symmetric, symmetrized
 from lzeval.network.weights_file.weights import LeelaWeights, NetworkShape, read_weights, write_weights
 from tests.support.fakes.weights_files import TINY, lived_in_network
-from tests.support.tiny_runs import SIZE, resume, settings, state, write_records
+from tests.support.tiny_runs import SIZE, resume, settings, state
 from trainer.settings.compose import compose, stored
 from trainer.settings.config import OptimizerConfig
 from trainer.training.run import train
@@ -97,11 +97,6 @@ def test_a_gradient_is_the_mean_of_its_images() -> None:
     assert together is not None
     assert not torch.allclose(alone, together, atol=1e-4)
     assert_allclose(together.numpy(), mean_of_images(alone.double().numpy(), 5), atol=1e-6)
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_records(tmp_path_factory.mktemp("records"))
 
 
 def trained(run: Path) -> LeelaNetwork:

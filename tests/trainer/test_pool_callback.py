@@ -19,7 +19,6 @@ from tests.support.tiny_runs import (
     resume,
     settings,
     state,
-    write_records,
 )
 from trainer.settings.bounds import check
 from trainer.settings.compose import compose
@@ -44,11 +43,6 @@ else:
     print("lzeval: the disk is full", file=sys.stderr)
     sys.exit(2)
 """
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_records(tmp_path_factory.mktemp("records"))
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,13 @@ from lzeval.network.checkpoint import load_network
 from lzeval.network.leela import write_network
 from lzeval.network.network import LeelaNetwork, NetworkShape
 from tests.support.fakes.weights_files import lived_in_network, random_planes
-from tests.support.tiny_runs import BATCH, SIZE, assert_same_training, resume, settings, state, write_records
+from tests.support.tiny_runs import BATCH, SIZE, assert_same_training, resume, settings, state
 from trainer.data.batches import TensorBatch
 from trainer.training.module import GoModule
 from trainer.training.restore_gammas import restore_gammas
 from trainer.training.run import train
 
 SHAPE = NetworkShape(1, 8, SIZE)
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_records(tmp_path_factory.mktemp("records"))
 
 
 @pytest.fixture

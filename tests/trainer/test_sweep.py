@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from lzeval.cli.main import application
 from lzeval.errors import UserError
-from tests.support.tiny_runs import as_overrides, settings, write_records
+from tests.support.tiny_runs import as_overrides, settings
 from trainer.training.module import GoModule
 from trainer.training.sweep import check_sweep, plan_sweep
 
@@ -72,11 +72,6 @@ def test_long_names_fit_into_a_file_system(tmp_path: Path) -> None:
     for run in runs:
         Path(str(run.config.run)).mkdir()
     assert len(list(tmp_path.iterdir())) == 2
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_records(tmp_path_factory.mktemp("records"))
 
 
 def sweep(records: Path, folder: Path, *values: str) -> list[str]:

@@ -21,17 +21,11 @@ from tests.support.tiny_runs import (
     resume,
     settings,
     state,
-    write_records,
 )
 from trainer.data.batches import TensorBatch
 from trainer.settings.config import NetworkConfig
 from trainer.training.module import GoModule
 from trainer.training.run import new_network, train
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_records(tmp_path_factory.mktemp("records"))
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,6 @@ from tests.support.tiny_runs import (
     resume,
     settings,
     state,
-    write_records,
 )
 from trainer.data.batches import TensorBatch
 from trainer.settings.config import AverageConfig, ExportConfig, ScheduleConfig, TeacherConfig, TrainConfig
@@ -46,11 +45,6 @@ from trainer.training.module import GoModule
 from trainer.training.optimizers import Plateau, rate_factor
 from trainer.training.run import train
 from trainer.training.teacher import Teacher
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_records(tmp_path_factory.mktemp("records"))
 
 
 def with_holdout(records: Path, run: Path, steps: int = STEPS, **changes: Any) -> TrainConfig:

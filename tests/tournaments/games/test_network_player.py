@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.records.record import GameRecord
 from tests.support.fakes.weights_files import lived_in_network
-from tests.support.paths import MISBEHAVING, ROOT
+from tests.support.paths import MISBEHAVING
 from tests.support.waiting import wait_until
 from tournaments.games.faults import Fault
 from tournaments.games.network_player import in_process
@@ -36,14 +35,7 @@ HOW = ["--precision", "fp32", "--device", "cpu", "--resign", "0", "--quiet"]
 PROGRAM = [sys.executable, str(MISBEHAVING), "--moves", "E5 C3 G7 C7 G3 D4 F6"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Graphs are kept in a folder of the test's own, by this process and by programs."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        patch.setenv("PYTHONPATH", str(ROOT))
-        yield folder
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.records.record_folder import read_games
 from tests.support.fakes.weights_files import lived_in_network
-from tests.support.paths import MISBEHAVING, ROOT
+from tests.support.paths import MISBEHAVING
 from tournaments.games.network_player import in_process
 from tournaments.gomill.control_file import read_control_file
 from tournaments.match import players
@@ -30,13 +29,7 @@ STRENGTH = Strength(50, None, 10.0)
 LOSES = "--answer genmove=resign"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        patch.setenv("PYTHONPATH", str(ROOT))
-        yield folder
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ import typer
 
 from benchmarks.report import present, run
 from lzeval.errors import UserError
-from lzeval.go.board import Game
 from lzeval.go.colour import Colour
+from lzeval.go.game import Game
 from lzeval.records.input.split_games import split_games
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import serialise_game
@@ -44,8 +44,9 @@ def _random_game(number: int, random: np.random.Generator) -> GameRecord:
         point = int(random.integers(SIZE * SIZE))
         if game.is_legal(game.to_move, point):
             game.play(game.to_move, point)
-    moves = tuple((Colour(colour), move) for colour, move in game.moves)
-    return GameRecord(f"0_{number}", "black", "white", win(Colour(1 + number % 2), "R"), moves, SIZE, 7.5)
+    return GameRecord(
+        f"0_{number}", "black", "white", win(Colour(1 + number % 2), "R"), tuple(game.moves), SIZE, 7.5
+    )
 
 
 def time_packing(text: bytes, folder: Path, name: str) -> tuple[PackReport, float]:

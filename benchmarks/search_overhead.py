@@ -23,7 +23,7 @@ from engines.evaluator.base import Evaluator, EvaluatorInfo, NetworkAnswer, Plan
 from engines.evaluator.load import plan_evaluator, sample_planes
 from engines.search.choice import MovePolicy, choose
 from engines.search.searcher import BatchInput, Limits, Searcher
-from lzeval.go.board import Game
+from lzeval.go.game import Game
 from lzeval.go.openings import Book, load_book
 from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
 

@@ -19,12 +19,12 @@ from engines.analysis.fields import (
     switch,
     vertex,
 )
-from engines.search.position_search import at_turn, play_recorded
 from engines.search.restrictions import Restriction
 from lzeval.errors import IllegalMoveError
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.board import BLACK, WHITE
+from lzeval.go.game import Game
 from lzeval.go.points import format_vertex, pass_index
-from lzeval.go.rules import FIXED, NoSuchRulesError, words_of
+from lzeval.go.rules import FIXED, NoSuchRulesError, Rules, words_of
 from lzeval.records.scanner import LONGEST
 
 USED_FIELDS = {
@@ -176,15 +176,14 @@ def _turns(fields: Fields, rules: Mapping[str, str], size: int) -> list[Turn]:
     if len(moves) > LONGEST:
         raise QueryError("moves", f"Must be at most {LONGEST} moves")
     priorities = _priorities(fields, len(moves))
-    game = Game(size, _komi(fields))
-    game.suicide = rules.get("suicide") == "TRUE"
+    game = Game(size, _komi(fields), Rules(suicide=rules.get("suicide") == "TRUE"))
     _place_stones(game, fields)
     first = _first_player(fields, moves, game)
     _play(game, moves)
     turns = []
     for number, priority in sorted(priorities.items()):
         to_move = first if number == 0 else BLACK + WHITE - moves[number - 1][0]
-        turns.append(Turn(number, at_turn(game, number), to_move, priority))
+        turns.append(Turn(number, game.at_turn(number), to_move, priority))
     return turns
 
 
@@ -231,7 +230,7 @@ def _first_player(fields: Fields, moves: Sequence[tuple[int, int]], game: Game) 
 def _play(game: Game, moves: Sequence[tuple[int, int]]) -> None:
     for number, (colour, move) in enumerate(moves):
         try:
-            play_recorded(game, colour, move)
+            game.play_recorded(colour, move)
         except IllegalMoveError as error:
             vertex = format_vertex(move, game.size)
             raise QueryError("moves", f"Illegal move {number}: {vertex} ({error.reason})") from error

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from engines.evaluator.base import Evaluator, EvaluatorInfo, Planes
 from engines.evaluator.cache import EvaluatorCache, file_subject, processor
 from lzeval.errors import UserError
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.game import Game
+from lzeval.go.planes import planes_of
 from lzeval.system.bundled import network_name, resolve_network
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -236,18 +237,6 @@ def _drawn(game: Game, chances: npt.NDArray[np.float32], random: np.random.Gener
             return move
         weights[move] = 0
     return game.pass_move
-
-
-def planes_of(game: Game) -> Planes:
-    """The planes of `game`'s position, `[18, S, S]`, in Leela Zero's order."""
-    size = game.size
-    planes = np.zeros((18, size, size), np.uint8)
-    for back, stones in enumerate(game.boards[::-1][:8]):
-        board = stones[:-1].reshape(size, size)
-        planes[back] = board == game.to_move
-        planes[8 + back] = board == BLACK + WHITE - game.to_move
-    planes[16 if game.to_move == BLACK else 17] = 1
-    return planes
 
 
 def sample_planes(size: int, count: int, seed: int = 0) -> Planes:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
 from lzeval.go.colour import Colour
+from lzeval.go.rules import Rules
 
 
 class Resignation(Enum):
@@ -141,10 +142,8 @@ class Engine(Protocol):
 
     komi: float
     """Points for White; kept when the board is cleared."""
-    superko: bool
-    """Whether no earlier position may come about again; else simple ko alone forbids a move."""
-    suicide: bool
-    """Whether a move may take its own stones off, if those are several. Both rules are kept as komi is."""
+    rules: Rules
+    """Kept likewise."""
 
     @property
     def board_size(self) -> int:

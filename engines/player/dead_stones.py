@@ -16,19 +16,19 @@ from lzeval.go.board import (
     BLACK,
     EMPTY,
     ILLEGAL,
-    NO_KO,
     WALL,
     WHITE,
-    Game,
     Geometry,
     Scratch,
     Stones,
+    as_array,
     fills_own_eye,
     geometry,
     group_liberties,
     new_scratch,
     play_stone,
 )
+from lzeval.go.game import NO_KO, Game
 
 PLAYOUTS = 256
 """An owner's share of so many ends has a standard error of 0.03 at most."""
@@ -47,20 +47,21 @@ def dead_stones(game: Game, to_move: int) -> list[int]:
 
     Without stones of both colours nothing is dead.
     """
-    if not {BLACK, WHITE} <= set(game.stones.tolist()):
+    if not {BLACK, WHITE} <= set(game.stones):
         return []
+    stones = as_array(game.stones)
     black = owners(game, to_move)
     geo, scratch = geometry(game.size), new_scratch(game.size)
     dead: set[int] = set()
     seen: set[int] = set()
-    for start in np.flatnonzero((game.stones == BLACK) | (game.stones == WHITE)).tolist():
+    for start in np.flatnonzero((stones == BLACK) | (stones == WHITE)).tolist():
         if start in seen:
             continue
-        count, _ = group_liberties(geo, scratch, game.stones, start)
+        count, _ = group_liberties(geo, scratch, stones, start)
         chain = scratch.queue[:count].tolist()  # where the flood fill has left its stones
         seen.update(chain)
         held = float(black[chain].mean())
-        if (held if game.stones[start] == BLACK else 1 - held) < CLEAR_SHARE:
+        if (held if stones[start] == BLACK else 1 - held) < CLEAR_SHARE:
             dead.update(chain)
     return sorted(dead)
 
@@ -71,9 +72,8 @@ def owners(game: Game, to_move: int) -> Floats:
     ko = game.ko if to_move == game.to_move else NO_KO
     most_moves = MOVES_A_POINT * game.pass_move
     random = np.array([SEED], np.uint64)
-    _play_out_often(
-        geometry(game.size), new_scratch(game.size), game.stones, to_move, ko, most_moves, random, black
-    )
+    geo, scratch, stones = geometry(game.size), new_scratch(game.size), as_array(game.stones)
+    _play_out_often(geo, scratch, stones, int(to_move), ko, most_moves, random, black)
     return black / PLAYOUTS
 
 

@@ -34,10 +34,11 @@ from engines.search.input_planes import fill_planes
 from engines.search.searcher import Searcher
 from engines.search.single_tree import TREE, Lane, SingleTree, TreeSearch
 from lzeval.errors import UserError
-from lzeval.go.board import BLACK, EMPTY, WALL, WHITE, Game
-from lzeval.go.colour import Colour
+from lzeval.go.colour import EMPTY, WALL, Colour
 from lzeval.go.drawing import draw_board
+from lzeval.go.game import Game, area, without
 from lzeval.go.points import SYMMETRIES, format_vertex, symmetry_tables
+from lzeval.go.rules import Rules
 
 NOISE_SHARE = 0.25
 """Of the root's priors, as in AlphaGo Zero (D. Silver et al., 2017)."""
@@ -88,20 +89,12 @@ class NetworkPlayer:
         self._game.komi = points
 
     @property
-    def superko(self) -> bool:
-        return self._game.superko
+    def rules(self) -> Rules:
+        return self._game.rules
 
-    @superko.setter
-    def superko(self, in_force: bool) -> None:
-        self._game.superko = in_force
-
-    @property
-    def suicide(self) -> bool:
-        return self._game.suicide
-
-    @suicide.setter
-    def suicide(self, in_force: bool) -> None:
-        self._game.suicide = in_force
+    @rules.setter
+    def rules(self, rules: Rules) -> None:
+        self._game.rules = rules
 
     @property
     def board_size(self) -> int:
@@ -125,7 +118,7 @@ class NetworkPlayer:
         self._game.set_up(stones, to_move, handicap)
 
     def play(self, colour: Colour, move: int) -> None:
-        self._game.play(int(colour), move)
+        self._game.play(colour, move)
 
     def undo(self) -> None:
         self._game.undo()
@@ -148,11 +141,9 @@ class NetworkPlayer:
         move_policy = self._options.move_policy
         if restrictions:  # a pass in place of the search's move may be a forbidden one
             move_policy = replace(move_policy, dumb_pass=True)
-        chosen = choice.choose(moves, visits, self._game, int(colour), move_policy)
+        chosen = choice.choose(moves, visits, self._game, colour, move_policy)
         if len(self._game.moves) < self._options.random_moves and chosen.move != choice.RESIGN:
-            chosen = choice.drawn(
-                moves, chosen, self._game, int(colour), self._options.temperature, self._random
-            )
+            chosen = choice.drawn(moves, chosen, self._game, colour, self._options.temperature, self._random)
         seconds = time.monotonic() - started
         self._clock.spend(colour, seconds)
         self._explanation = self._explain(moves, chosen, seconds)
@@ -166,7 +157,7 @@ class NetworkPlayer:
         if (
             len(played) < len(opening)
             and played == opening[: len(played)]
-            and not self._game.boards[0][:-1].any()
+            and not any(self._game.boards[0][:-1])
         ):
             return opening[len(played)]
         return None
@@ -208,11 +199,9 @@ class NetworkPlayer:
         self._searcher.follow(
             TREE,
             self._game,
-            int(colour),
+            colour,
             dumb_pass=self._options.move_policy.dumb_pass,
-            restrictions=[
-                looked_at.Restriction(int(r.colour), r.moves, r.allowed, r.until) for r in restrictions
-            ],
+            restrictions=[looked_at.Restriction(r.colour, r.moves, r.allowed, r.until) for r in restrictions],
         )
 
     def _mix_noise(self) -> None:
@@ -244,10 +233,10 @@ class NetworkPlayer:
 
     def genmove_cleanup(self, colour: Colour, stop: Stop = never) -> Move:
         dead = set(self.dead_stones())
-        opponents = [point for point in dead if self.stones()[point] == int(colour.opponent)]
+        opponents = [point for point in dead if self.stones()[point] == colour.opponent]
         self._think(colour, stop, None)
         moves = self._searcher.root_moves(TREE)
-        chosen = choice.removing(moves, opponents, self._game, int(colour))
+        chosen = choice.removing(moves, opponents, self._game, colour)
         self._explanation = self._explain(moves, choice.Choice(chosen, self._searcher.winrate(TREE), 0), 0.0)
         return chosen
 
@@ -275,7 +264,7 @@ class NetworkPlayer:
             raise UserError("no move is left to look at")
 
     def ponder(self, stop: Stop) -> None:
-        colour = Colour(self._game.to_move)
+        colour = self._game.to_move
         self._follow(colour)
         self._mix_noise()
         self._grow(None, stop, impatient=True)
@@ -305,11 +294,11 @@ class NetworkPlayer:
         return f"winrate {chosen.winrate:.2%}, {chosen.visits} visits, {seconds:.1f} s, {words}"
 
     def stones(self) -> Sequence[int]:
-        return [int(cell) for cell in self._game.stones[:-1]]
+        return self._game.stones[:-1]
 
     def dead_stones(self) -> Sequence[int]:
         """Points of the dead stones; clients ask for them, and for the score, several times in one position."""
-        position = (self._game.stones.tobytes(), self._game.to_move, self._game.ko)
+        position = (self._game.stones, self._game.to_move, self._game.ko)
         if position not in self._dead:
             if len(self._dead) >= MOST_KEPT:
                 self._dead.clear()
@@ -324,10 +313,7 @@ class NetworkPlayer:
 
     def _score_without(self, dead: Sequence[int]) -> float:
         """Black's area minus White's and komi once the stones on `dead` are off the board."""
-        game = Game(self._size, self.komi)
-        game.boards = [self._game.stones.copy()]
-        game.stones[list(dead)] = EMPTY
-        return game.area_score()
+        return area(without(self._game.stones, dead), self._size) - self.komi
 
     def showboard(self) -> str:
         black, white = self._game.captures[-1]
@@ -337,7 +323,7 @@ class NetworkPlayer:
             f"Black has taken {black}, White {white}; komi {self.komi:g}",
         ]
         if last is not None:
-            lines.append(f"last move: {'BW'[last[0] - 1]} {format_vertex(last[1], self._size)}")
+            lines.append(f"last move: {last[0].letter.upper()} {format_vertex(last[1], self._size)}")
         return "\n".join(lines)
 
     def heatmap(self, symmetry: Symmetry) -> Heatmap:
@@ -391,6 +377,3 @@ class NetworkPlayer:
 
     def close(self) -> None:
         self._tree_search.close()
-
-
-assert (BLACK, WHITE) == (Colour.BLACK, Colour.WHITE)

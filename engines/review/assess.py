@@ -9,11 +9,11 @@ from engines.evaluator.base import Evaluator
 from engines.search.position_search import (
     PositionAnalysis,
     SearchPosition,
-    at_turn,
     position_seed,
     search_all,
 )
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.board import BLACK
+from lzeval.go.game import Game
 
 SURPRISE = 0.05
 """An answer that lowers a move's winrate by so much has shown what the search overlooked, and counts."""
@@ -71,10 +71,10 @@ def analyse_game(
     `on_progress` is called after each.
     """
     players = [colour for colour, _ in game.moves]
-    players.append(BLACK + WHITE - players[-1])
+    players.append(players[-1].opponent)
     positions = []
     for turn, to_move in enumerate(players):
-        earlier = at_turn(game, turn)
+        earlier = game.at_turn(turn)
         positions.append(SearchPosition(earlier, to_move, visits, position_seed(seed, earlier)))
     found: dict[int, PositionAnalysis] = {}
     for report in search_all(evaluator, positions, places):

@@ -14,17 +14,16 @@ from typing import Any
 
 from engines.review.assess import MoveReview
 from engines.search.choice import LCB_SHARE_OF_MOST
-from engines.search.position_search import PositionAnalysis, play_recorded
+from engines.search.position_search import PositionAnalysis
 from lzeval.errors import IllegalMoveError, RecordError
-from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.go.colour import Colour
+from lzeval.go.game import Game
 from lzeval.go.points import format_vertex
+from lzeval.go.rules import Rules
 from lzeval.records.input.one_game import game_texts
 from lzeval.records.play import MOVES
 from lzeval.records.reader import ReadGame, read_game
 
-LETTERS = {BLACK: "b", WHITE: "w"}
-NAMES = {BLACK: "Black", WHITE: "White"}
 DEFAULT_KOMI = 7.5
 _WITHOUT_CONTROLS = bytes(code if code >= 32 or code in b"\t\n\r\f\v" else 32 for code in range(256))
 """Blanks for the control characters that sgfmill takes for no blanks."""
@@ -86,8 +85,8 @@ def read_record(path: Path) -> ReviewedRecord:
 def played_game(read: ReadGame) -> Game:
     """A record's main line, played on a board. Raises ValueError for a move that is illegal."""
     komi = read.info.komi
-    game = Game(read.size, DEFAULT_KOMI if komi is None else komi)
-    game.suicide = bool(read.info.suicide)
+    rules = Rules(suicide=bool(read.info.suicide))
+    game = Game(read.size, DEFAULT_KOMI if komi is None else komi, rules)
     first = read.play.first_player or next((colour for colour, _ in read.play.moves), None)
     stones = [(colour, point) for point, colour in read.play.setup.items()]
     try:
@@ -128,13 +127,13 @@ def _nodes(tree: Any) -> list[Node]:
     return nodes
 
 
-def _play_move(game: Game, colour: int, move: int) -> None:
+def _play_move(game: Game, colour: Colour, move: int) -> None:
     try:
-        play_recorded(game, colour, move)
+        game.play_recorded(colour, move)
     except IllegalMoveError as error:
         vertex = format_vertex(move, game.size)
         raise ValueError(
-            f"move {len(game.moves) + 1}, {NAMES[colour]} {vertex}, is illegal ({error.reason})"
+            f"move {len(game.moves) + 1}, {colour.word.title()} {vertex}, is illegal ({error.reason})"
         ) from error
 
 
@@ -150,7 +149,7 @@ def annotate(
     """Write what was found into the record's nodes: Black's winrates, comments and up to `variations` best moves."""
     for node in record.nodes:
         tree_node, analysis = node.tree_node, analyses[node.after]
-        _set_winrate(tree_node, analysis.winrate_of(BLACK))
+        _set_winrate(tree_node, analysis.winrate_of(Colour.BLACK))
         if node.after > node.before:
             verdicts = [_verdict(reviews[turn], record.game.size) for turn in range(node.before, node.after)]
             _comment(tree_node, "; then ".join(verdicts))
@@ -166,7 +165,7 @@ def _verdict(review: MoveReview, size: int) -> str:
     )
     answer = f" and {_percent(review.outcome)} after the answer" if review.is_refuted else ""
     return (
-        f"winrate of {NAMES[review.colour]} {_percent(review.before)} before the move, "
+        f"winrate of {Colour(review.colour).word.title()} {_percent(review.before)} before the move, "
         f"{_percent(review.after)} after it{answer}, loss {_percent(review.loss)}; {preferred}"
     )
 
@@ -188,7 +187,7 @@ def _add_variations(
     for move, line in good:
         if (analysis.to_move, move.move) != record.game.moves[node.before]:
             variation = _variation(record, node.tree_node.parent, analysis.to_move, line[:longest])
-            is_black = analysis.to_move == BLACK
+            is_black = analysis.to_move == Colour.BLACK
             _set_winrate(variation, move.winrate if is_black else 1 - move.winrate)
             _comment(variation, f"winrate {_percent(move.winrate)}, {move.visits} visits")
 
@@ -196,7 +195,7 @@ def _add_variations(
 def _sgf_move(record: ReviewedRecord, colour: int, move: int) -> tuple[str, tuple[int, int] | None]:
     """A move as sgfmill has it."""
     is_pass = move == record.game.pass_move
-    return LETTERS[colour], None if is_pass else divmod(move, record.game.size)
+    return Colour(colour).letter, None if is_pass else divmod(move, record.game.size)
 
 
 def _variation(record: ReviewedRecord, parent: Any, colour: int, line: Sequence[int]) -> Any:
@@ -210,7 +209,7 @@ def _variation(record: ReviewedRecord, parent: Any, colour: int, line: Sequence[
         node = node.new_child()
         node.set_move(*_sgf_move(record, colour, move))
         nodes.append(node)
-        colour = BLACK + WHITE - colour
+        colour = Colour(colour).opponent
     return nodes[0]
 
 

@@ -9,7 +9,8 @@ from functools import cache, cmp_to_key
 
 import numpy as np
 
-from lzeval.go.board import BLACK, WHITE, Game, fills_own_eye, geometry
+from lzeval.go.board import BLACK, WHITE, as_array, fills_own_eye, geometry
+from lzeval.go.game import Game
 
 RESIGN = -1
 """In the place of a move."""
@@ -109,11 +110,11 @@ def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, poli
     order = (move for move in ranked(moves) if game.is_legal(colour, move.move))
     best = next(order, RootMove(game.pass_move, 0, 0.5, 0.0, 1.0))
     chosen = best.move
-    lead = game.area_score() if colour == BLACK else -game.area_score()
-    if not policy.dumb_pass:
+    if not policy.dumb_pass and (chosen == game.pass_move or game.passes):
+        lead = game.area_score() if colour == BLACK else -game.area_score()
         if chosen == game.pass_move and lead < 0:
             chosen = next((move.move for move in order if _reasonable(game, colour, move.move)), chosen)
-        elif chosen != game.pass_move and game.passes and lead > 0:
+        elif chosen != game.pass_move and lead > 0:
             chosen = game.pass_move
     if chosen != game.pass_move and _resigns(best.winrate, game, colour, policy):
         chosen = RESIGN
@@ -157,7 +158,9 @@ def removing(moves: Sequence[RootMove], dead: Sequence[int], game: Game, colour:
 
 
 def _reasonable(game: Game, colour: int, move: int) -> bool:
-    return move != game.pass_move and not fills_own_eye(geometry(game.size), game.stones, move, colour)
+    return move != game.pass_move and not fills_own_eye(
+        geometry(game.size), as_array(game.stones), move, int(colour)
+    )
 
 
 def _resigns(winrate: float, game: Game, colour: int, policy: MovePolicy) -> bool:

@@ -6,7 +6,6 @@ a tree draws from its own random numbers, and the evaluator's batches have one s
 
 from __future__ import annotations
 
-import copy
 import heapq
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,8 @@ from engines.search.choice import RootMove, ranked
 from engines.search.forest import NODE
 from engines.search.restrictions import Restriction
 from engines.search.searcher import SPARE_NODES, Searcher
-from lzeval.go.board import BLACK, Game
+from lzeval.go.board import BLACK
+from lzeval.go.game import Game
 
 FIRST_NODES = 512
 """Nodes that a tree has room for before it grows."""
@@ -253,25 +253,6 @@ def most_visits(size: int, places: int) -> int:
     points = size * size + 1
     node_bytes = NODE.itemsize + points * (np.dtype(np.int8).itemsize + np.dtype(np.float32).itemsize)
     return FOREST_BYTES // (node_bytes * places) - 2 * SPARE_NODES
-
-
-def play_recorded(game: Game, colour: int, move: int) -> None:
-    """Play a move of somebody's game. If it brings an earlier position back, the game is one without superko.
-
-    Raises IllegalMoveError.
-    """
-    if game.why_illegal(colour, move) == "superko":
-        game.superko = False
-    game.play(colour, move)
-
-
-def at_turn(game: Game, turn: int) -> Game:
-    """`game` as it was after `turn` moves."""
-    earlier = copy.copy(game)
-    earlier.moves = game.moves[:turn]
-    for name in ("boards", "hashes", "kos", "captures"):
-        setattr(earlier, name, getattr(game, name)[: turn + 1])
-    return earlier
 
 
 def position_seed(seed: int, game: Game) -> int:

@@ -14,6 +14,7 @@ from engines.search.forest import (
     DUMB_PASS,
     EXPANDED,
     GONE,
+    HISTORY,
     NONE,
     SUICIDE,
     SUPERKO,
@@ -25,7 +26,8 @@ from engines.search.forest import (
 from engines.search.input_planes import write_planes
 from engines.search.playouts import apply, gather, gather_several
 from engines.search.restrictions import Restriction, as_depths
-from lzeval.go.board import BLACK, WHITE, Game, geometry, new_scratch
+from lzeval.go.board import BLACK, WHITE, as_array, geometry, new_scratch
+from lzeval.go.game import Game
 from lzeval.go.points import symmetry_tables
 
 SPARE_NODES = 8
@@ -98,10 +100,10 @@ class Searcher:
             new_moves = moves[len(followed) :]
             keep = not (restrictions and new_moves) and self._advance_all(tree, new_moves)
         if not keep or self.forest.nodes[tree, 0]["to_move"] != to_move:
-            boards = np.stack(game.boards[-8:])
+            boards = np.stack([as_array(board) for board in game.boards[-HISTORY:]])
             hashes = np.array(game.hashes, np.uint64)
             ko = game.ko if to_move == game.to_move else -1
-            set_root(self.forest, tree, boards, hashes, to_move, ko, min(game.passes, 1))
+            set_root(self.forest, tree, boards, hashes, int(to_move), ko, min(game.passes, 1))
         self._followed[tree] = list(moves)
 
     def _set_rules(
@@ -109,7 +111,7 @@ class Searcher:
     ) -> bool:
         """Let the tree be searched by these rules; whether that makes it another tree."""
         forest = self.forest
-        rules = DUMB_PASS * dumb_pass + SUPERKO * game.superko + SUICIDE * game.suicide
+        rules = DUMB_PASS * dumb_pass + SUPERKO * game.rules.superko + SUICIDE * game.rules.suicide
         changed = (forest.komi[tree], forest.rules[tree]) != (np.float32(game.komi), rules)
         forest.komi[tree], forest.rules[tree] = game.komi, rules
         if restrictions != self._restrictions[tree]:

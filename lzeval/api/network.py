@@ -167,7 +167,7 @@ class Network:
         """
         import numpy as np
 
-        from engines.evaluator.load import planes_of
+        from lzeval.go.planes import planes_of
 
         found, is_one = self._checked(positions)
         if not found:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from lzeval.errors import IllegalMoveError, RecordError, UserError
 from lzeval.go.colour import Colour
+from lzeval.go.game import Game
 from lzeval.records.record import GameRecord
-
-if TYPE_CHECKING:
-    from lzeval.go.board import Game
 
 PositionLike: TypeAlias = "Position | GameRecord | Path | str | Iterable[str]"
 """A position; a record, a record's file or its SGF text (the position after the last move); or moves, as `"D4 Q16"` or
@@ -30,7 +27,6 @@ class Position:
 
         `size` is 2 to 25. Raises UserError for a move that is no vertex of the board or that the rules forbid.
         """
-        from lzeval.go.board import Game
         from lzeval.go.points import LARGEST, SMALLEST
 
         if not SMALLEST <= size <= LARGEST:
@@ -75,16 +71,14 @@ class Position:
 
     @classmethod
     def _of_record(cls, record: GameRecord) -> Position:
-        from lzeval.go.board import BLACK, WHITE, Game
-
         game = Game(record.size, 7.5 if record.komi is None else record.komi)
-        stones = [(BLACK, point) for point in record.setup_black]
-        stones += [(WHITE, point) for point in record.setup_white]
+        stones = [(Colour.BLACK, point) for point in record.setup_black]
+        stones += [(Colour.WHITE, point) for point in record.setup_white]
         if stones:
             first = record.moves[0][0] if record.moves else None
-            game.set_up(stones, None if first is None else int(first), record.handicap)
+            game.set_up(stones, first, record.handicap)
         for colour, move in record.moves:
-            _play_point(game, int(colour), move)
+            _play_point(game, colour, move)
         return cls._of_game(game)
 
     @classmethod
@@ -106,7 +100,7 @@ class Position:
     @property
     def to_move(self) -> Colour:
         """The side whose turn it is."""
-        return Colour(self._game.to_move)
+        return self._game.to_move
 
     @property
     def moves(self) -> tuple[str, ...]:
@@ -129,9 +123,7 @@ class Position:
         return self._of_game(self._copy(move))
 
     def _copy(self, move: int) -> Game:
-        from engines.search.position_search import at_turn
-
-        return at_turn(copy.copy(self._game), move)
+        return self._game.at_turn(move)
 
     def legal_moves(self) -> tuple[str, ...]:
         """Vertices where the side to move may play, the pass last."""
@@ -150,7 +142,7 @@ class Position:
 
         points = {parse_vertex(vertex, self.size): text for vertex, text in (labels or {}).items()}
         last = self._game.moves[-1][1] if self._game.moves else None
-        return draw_svg(self._game.stones.tolist(), self.size, last, points)
+        return draw_svg(self._game.stones, self.size, last, points)
 
     def _repr_html_(self) -> str:
         return self.svg()
@@ -181,12 +173,11 @@ def _play(game: Game, vertex: str) -> None:
     _play_point(game, game.to_move, move)
 
 
-def _play_point(game: Game, colour: int, move: int) -> None:
-    from engines.search.position_search import play_recorded
+def _play_point(game: Game, colour: Colour, move: int) -> None:
     from lzeval.go.points import format_vertex
 
     try:
-        play_recorded(game, colour, move)
+        game.play_recorded(colour, move)
     except IllegalMoveError as exc:
         vertex = format_vertex(move, game.size)
         raise UserError(f"move {len(game.moves) + 1}, {vertex}, is illegal ({exc.reason})") from exc

@@ -5,12 +5,11 @@ BLACK or WHITE; the last cell is the WALL, to which every neighbour outside the 
 needs to know where the edge is. Groups are not kept but flooded when a rule asks for them: a flood stops at
 the first liberty, which nearly always is at hand, and a copied board is one small array.
 
-`Game`, at the end, is the same rules with a history, for callers that hold one game and not thousands.
+`lzeval.go.game` is one game with its history, in plain Python.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -18,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lzeval.compiled.jit import int64, jit
-from lzeval.errors import IllegalMoveError, UserError
-from lzeval.go.points import LARGEST, SMALLEST, format_vertex
+from lzeval.errors import UserError
+from lzeval.go import colour
+from lzeval.go.points import LARGEST, SMALLEST, zobrist
 
-EMPTY, BLACK, WHITE, WALL = 0, 1, 2, 3
+EMPTY, WALL = colour.EMPTY, colour.WALL
+BLACK, WHITE = int(colour.Colour.BLACK), int(colour.Colour.WHITE)
 NO_KO = -1
 ILLEGAL = -1
 
@@ -36,7 +37,7 @@ class Geometry(NamedTuple):
     diagonals: npt.NDArray[np.int16]
     """`[points + 1, 4]`: likewise, diagonally."""
     zobrist: npt.NDArray[np.uint64]
-    """`[3, points + 1]`: a random number per colour and point; 0 for EMPTY and for the wall."""
+    """`[3, points + 1]`: as `points.zobrist` has it."""
 
 
 class Scratch(NamedTuple):
@@ -60,19 +61,21 @@ def geometry(size: int) -> Geometry:
     straight = [grid[:-2, 1:-1], grid[1:-1, :-2], grid[1:-1, 2:], grid[2:, 1:-1]]
     oblique = [grid[:-2, :-2], grid[:-2, 2:], grid[2:, :-2], grid[2:, 2:]]
     wall = np.full((1, 4), points, np.int16)
-    zobrist = np.random.default_rng(0x6C7A).integers(1, 2**63, (3, points + 1), np.uint64)
-    zobrist[EMPTY] = 0
-    zobrist[:, points] = 0
     return Geometry(
         np.ascontiguousarray(np.concatenate([np.stack([t.ravel() for t in straight], 1), wall])),
         np.ascontiguousarray(np.concatenate([np.stack([t.ravel() for t in oblique], 1), wall])),
-        zobrist,
+        zobrist(size),
     )
 
 
 def new_scratch(size: int) -> Scratch:
     cells = size * size + 1
     return Scratch(np.zeros(cells, np.int16), np.zeros(cells, np.int64), np.zeros(1, np.int64))
+
+
+def as_array(stones: bytes) -> Stones:
+    """A board of `lzeval.go.game` as compiled functions take it: a copy."""
+    return np.frombuffer(stones, np.int8).copy()
 
 
 def empty_board(size: int) -> Stones:
@@ -285,157 +288,3 @@ def fills_own_eye(geo: Geometry, stones: Stones, point: int, colour: int) -> boo
         elif stones[diagonal] == BLACK + WHITE - colour:
             enemies += 1
     return enemies + edge < 2
-
-
-class Game:
-    """One game under positional superko or simple ko, with or without suicide, and its whole history.
-
-    Colours are BLACK and WHITE, moves are indices with `size * size` for the pass. Either colour may play at any
-    time, as GTP allows. Passes are always legal.
-    """
-
-    def __init__(self, size: int = 19, komi: float = 7.5) -> None:
-        self.size = size
-        self.komi = komi
-        self.superko = True
-        """Whether a move may not bring about an earlier position again; simple ko holds in any case."""
-        self.suicide = False
-        """Whether a move may take its own stones off, if those are several."""
-        self._geometry = geometry(size)
-        self._scratch = new_scratch(size)
-        self.clear()
-
-    def clear(self) -> None:
-        """Back to the empty board; size, komi and rules stay."""
-        self.moves: list[tuple[int, int]] = []
-        """(colour, index), in the order played."""
-        self.boards: list[Stones] = [empty_board(self.size)]
-        """The position before each move and after the last."""
-        self.hashes: list[int] = [0]
-        self.kos: list[int] = [NO_KO]
-        self.captures: list[tuple[int, int]] = [(0, 0)]
-        """Stones that Black and White had taken, before each move and after the last."""
-        self.handicap = 0
-        """Stones that Black was given."""
-        self.first_to_move = BLACK
-
-    def set_up(
-        self, stones: Iterable[tuple[int, int]], to_move: int | None = None, handicap: int = 0
-    ) -> None:
-        """Start anew from stones, given as (colour, index); `to_move` moves first, and the history begins here.
-
-        Where it is not given, several black stones alone are a handicap, after which White moves. The last word on a
-        point counts. Raises IllegalMoveError, on an empty board, where a stone has no liberty.
-        """
-        self.clear()
-        for colour, point in stones:
-            self.stones[point] = colour
-        occupied = np.flatnonzero(self.stones[:-1] != EMPTY)
-        if to_move is None:
-            handicap = len(occupied) if len(occupied) > 1 and (self.stones[occupied] == BLACK).all() else 0
-            to_move = WHITE if handicap else BLACK
-        for point in occupied.tolist():
-            if not has_liberty(self._geometry, self._scratch, self.stones, point):
-                self.clear()
-                raise IllegalMoveError(f"the stone at {format_vertex(point, self.size)} has no liberty")
-            self.hashes[0] ^= int(self._geometry.zobrist[self.stones[point], point])
-        self.first_to_move, self.handicap = to_move, handicap
-
-    @property
-    def stones(self) -> Stones:
-        """The position now: `[size * size + 1]`, the wall last."""
-        return self.boards[-1]
-
-    @property
-    def pass_move(self) -> int:
-        return self.size * self.size
-
-    @property
-    def to_move(self) -> int:
-        """The colour whose turn it is: at the start `first_to_move`, then whoever did not move last."""
-        if self.moves:
-            return BLACK + WHITE - self.moves[-1][0]
-        return self.first_to_move
-
-    @property
-    def passes(self) -> int:
-        """How many passes the game ends in."""
-        count = 0
-        while count < len(self.moves) and self.moves[-1 - count][1] == self.pass_move:
-            count += 1
-        return count
-
-    @property
-    def ko(self) -> int:
-        """The point that simple ko forbids the side to move, NO_KO if none."""
-        return self.kos[-1]
-
-    def _ko_against(self, colour: int) -> int:
-        return self.ko if colour == self.to_move else NO_KO
-
-    def why_illegal(self, colour: int, move: int) -> str | None:
-        """What forbids the move: `occupied`, `ko`, `suicide` or `superko`; None if nothing does."""
-        if move == self.pass_move:
-            return None
-        if not 0 <= move < self.pass_move:
-            return "off the board"
-        if self.stones[move] != EMPTY:
-            return "occupied"
-        if move == self._ko_against(colour):
-            return "ko"
-        after, played = self._after(colour, move)
-        if played[0] == ILLEGAL:
-            return "suicide"
-        if self.superko and self.hashes[-1] ^ int(played[1]) in self.hashes:
-            return "superko"
-        del after
-        return None
-
-    def is_legal(self, colour: int, move: int) -> bool:
-        return self.why_illegal(colour, move) is None
-
-    def legal_moves(self, colour: int) -> list[int]:
-        """All legal moves of `colour` in index order, the pass last."""
-        return [move for move in range(self.pass_move + 1) if self.is_legal(colour, move)]
-
-    def _after(self, colour: int, move: int) -> tuple[Stones, tuple[int, int, int]]:
-        """The position after a stone, and what `play_stone` says of it; a suicide that is allowed captures nothing."""
-        stones = self.stones.copy()
-        played = play_stone(self._geometry, self._scratch, stones, move, colour)
-        if played[0] == ILLEGAL and self.suicide and may_take_own(self._geometry, stones, move, colour):
-            _, change = play_suicide(self._geometry, self._scratch, stones, move, colour)
-            played = 0, int(change), NO_KO
-        return stones, played
-
-    def play(self, colour: int, move: int) -> int:
-        """Play and return the number of captured stones. Raises IllegalMoveError, and then nothing has changed."""
-        reason = self.why_illegal(colour, move)
-        if reason is not None:
-            raise IllegalMoveError(reason)
-        captured, change, ko = 0, 0, NO_KO
-        stones = self.stones
-        if move != self.pass_move:
-            stones, (captured, change, ko) = self._after(colour, move)
-        self.moves.append((colour, move))
-        self.boards.append(stones)
-        self.hashes.append(self.hashes[-1] ^ int(change))
-        self.kos.append(ko)
-        black, white = self.captures[-1]
-        self.captures.append((black + captured, white) if colour == BLACK else (black, white + captured))
-        return captured
-
-    def undo(self) -> None:
-        """Take the last move back. Raises IllegalMoveError at the start of the game."""
-        if not self.moves:
-            raise IllegalMoveError("cannot undo")
-        for history in (self.moves, self.boards, self.hashes, self.kos, self.captures):
-            history.pop()
-
-    def area_score(self) -> float:
-        """Black's area minus White's minus komi, every stone alive: positive if Black is ahead."""
-        return float(area_score(self._geometry, self._scratch, self.stones)) - self.komi
-
-    def diagram(self) -> str:
-        """The position as text, `#` Black and `o` White, top row first."""
-        rows = self.stones[:-1].reshape(self.size, self.size)[::-1]
-        return "\n".join(" ".join(".#o"[cell] for cell in row) for row in rows)

@@ -1,10 +1,13 @@
-"""The two players."""
+"""The two players, and what a point holds that is no player's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Literal
+
+EMPTY, WALL = 0, 3
+"""Of a board's cells, besides the numbers of Colour."""
 
 
 class Colour(IntEnum):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lzeval.errors import IllegalMoveError, UserError
+from lzeval.go.game import Game
 from lzeval.go.points import format_vertex, parse_vertex
-from lzeval.go.referee import STRICT, RefereedGame
 from lzeval.system.bundled import BUNDLED_FOLDER
 
 BUNDLED_BOOK = BUNDLED_FOLDER / "openings-19.txt"
@@ -82,7 +82,7 @@ def read_book(text: str, size: int, source: str) -> list[Opening]:
 
 
 def _legal(vertices: Sequence[str], size: int) -> tuple[int, ...]:
-    game = RefereedGame(size, 0.0, STRICT)
+    game = Game(size)
     for vertex in vertices:
         game.play(game.to_move, parse_vertex(vertex, size))
     if game.passes >= 2:

@@ -84,6 +84,20 @@ def parse_sgf(text: str, size: int) -> int:
 
 
 @cache
+def zobrist(size: int) -> npt.NDArray[np.uint64]:
+    """`[3, size * size + 1]`: a random number per colour and point; 0 for EMPTY and for the wall.
+
+    A position's hash is the exclusive or of its stones' numbers (A. Zobrist, A new hashing method, 1970).
+    """
+    import numpy as np
+
+    numbers = np.random.default_rng(0x6C7A).integers(1, 2**63, (3, size * size + 1), np.uint64)
+    numbers[0] = 0
+    numbers[:, -1] = 0
+    return numbers
+
+
+@cache
 def symmetry_tables(size: int) -> npt.NDArray[np.int16]:
     """`[8, size * size + 1]`: where each index goes under each of Leela Zero's symmetries.
 

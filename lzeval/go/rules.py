@@ -1,4 +1,4 @@
-"""Rules in the words of GTP's extensions and of SGF, as far as an engine of ours can play by them."""
+"""The rules of a game, and their names in GTP's extensions, in SGF and in control files."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ class Rules:
     """Whether no earlier position may come about again; else simple ko alone forbids a move."""
     suicide: bool = False
     """Whether a move may take several of its own stones off."""
+    lone_suicide: bool = False
+    """Whether, where suicide is allowed, a stone may also take off itself alone, which is a pass."""
 
     def as_json(self) -> str:
         """As `kata-get-rules` tells them."""
@@ -67,6 +69,12 @@ class Rules:
 
 
 DEFAULT_RULES = Rules()
+"""The rules of most of today's engines: what these forbid, an opponent may reject."""
+REFEREES: Mapping[str, Rules] = {
+    "gomill": Rules(superko=False, suicide=True, lone_suicide=True),
+    "strict": DEFAULT_RULES,
+}
+"""The rules that a tournament may be refereed by, by their names in control files; gomill knows the first alone."""
 _SIMPLE, _SUICIDE = {"ko": "SIMPLE"}, {"suicide": "TRUE"}
 _JAPANESE = {**_SIMPLE, "scoring": "TERRITORY", "tax": "SEKI"}
 _GROUP_TAX = {**_SIMPLE, "tax": "ALL"}

@@ -22,8 +22,10 @@ from engines.gtp.server.error_stream import ErrorStream
 from engines.search.position_search import PositionSearch, position_seed
 from engines.search.restrictions import Restriction
 from lzeval.errors import UserError
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.board import BLACK, WHITE
+from lzeval.go.game import Game
 from lzeval.go.points import format_vertex, parse_vertex
+from lzeval.go.rules import Rules
 from tests.support.fakes.evaluators import HashEvaluator
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
 from tests.support.paths import ROOT
@@ -248,7 +250,7 @@ def test_a_restricted_answer_is_the_reference_searchs() -> None:
     game = Game(SIZE)
     for _, vertex in MOVES:
         game.play(game.to_move, parse_vertex(vertex, SIZE))
-    game.suicide = True
+    game.rules = Rules(suicide=True)
     avoid = frozenset(parse_vertex(vertex, SIZE) for vertex in ("A1", "E5", "B4", "B3"))
     judge = ReferenceSearch(
         HashEvaluator(SIZE).opinion,

@@ -18,7 +18,8 @@ from engines.review.plot import check_plot, plot_winrate
 from engines.review.record import ReviewedRecord, annotate, read_record, serialise
 from engines.search.position_search import PositionAnalysis
 from lzeval.errors import RecordError, UserError
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.board import BLACK, WHITE
+from lzeval.go.game import Game
 from lzeval.go.points import parse_vertex
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.records.input.text import as_sgf
@@ -272,7 +273,7 @@ def test_a_game_without_superko(tmp_path: Path) -> None:
     moves = [f";{'BW'[n % 2]}[{point}]" for n, point in enumerate(vertices)] + [";W[]", ";B[]", ";W[cc]"]
     record, _, reviews = reviewed(written(tmp_path, f"(;SZ[5]{''.join(moves)})"))
     assert len(reviews) == 12
-    assert not record.game.superko
+    assert not record.game.rules.superko
 
 
 @pytest.mark.parametrize(

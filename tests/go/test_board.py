@@ -18,7 +18,6 @@ from lzeval.go.board import (
     NO_KO,
     WALL,
     WHITE,
-    Game,
     area_score,
     empty_board,
     fills_own_eye,
@@ -27,7 +26,9 @@ from lzeval.go.board import (
     new_scratch,
     play_stone,
 )
+from lzeval.go.game import Game
 from lzeval.go.points import format_vertex, parse_vertex
+from lzeval.go.rules import Rules
 from tests.support.make_games import (
     LETTERS,
     RandomGame,
@@ -129,7 +130,7 @@ def play(diagram: str, colour: int, vertex: str) -> tuple[str, int, int]:
     captured, _, ko = play_stone(
         geometry(size), new_scratch(size), stones, parse_vertex(vertex, size), colour
     )
-    game.boards[-1] = stones
+    game.boards[-1] = stones.tobytes()
     return game.diagram(), captured, ko
 
 
@@ -270,9 +271,9 @@ def test_real_games_go_as_sgfmill_has_them(shared: Path) -> None:
             taken += game.play(colour, move)
             if move != 361:
                 board.play(*divmod(move, 19), LETTERS[colour])
-            np.testing.assert_array_equal(game.stones[:-1], as_array(board))
+            assert list(game.stones[:-1]) == as_array(board).tolist()
         assert sum(game.captures[-1]) == taken
-        assert int((game.stones[:-1] != EMPTY).sum()) == sum(m != 361 for _, m in game.moves) - taken
+        assert sum(cell != EMPTY for cell in game.stones[:-1]) == sum(m != 361 for _, m in game.moves) - taken
         assert game.area_score() == board.area_score() - game.komi
 
 
@@ -283,8 +284,7 @@ def random_superko_game(
     size: int, length: int, rng: Random, *, suicide: bool = False
 ) -> tuple[Game, list[list[int]]]:
     """A long random game, compared with the definition before every move; illegal moves are tried, too."""
-    game, history, colour = Game(size), [[EMPTY] * size * size], BLACK
-    game.suicide = suicide
+    game, history, colour = Game(size, rules=Rules(suicide=suicide)), [[EMPTY] * size * size], BLACK
     for _ in range(length):
         legal = legal_by_definition(history, colour, size, suicide=suicide)
         assert set(game.legal_moves(colour)) == legal | {size * size}
@@ -301,7 +301,7 @@ def random_superko_game(
         )
         assert after is not None
         history.append(after)
-        assert game.stones[:-1].tolist() == after
+        assert list(game.stones[:-1]) == after
         colour = other(colour) if rng.random() > 0.1 else colour
     return game, history
 
@@ -312,7 +312,7 @@ def test_superko_by_definition_and_undo(size: int, length: int, seed: int, suici
     game, history = random_superko_game(size, length, Random(seed), suicide=suicide)
     for before in reversed(history[:-1]):
         game.undo()
-        assert game.stones[:-1].tolist() == before
+        assert list(game.stones[:-1]) == before
     assert (game.moves, game.hashes, game.kos, game.captures) == ([], [0], [NO_KO], [(0, 0)])
     with pytest.raises(IllegalMoveError, match="cannot undo"):
         game.undo()
@@ -331,7 +331,9 @@ def test_suicide_is_tried_often_enough() -> None:
             assert as_array(board).tolist() == after
             found += after[move] == EMPTY
         zobrist = geometry(4).zobrist
-        assert game.hashes == [int(hash_by_definition(zobrist, stones[:-1])) for stones in game.boards]
+        assert game.hashes == [
+            int(hash_by_definition(zobrist, np.frombuffer(stones[:-1], np.int8))) for stones in game.boards
+        ]
     assert found > 20
 
 
@@ -344,11 +346,11 @@ o o o .
 
 def test_suicide_of_several_stones_where_it_is_allowed() -> None:
     game = Game(4)
-    game.boards[-1] = stones_of(SURROUNDED)
+    game.boards[-1] = stones_of(SURROUNDED).tobytes()
     point = parse_vertex("B4", 4)
     assert game.why_illegal(BLACK, point) == "suicide"
     assert game.why_illegal(WHITE, point) is None
-    game.suicide = True
+    game.rules = Rules(suicide=True)
     assert game.play(BLACK, point) == 0
     assert game.diagram() == ". . o .\n. . o .\no o o .\n. . . ."
     assert (game.ko, game.to_move) == (NO_KO, WHITE)
@@ -359,8 +361,8 @@ def test_suicide_of_several_stones_where_it_is_allowed() -> None:
 
 def test_a_single_stone_may_never_vanish() -> None:
     game = Game(3)
-    game.boards[-1] = stones_of(". o .\no . .\n. . .")
-    game.suicide, game.superko = True, False
+    game.boards[-1] = stones_of(". o .\no . .\n. . .").tobytes()
+    game.rules = Rules(superko=False, suicide=True)
     assert game.why_illegal(BLACK, parse_vertex("A3", 3)) == "suicide"
 
 

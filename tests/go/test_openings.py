@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzeval.errors import UserError
-from lzeval.go.board import Game
+from lzeval.go.game import Game
 from lzeval.go.openings import Book, Opening, load_book, read_book, spelt
 from lzeval.go.points import parse_vertex
 from tests.support.reference_search import sent_to

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.board import BLACK, WHITE
+from lzeval.go.game import Game
 from lzeval.go.points import parse_vertex
 
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from scipy.stats import t as student_t
 
 from engines.search.restrictions import Restriction
-from lzeval.go.board import BLACK, EMPTY, WHITE, Game
+from lzeval.go.board import BLACK, EMPTY, WHITE
+from lzeval.go.game import Game
 
 Opinion = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], float]]
 """Planes `[18, S, S]` to probabilities `[S * S + 1]` and the mover's value."""
@@ -165,7 +166,7 @@ class ReferenceSearch:
             node.value = 0.5 if score == 0 else float(score > 0)
             return
         ko = game.ko if node.to_move == game.to_move else -1
-        node.key = (game.stones.tobytes(), ko, node.to_move)
+        node.key = (game.stones, ko, node.to_move)
         if node.key not in self._known:
             self._known[node.key] = self._ask(node, game)
         node.policy, node.value = self._known[node.key]

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.board import BLACK, WHITE
+from lzeval.go.game import Game
 from tests.support.make_games import sgf_text
 from trainer.settings.compose import stored
 from trainer.settings.config import (

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from engines.gtp.errors import EngineRefused
 from lzeval.errors import EngineError
-from lzeval.go.colour import Colour
+from lzeval.go.colour import EMPTY, Colour
+from lzeval.go.game import Game
 from lzeval.go.points import format_vertex, parse_vertex
-from lzeval.go.referee import EMPTY, RefereedGame
 from tournaments.games.gtp_player import GameContext, GtpPlayer
 
 
@@ -23,7 +23,7 @@ class Arbiter:
         self._engine: GtpPlayer | None = None
         self._lock = threading.Lock()
 
-    def dead_stones(self, game: RefereedGame) -> set[int]:
+    def dead_stones(self, game: Game) -> set[int]:
         """The points of dead stones. Raises EngineError if the judge cannot say."""
         with self._lock:
             engine = self._running()
@@ -39,7 +39,7 @@ class Arbiter:
             self._engine = self._start()
         return self._engine
 
-    def _read(self, text: str, game: RefereedGame) -> set[int]:
+    def _read(self, text: str, game: Game) -> set[int]:
         try:
             points = {parse_vertex(vertex, game.size) for vertex in text.split()}
         except ValueError as error:

@@ -12,10 +12,11 @@ from engines.gtp.engine import TimeSettings
 from engines.gtp.errors import EngineRefused, EngineTimeout
 from lzeval.errors import EngineError, IllegalMoveError
 from lzeval.go.colour import Colour
+from lzeval.go.game import Game
 from lzeval.go.handicap import fixed_handicap_points
 from lzeval.go.openings import Opening
 from lzeval.go.points import format_vertex, parse_vertex
-from lzeval.go.referee import GOMILL, RefereedGame, Rules
+from lzeval.go.rules import DEFAULT_RULES, REFEREES, Rules
 from lzeval.records.record import GameRecord
 from lzeval.records.result import VOID, GameResult, win
 from tournaments.games.arbiter import Arbiter
@@ -57,7 +58,7 @@ class GameTask:
 class GameConditions:
     """What holds for all games of a tournament."""
 
-    rules: Rules = GOMILL
+    rules: Rules = REFEREES["gomill"]
     clock: TimeSettings | None = None
     lag_s: float = LAG_S
     policy: Policy = GENTLE
@@ -84,7 +85,7 @@ class PlayedGame:
         return self.task.game_id
 
 
-OnMove = Callable[[RefereedGame], None]
+OnMove = Callable[[Game], None]
 """Is shown the board after every move."""
 
 
@@ -128,7 +129,7 @@ class _Play:
         self._watch = watch
         matchup = task.matchup
         self._size = matchup.board_size
-        self._board = RefereedGame(matchup.board_size, matchup.komi, conditions.rules)
+        self._board = Game(matchup.board_size, matchup.komi, conditions.rules)
         self._clock = GameClock(conditions.clock, conditions.lag_s) if conditions.clock else None
         self._talks: dict[Colour, ClockTalk] = {}
         self._explains: dict[Colour, bool] = {}
@@ -222,7 +223,8 @@ class _Play:
                 self._seats[Colour.WHITE].ask("set_free_handicap", *vertices)
             except EngineError as error:
                 self._blame(Colour.WHITE, error)
-        self._board.place_handicap(self._handicap)
+        setup = [(Colour.BLACK, point) for point in self._handicap]
+        self._board.set_up(setup, Colour.WHITE, len(setup))
 
     def _handicap_answer(self, colour: Colour, command: str, stones: int) -> list[int]:
         try:
@@ -238,7 +240,7 @@ class _Play:
 
     def _play_opening(self, moves: Sequence[int]) -> None:
         for move in moves:
-            colour = Colour(self._board.to_move)
+            colour = self._board.to_move
             for seat_colour, seat in self._each():
                 try:
                     seat.ask("play", colour.letter, format_vertex(move, self._size))
@@ -251,7 +253,7 @@ class _Play:
     def _play(self) -> GameResult:
         board = self._board
         limit = self._task.matchup.move_limit
-        mover = Colour(board.to_move)
+        mover = board.to_move
         other = mover.opponent
         while True:
             ended = self._move(mover)
@@ -351,7 +353,7 @@ class _Play:
     def _hear_protest(self, colour: Colour, mover: Colour, move: int, error: EngineRefused) -> NoReturn:
         """A move was refused: rightly, if strict rules forbid it, otherwise at the cost of whoever refused it."""
         self._board.undo()
-        objection = self._board.strict_objection(mover, move)
+        objection = self._board.why_illegal(mover, move, DEFAULT_RULES)
         self._board.play(mover, move)
         vertex = format_vertex(move, self._size)
         if objection is not None and error.reason.strip().lower() == "illegal move":
@@ -419,7 +421,7 @@ class _Play:
             black=task.black.code,
             white=task.white.code,
             result=result,
-            moves=tuple((Colour(colour), move) for colour, move in self._board.moves),
+            moves=tuple(self._board.moves),
             size=matchup.board_size,
             komi=matchup.komi,
             handicap=len(self._handicap),

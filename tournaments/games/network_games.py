@@ -16,9 +16,9 @@ from engines.evaluator.base import Evaluator
 from engines.search.batcher import Batcher
 from engines.search.choice import RESIGN, Choice, MovePolicy, choose, suffice
 from engines.search.forest import HISTORY
-from engines.search.searcher import Limits, Searcher, opponent
-from lzeval.go.board import BLACK, Game
+from engines.search.searcher import Limits, Searcher
 from lzeval.go.colour import Colour
+from lzeval.go.game import Game
 from lzeval.go.openings import Opening
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, GameResult, Outcome, win
@@ -83,7 +83,7 @@ class _LiveGame:
     @property
     def mover(self) -> int:
         """The place of the player to move."""
-        return self.job.black_place if self.game.to_move == BLACK else 1 - self.job.black_place
+        return self.job.black_place if self.game.to_move is Colour.BLACK else 1 - self.job.black_place
 
 
 class NetworkGames:
@@ -207,12 +207,12 @@ class NetworkGames:
         self._games[tree // 2] = None
         return None
 
-    def _play(self, live: _LiveGame, choice: Choice, colour: int) -> GameResult | None:
+    def _play(self, live: _LiveGame, choice: Choice, colour: Colour) -> GameResult | None:
         game = live.game
         if choice.move == RESIGN:
-            return win(Colour(opponent(colour)), "R")
+            return win(colour.opponent, "R")
         game.play(colour, choice.move)
-        live.winrates.append(choice.winrate if colour == BLACK else 1 - choice.winrate)
+        live.winrates.append(choice.winrate if colour is Colour.BLACK else 1 - choice.winrate)
         if game.passes >= 2:
             return counted(game)
         if len(game.moves) >= self.settings.move_limit:
@@ -227,7 +227,7 @@ class NetworkGames:
             black=black.code,
             white=white.code,
             result=result,
-            moves=tuple((Colour(colour), move) for colour, move in live.game.moves),
+            moves=tuple(live.game.moves),
             size=self.settings.size,
             komi=self.settings.komi,
             date=live.started.strftime("%Y-%m-%d"),

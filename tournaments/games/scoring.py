@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from lzeval.errors import EngineError
 from lzeval.go.colour import Colour
-from lzeval.go.referee import EMPTY, RefereedGame, Stones, area
+from lzeval.go.game import Game, Stones, area, without
 from lzeval.records.result import JIGO, UNKNOWN, GameResult, format_result, parse_result, win
 from tournaments.plan.competition import HandicapCompensation, Scorer
 
@@ -52,7 +52,7 @@ class ScoredGame:
 
 
 def decide(
-    game: RefereedGame,
+    game: Game,
     scorer: Scorer,
     white_bonus: int,
     answers: Mapping[str, str],
@@ -113,12 +113,7 @@ def compensation(kind: HandicapCompensation, stones: int) -> int:
     return {"full": stones, "short": max(stones - 1, 0), "no": 0}[kind]
 
 
-def without(stones: Stones, dead: Collection[int]) -> Stones:
-    """The position with the dead stones taken off."""
-    return [EMPTY if point in dead else stone for point, stone in enumerate(stones)]
-
-
-def _counted(game: RefereedGame, stones: Stones, white_bonus: int) -> GameResult:
+def _counted(game: Game, stones: Stones, white_bonus: int) -> GameResult:
     lead = area(stones, game.size) - game.komi - white_bonus
     if lead == 0:
         return JIGO

@@ -15,12 +15,12 @@ from string import ascii_uppercase
 from typing import Any, Literal, TypeAlias
 
 from engines.gtp.engine import TimeSettings
+from lzeval.go.rules import REFEREES, Rules
 
 CompetitionType: TypeAlias = Literal["playoff", "allplayall"]
 HandicapStyle: TypeAlias = Literal["fixed", "free"]
 Scorer: TypeAlias = Literal["players", "internal"]
 HandicapCompensation: TypeAlias = Literal["full", "short", "no"]
-Rules: TypeAlias = Literal["gomill", "strict"]
 Consequence: TypeAlias = Literal["void", "forfeit"]
 
 
@@ -137,8 +137,8 @@ class Additions:
     time_control: TimeSettings | None = None
     """A clock that is kept, and loses games; written `"canadian 0 11 1"`, as `kata-time_settings` takes it."""
     timeouts: Timeouts = Timeouts()
-    rules: Rules = "gomill"
-    """`gomill`: simple ko and suicide; `strict`: no position twice, and no suicide."""
+    rules: Rules = REFEREES["gomill"]
+    """Written `gomill` (simple ko and suicide) or `strict` (no position twice, and no suicide)."""
     referee: str | None = None
     """Code of a player that decides where the players' scores do not; it need not play itself. None: nobody."""
     seed: int = 1

@@ -19,9 +19,10 @@ import typer
 
 from engines.evaluator.base import Evaluator
 from engines.evaluator.load import plan_evaluator
-from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.go.colour import Colour
+from lzeval.go.game import Game
 from lzeval.go.openings import spelt
+from lzeval.go.planes import planes_of
 from lzeval.go.points import symmetry_tables
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
@@ -62,12 +63,17 @@ def count_openings(games: Iterable[GameRecord]) -> dict[BookOpening, tuple[int, 
 
 def position_key(moves: BookOpening) -> bytes:
     """The stones after `moves`, the same for all symmetries and orders."""
+    game = _played(moves)
+    stones = np.frombuffer(game.stones, np.int8)
+    boards: list[bytes] = [stones[table[:-1]].tobytes() for table in symmetry_tables(SIZE)]
+    return min(boards) + bytes([game.to_move])
+
+
+def _played(moves: BookOpening) -> Game:
     game = Game(SIZE)
     for move in moves:
         game.play(game.to_move, move)
-    boards = [game.stones[:-1][table[:-1]].tobytes() for table in symmetry_tables(SIZE)]
-    stones: bytes = min(boards)
-    return stones + bytes([game.to_move])
+    return game
 
 
 def black_winrates(openings: list[BookOpening], evaluator: Evaluator) -> npt.NDArray[np.float64]:
@@ -77,23 +83,10 @@ def black_winrates(openings: list[BookOpening], evaluator: Evaluator) -> npt.NDA
     for start in range(0, len(openings), evaluator.batch_size):
         part = openings[start : start + evaluator.batch_size]
         for row, moves in enumerate(part):
-            planes[row] = _planes(moves)
+            planes[row] = planes_of(_played(moves))
         values = (1 + evaluator.evaluate(planes).value[: len(part)]) / 2
         winrates += [float(v if len(m) % 2 == 0 else 1 - v) for v, m in zip(values, part, strict=True)]
     return np.array(winrates)
-
-
-def _planes(moves: BookOpening) -> npt.NDArray[np.uint8]:
-    game = Game(SIZE)
-    for move in moves:
-        game.play(game.to_move, move)
-    planes = np.zeros((18, SIZE, SIZE), np.uint8)
-    for back, stones in enumerate(game.boards[::-1][:8]):
-        board = stones[:-1].reshape(SIZE, SIZE)
-        planes[back] = board == game.to_move
-        planes[8 + back] = board == BLACK + WHITE - game.to_move
-    planes[16 if game.to_move == BLACK else 17] = 1
-    return planes
 
 
 def choose_openings(

@@ -10,13 +10,12 @@ from typing import Any
 
 from lzeval.errors import UserError
 from lzeval.go.openings import Book
-from lzeval.go.referee import Rules
 from tournaments.plan.competition import Competition, MatchupSpec, PlayerSpec
 
 TournamentSettings = Mapping[str, Any]
 
 
-def settings_of(competition: Competition, rules: Rules, books: Mapping[int, Book]) -> dict[str, Any]:
+def settings_of(competition: Competition, books: Mapping[int, Book]) -> dict[str, Any]:
     """Players, matchups and conditions in plain values; `books` are the openings by board size."""
     additions = competition.lzeval
     clock = None if additions.time_control is None else asdict(additions.time_control)
@@ -24,7 +23,8 @@ def settings_of(competition: Competition, rules: Rules, books: Mapping[int, Book
         "players": {code: _player(player) for code, player in competition.players.items()},
         "matchups": {matchup.id: _matchup(matchup) for matchup in competition.matchups},
         "conditions": {
-            **asdict(rules),
+            "ko": "superko" if additions.rules.superko else "simple",
+            "suicide": additions.rules.suicide,
             "clock": clock,
             "openings": {str(size): book.sha256 for size, book in books.items()},
             "seed": additions.seed,

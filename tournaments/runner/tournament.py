@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from lzeval.errors import UserError
 from lzeval.go.openings import Book, load_book
-from lzeval.go.referee import GOMILL, STRICT
 from lzeval.text.wording import command_line
 from tournaments.games.arbiter import Arbiter
 from tournaments.games.gtp_game import GameConditions
@@ -74,8 +73,7 @@ def prepare(competition: Competition, options: RunOptions | None = None) -> Tour
         matchup.board_size: load_book(competition.lzeval.openings, matchup.board_size)
         for matchup in competition.matchups
     }
-    rules = STRICT if competition.lzeval.rules == "strict" else GOMILL
-    settings = settings_of(competition, rules, books)
+    settings = settings_of(competition, books)
     past = history(competition)
     played = {game.matchup for game in past.games.values()}
     reset = command_line("lzeval", "tournament", "reset", competition.path)
@@ -173,7 +171,7 @@ class TournamentRun:
             create_folder(files.gtp_logs)
         additions = self._competition.lzeval
         conditions = GameConditions(
-            rules=STRICT if additions.rules == "strict" else GOMILL,
+            rules=additions.rules,
             clock=additions.time_control,
             policy=policy_of(self._competition),
             arbiter=arbiter,

@@ -81,19 +81,11 @@ class GtpSession:
             self.engine.komi,
             list(self.setup),
             list(self.moves),
-            self.rules,
+            self.engine.rules,
             self.handicap,
             self.first_player,
             self.player,
         )
-
-    @property
-    def rules(self) -> Rules:
-        return Rules(self.engine.superko, self.engine.suicide)
-
-    @rules.setter
-    def rules(self, rules: Rules) -> None:
-        self.engine.superko, self.engine.suicide = rules.superko, rules.suicide
 
     def set_size(self, size: int) -> None:
         self.engine.set_board_size(size)
@@ -177,7 +169,7 @@ class GtpSession:
         points = [point for _, point in stones]
         if len(set(points)) < len(points) or pass_index(self.size) in points:
             raise IllegalMoveError("occupied")
-        self._start_from(GameSoFar(self.size, None, list(stones), rules=self.rules))
+        self._start_from(GameSoFar(self.size, None, list(stones), rules=self.engine.rules))
 
     def undo(self) -> None:
         if not self.moves:
@@ -225,7 +217,7 @@ class GtpSession:
         Suicide is then allowed or not as the record's rules have it, if they are known; where the game brings an
         earlier position back, superko is off. Raises RecordError.
         """
-        position = read_sgf(path, before_move, self.rules)
+        position = read_sgf(path, before_move, self.engine.rules)
         for remark in position.remarks:
             self.log.say(f"{path}: {remark}")
         try:
@@ -243,12 +235,12 @@ class GtpSession:
         """A new game from there; on any failure everything is as it was."""
         before = self.position
         try:
-            self.rules = position.rules
+            self.engine.rules = position.rules
             self._replay(position)
         except LzevalError:
-            self.rules = LAX  # the game may have been played by others than those now in force
+            self.engine.rules = LAX  # the game may have been played by others than those now in force
             self._replay(before)
-            self.rules = before.rules
+            self.engine.rules = before.rules
             raise
         self.engine.restart_clocks()
 

@@ -98,8 +98,7 @@ def facts(server: GtpServer) -> object:
         list(session.setup),
         list(engine.stones()),
         engine.komi,
-        engine.superko,
-        engine.suicide,
+        engine.rules,
         engine._clock.settings,
         dict(engine._clock._left),
     )

@@ -38,6 +38,7 @@ from engines.gtp.server.server import GtpServer
 from lzeval.errors import EngineError, UserError, WeightsError
 from lzeval.go.colour import Colour
 from lzeval.go.points import parse_vertex
+from lzeval.go.rules import Rules
 from tests.support.fakes.random_engine import RandomEngine
 from tests.support.golden_files import Golden
 from tests.support.paths import ROOT
@@ -713,7 +714,7 @@ def test_rules_are_set_and_told() -> None:
         engine=engine,
     )
     assert [json.loads(text)["ko"] for text in (said[1], said[3])] == ["SIMPLE", "POSITIONAL"]
-    assert engine.superko
+    assert engine.rules.superko
 
 
 @pytest.mark.parametrize(
@@ -747,7 +748,7 @@ def test_suicide_is_one_of_the_rules(command: str, superko: bool, suicide: bool)
     engine = RandomEngine()
     said = answers(command, "kata-get-rules", engine=engine)
     assert said[0] == ""
-    assert (engine.superko, engine.suicide) == (superko, suicide)
+    assert engine.rules == Rules(superko, suicide)
     told = json.loads(said[1])
     assert (told["ko"], told["suicide"]) == ("POSITIONAL" if superko else "SIMPLE", suicide)
     assert answers(f"kata-set-rules {said[1]}", "kata-get-rules", engine=RandomEngine())[1] == said[1]
@@ -767,9 +768,9 @@ def test_suicide_is_one_of_the_rules(command: str, superko: bool, suicide: bool)
 )
 def test_refused_rules_change_nothing(command: str) -> None:
     engine = RandomEngine()
-    engine.suicide = True
+    engine.rules = Rules(suicide=True)
     assert answers(command, engine=engine)[0].startswith("? ")
-    assert (engine.superko, engine.suicide) == (True, True)
+    assert engine.rules == Rules(suicide=True)
 
 
 SUICIDE = "gogui-play_sequence b A9 b A8 w B9 w B8 w C9 w A6 w B7"
@@ -818,11 +819,11 @@ def test_a_record_says_whether_suicide_is_allowed(
     tmp_path: Path, rules: str, before: bool, after: bool
 ) -> None:
     engine = RandomEngine()
-    engine.suicide = before
+    engine.rules = Rules(suicide=before)
     record = tmp_path / "game.sgf"
     record.write_text(f"(;GM[1]SZ[9]{rules};B[aa];W[bb])")
     assert answers(f"loadsgf {record}", "move_history", engine=engine) == ["", "white B8\nblack A9"]
-    assert engine.suicide is after
+    assert engine.rules.suicide is after
 
 
 def test_a_failed_load_restores_a_game_that_todays_rules_forbid(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from engines.gtp.server.server import GtpServer
 from engines.player.arguments import EngineArguments
 from engines.player.player import NetworkPlayer
 from engines.search import restrictions as looked_at
-from lzeval.go.board import BLACK, EMPTY, WHITE, Game
+from lzeval.go.board import BLACK, EMPTY, WHITE
 from lzeval.go.colour import Colour
+from lzeval.go.game import Game
 from lzeval.go.points import format_vertex, parse_vertex
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
@@ -179,7 +180,7 @@ def test_a_heatmap_is_the_network(symmetry: str) -> None:
     wanted = range(8) if symmetry == "average" else [int(symmetry or 0)]
     views = [unturned(evaluator, game, number) for number in wanted]
     policy = np.mean([view[0] for view in views], axis=0)
-    policy[:-1][game.stones[:-1] != EMPTY] = 0
+    policy[:-1][np.frombuffer(game.stones[:-1], np.uint8) != EMPTY] = 0
     drawn = talk(fresh(), *(f"play {play}" for play in plays), f"heatmap {symmetry}".strip())[-1]
     found = parse_heatmap(drawn, SIZE)
     assert np.abs(np.array([*found.policy, found.pass_policy]) - np.floor(policy * 1000)).max() <= 1
@@ -378,7 +379,7 @@ def test_simple_ko_allows_what_superko_forbids() -> None:
         player, send_two, "kata-set-rules aga", "kata-get-rules", "kata-set-rules chinese", "kata-get-rules"
     )
     assert [json.loads(text)["ko"] for text in (said[2], said[4])] == ["POSITIONAL", "SIMPLE"]
-    assert not player.superko
+    assert not player.rules.superko
 
 
 def test_dead_stones_are_taken_off_the_score() -> None:

@@ -19,7 +19,8 @@ from engines.search.choice import (
     ranked,
     t_quantile,
 )
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.board import BLACK, WHITE
+from lzeval.go.game import Game
 from lzeval.go.points import parse_vertex
 from tests.support.positions import from_diagram, games_with_superko, random_game
 

@@ -14,13 +14,13 @@ from engines.search.position_search import (
     PositionSearch,
     SearchPosition,
     SearchReport,
-    at_turn,
     most_visits,
     position_seed,
     search_all,
 )
 from engines.search.searcher import SPARE_NODES
-from lzeval.go.board import BLACK, WHITE, Game
+from lzeval.go.board import BLACK, WHITE
+from lzeval.go.game import Game
 from tests.support.fakes.evaluators import HashEvaluator
 from tests.support.positions import random_game
 from tests.support.reference_search import ReferenceSearch
@@ -112,7 +112,7 @@ def test_what_an_analysis_says() -> None:
     )
     assert found.priors[found.priors >= 0].sum() == pytest.approx(1, abs=1e-5)
     game = position(3).game
-    stones = np.flatnonzero(game.stones[:-1])
+    stones = np.flatnonzero(np.frombuffer(game.stones[:-1], np.int8))
     assert len(stones)
     assert (found.priors[stones] == -1).all()
 
@@ -257,10 +257,10 @@ def test_a_game_as_it_was() -> None:
     game = random_game(SIZE, 20, seed=8)
     again = Game(SIZE)
     for turn in range(len(game.moves) + 1):
-        earlier = at_turn(game, turn)
+        earlier = game.at_turn(turn)
         assert earlier.moves == again.moves
         assert earlier.hashes == again.hashes
-        assert (earlier.stones == again.stones).all()
+        assert earlier.stones == again.stones
         assert (earlier.ko, earlier.to_move, earlier.passes) == (again.ko, again.to_move, again.passes)
         if turn < len(game.moves):
             again.play(*game.moves[turn])
@@ -269,7 +269,7 @@ def test_a_game_as_it_was() -> None:
 def test_seeds_of_positions() -> None:
     games = [random_game(SIZE, 12, seed) for seed in range(30)]
     assert len({position_seed(1, game) for game in games}) == len({game.hashes[-1] for game in games})
-    assert position_seed(1, games[0]) == position_seed(1, at_turn(games[0], len(games[0].moves)))
+    assert position_seed(1, games[0]) == position_seed(1, games[0].at_turn(len(games[0].moves)))
     assert position_seed(1, games[0]) != position_seed(2, games[0])
 
 

@@ -13,8 +13,10 @@ from engines.search.forest import EXPANDED, NONE, WAITING
 from engines.search.playouts import VIRTUAL_LOSS
 from engines.search.restrictions import Restriction
 from engines.search.searcher import BatchInput, Limits, Searcher
-from lzeval.go.board import BLACK, EMPTY, WHITE, Game
+from lzeval.go.board import BLACK, EMPTY, WHITE
+from lzeval.go.game import Game
 from lzeval.go.points import parse_vertex
+from lzeval.go.rules import Rules
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 from tests.support.positions import from_diagram, games_with_superko, random_game
 from tests.support.reference_search import Node, ReferenceSearch
@@ -417,7 +419,7 @@ def test_suicide_where_it_is_allowed(superko: bool) -> None:
     found = 0
     for seed in range(12):
         game = random_game(4, 40, seed, passing=0)
-        game.suicide, game.superko = True, superko
+        game.rules = Rules(superko=superko, suicide=True)
         both = Both(game, seed)
         both.play(120, 2)
         nodes = both.searcher.forest.nodes[0, 1 : both.searcher.forest.size[0]]
@@ -430,7 +432,7 @@ def test_suicide_where_it_is_allowed(superko: bool) -> None:
 def test_other_rules_want_another_tree() -> None:
     both = Both(random_game(4, 12, 3))
     both.think(40)
-    both.game.suicide = True
+    both.game.rules = Rules(suicide=True)
     both.searcher.follow(0, both.game, both.game.to_move)
     assert not both.searcher.visits(0)
 

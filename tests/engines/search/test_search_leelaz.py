@@ -19,7 +19,8 @@ import torch
 from engines.evaluator.base import Evaluator
 from engines.evaluator.load import plan_evaluator
 from engines.search.searcher import BatchInput, Searcher
-from lzeval.go.board import BLACK, Game
+from lzeval.go.board import BLACK
+from lzeval.go.game import Game
 from lzeval.go.points import format_vertex, symmetry_tables
 from lzeval.network.leela import write_network
 from lzeval.network.network import LeelaNetwork

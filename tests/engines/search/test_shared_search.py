@@ -20,6 +20,7 @@ from engines.search.shared_search import (
 )
 from engines.search.single_tree import Lane
 from lzeval.go.colour import Colour
+from lzeval.go.rules import Rules
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator
 
 SIZE, MOVES = 5, 12
@@ -125,7 +126,7 @@ def test_a_slot_is_taken_over_empty() -> None:
             slot = shared.take_slot(queue, None)
             player = player_in(shared, slot, options(1))
             with shared.lock:
-                player.superko = True
+                player.rules = Rules()
                 found.append(game(player))
             assert shared.free_trees == 0
             slot.release()

@@ -12,7 +12,8 @@ from engines.evaluator.base import NetworkAnswer, Planes
 from engines.search.forest import EXPANDED, WAITING
 from engines.search.searcher import Searcher
 from engines.search.single_tree import Lane, SingleTree
-from lzeval.go.board import BLACK, Game
+from lzeval.go.board import BLACK
+from lzeval.go.game import Game
 from tests.support.fakes.evaluators import HashEvaluator
 from tests.support.paths import ROOT
 

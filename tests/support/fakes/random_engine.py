@@ -30,6 +30,7 @@ from lzeval.errors import IllegalMoveError, UserError
 from lzeval.go.colour import Colour
 from lzeval.go.drawing import draw_board
 from lzeval.go.points import LARGEST, SMALLEST, format_vertex, pass_index
+from lzeval.go.rules import Rules
 
 Placement = tuple[tuple[str | None, ...], ...]
 
@@ -39,8 +40,7 @@ class RandomEngine:
 
     def __init__(self, seed: int = 0, size: int = 9, komi: float = 7.5) -> None:
         self.komi = komi
-        self.superko = True
-        self.suicide = False
+        self.rules = Rules()
         self.closed = False
         self.pondered = 0
         self.time_settings: TimeSettings | None = None
@@ -92,10 +92,10 @@ class RandomEngine:
         except ValueError:
             raise IllegalMoveError("occupied") from None
         if board.get(row, column) is None and not (
-            self.suicide and _placement(board) != _placement(self._boards[-1])
+            self.rules.suicide and _placement(board) != _placement(self._boards[-1])
         ):
             raise IllegalMoveError("suicide")
-        if self.superko and _placement(board) in map(_placement, self._boards):
+        if self.rules.superko and _placement(board) in map(_placement, self._boards):
             raise IllegalMoveError("superko")
         return board
 

@@ -16,7 +16,7 @@ from lzeval.errors import EngineError
 from lzeval.go.colour import Colour
 from lzeval.go.openings import Opening
 from lzeval.go.points import parse_vertex
-from lzeval.go.referee import STRICT
+from lzeval.go.rules import DEFAULT_RULES
 from lzeval.records.record import describe_result
 from lzeval.records.result import format_result
 from lzeval.records.writer import serialise_game
@@ -352,7 +352,10 @@ def test_superko_is_the_rule_where_rules_are_strict(guard: Guard) -> None:
     """Two that return one: gomill's rules allow it, and the game goes on."""
     black = "A3 B3 A2 B1 C1 B1"
     white = "C3 B2 C2 D1 A1 D4"
-    for conditions, expected in ((GameConditions(), None), (GameConditions(STRICT), ("a", Fault.ILLEGAL))):
+    for conditions, expected in (
+        (GameConditions(), None),
+        (GameConditions(DEFAULT_RULES), ("a", Fault.ILLEGAL)),
+    ):
         with Table(guard, player("a", "--moves", black), player("b", "--moves", white)) as table:
             played = table.play(conditions, board_size=4)
         assert fault(played) == expected

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from engines.evaluator.base import Evaluator
-from lzeval.go.board import Game
 from lzeval.go.colour import Colour
+from lzeval.go.game import Game
 from lzeval.records.record import GameRecord
 from lzeval.records.result import Outcome, format_result
 from tests.support.fakes.evaluators import HashEvaluator, SteadyEvaluator

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from lzeval.go.rules import REFEREES, Rules
 from tournaments.gomill.control import settings
 from tournaments.plan.competition import Consequence, PlayerSpec, Timeouts
 
@@ -31,7 +32,7 @@ def addition_checks(
         "openings": openings,
         "time_control": settings.or_none(settings.time_control),
         "timeouts": _timeouts,
-        "rules": settings.one_of("gomill", "strict"),
+        "rules": _rules,
         "referee": settings.or_none(player),
         "seed": settings.whole_number,
         "anchor": settings.or_none(player),
@@ -40,6 +41,10 @@ def addition_checks(
         "patience": settings.positive_number,
         "in_process": settings.boolean,
     }
+
+
+def _rules(value: object) -> Rules:
+    return REFEREES[str(settings.one_of(*REFEREES)(value))]
 
 
 def _timeouts(value: object) -> Timeouts:

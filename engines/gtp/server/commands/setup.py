@@ -100,7 +100,7 @@ def _gogui_setup_player(session: GtpSession, args: Arguments) -> str:
 
 @SETUP("kata-get-rules", "", "The rules in force, as JSON with KataGo's keys.")
 def _kata_get_rules(session: GtpSession, _args: Arguments) -> str:
-    return session.rules.as_json()
+    return session.engine.rules.as_json()
 
 
 @SETUP(
@@ -111,7 +111,7 @@ def _kata_get_rules(session: GtpSession, _args: Arguments) -> str:
     "are given for handicap stones.",
 )
 def _kata_set_rules(session: GtpSession, args: Arguments) -> str:
-    session.rules = _read(parse_rules, " ".join(args))
+    session.engine.rules = _read(parse_rules, " ".join(args))
     return ""
 
 
@@ -122,7 +122,7 @@ def _kata_set_rules(session: GtpSession, args: Arguments) -> str:
     "and any `friendlyPassOk`.",
 )
 def _kata_set_rule(session: GtpSession, args: Arguments) -> str:
-    session.rules = _read(lambda value: changed(session.rules, args[0], value), args[1])
+    session.engine.rules = _read(lambda value: changed(session.engine.rules, args[0], value), args[1])
     return ""
 
 
@@ -130,7 +130,7 @@ def _kata_set_rule(session: GtpSession, args: Arguments) -> str:
 def _kgs_rules(session: GtpSession, args: Arguments) -> str:
     if named(args[0]) not in KGS:
         raise Failure(f"no rules this engine can play by: {args[0]}")
-    session.rules = KGS[named(args[0])]
+    session.engine.rules = KGS[named(args[0])]
     return ""
 
 

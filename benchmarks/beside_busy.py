@@ -1,4 +1,4 @@
-"""How much of its speed work keeps beside a program that keeps a core busy.
+"""Benchmark of work beside a program that keeps a core busy: how much of its speed it keeps.
 
     python -m benchmarks.beside_busy --jobs "train small" --jobs match --rounds 3
 
@@ -30,7 +30,7 @@ from lzeval.errors import UserError
 
 OURS, BEFORE = "lzeval", "OpenMP"
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-"""What says how threads wait; taken out of the environment first."""
+"""Variables that say how threads wait; taken out of the environment first."""
 LIBRARYS_OWN = {"GOMP_SPINCOUNT": "300000"}
 """Turns of the loop in which a thread of libgomp waits unless it is told otherwise."""
 SPAWN = multiprocessing.get_context("spawn")
@@ -142,7 +142,7 @@ def work(calls: Connection, job: str, threads: int) -> None:
 
 @contextmanager
 def changed_environment(changes: dict[str, str]) -> Iterator[None]:
-    """What is started in here has `changes` in its environment, and no other word on waiting."""
+    """Give programs that are started in the block `changes` in their environment, and no other word on waiting."""
     kept = dict(os.environ)
     for name in WAITING:
         os.environ.pop(name, None)
@@ -166,7 +166,7 @@ def start(job: str, threads: int, changes: dict[str, str]) -> Connection:
 
 @contextmanager
 def busy_programs(count: int) -> Iterator[None]:
-    """So many programs beside that never wait."""
+    """Run so many programs beside the block that never wait."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield

@@ -1,4 +1,4 @@
-"""How fast one search is, and how soon the first move comes: our GTP engine and Leela Zero's own program.
+"""Benchmark of one search and of the time to the first move: our GTP engine and Leela Zero's own program.
 
     python -m benchmarks.engine_vs_leelaz --network big --visits 1600 --threads 1 --rounds 3
 
@@ -51,7 +51,7 @@ def launched(command: list[str]) -> tuple[GtpClient, float]:
 
 
 def search_seconds(client: GtpClient, opening: Opening) -> float:
-    """Of one search after `opening`, nothing being known of the position."""
+    """Seconds of one search after `opening`, nothing being known of the position."""
     client.new_game(SIZE, 7.5)
     if client.knows("clear_cache"):
         client.ask("clear_cache")

@@ -1,4 +1,4 @@
-"""How fast positions get from files to tensors: packing, chunks, and the loader alone.
+"""Benchmark of positions on their way from files to tensors: packing, chunks, and the loader alone.
 
     python -m benchmarks.loading records.sgf --chunk train.0.gz
 
@@ -24,12 +24,12 @@ from benchmarks.match_vs_leelaz import find_leelaz
 from benchmarks.packing import made_up_records
 from benchmarks.report import present, restrict_to, run
 from lzeval.records.input.split_games import split_games
+from lzeval.system.archives import read_bytes
 from lzeval.system.bundled import resolve_network
 from trainer.data.batches import ShuffledBatches
 from trainer.data.chunks.text import read_v1, write_v1
 from trainer.data.pack import pack
 from trainer.data.packed import PackedData, open_packed
-from trainer.data.sources import read_bytes
 from trainer.data.unpack import all_positions
 from trainer.training.memory import keep_freed_memory
 

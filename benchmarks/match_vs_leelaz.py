@@ -1,4 +1,4 @@
-"""How fast a match is played, by `lzeval match` and by Leela Zero's own program over GTP.
+"""Benchmark of a match, by `lzeval match` and by Leela Zero's own program over GTP.
 
     python -m benchmarks.match_vs_leelaz --networks big small --games 8 --rounds 3
 
@@ -35,13 +35,13 @@ from tournaments.match.options import MatchOptions
 from tournaments.runner.progress import Progress
 
 LEELAZ_FOLDER = "/usr/games"
-"""Where Debian puts it, and not on PATH."""
+"""Debian's folder of games, which is not on PATH."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What one player of matches did in one round."""
+    """Work of one player of matches in one round."""
 
     who: str
     games: int
@@ -182,7 +182,7 @@ def find_leelaz() -> str:
 
 
 def median_ratio(speeds: Sequence[tuple[Speed, Speed]]) -> float:
-    """How many times as many moves a second ours makes, the median of the rounds."""
+    """Ratio of our moves a second to the other's, the median of the rounds."""
     ratios = [(ours.moves / ours.seconds) / (theirs.moves / theirs.seconds) for ours, theirs in speeds]
     return statistics.median(ratios)
 

@@ -1,4 +1,4 @@
-"""How much memory the processes of a match need.
+"""Benchmark of memory: what the processes of a match need.
 
     python -m benchmarks.memory --networks big small --games 64 --moves 60
 
@@ -29,10 +29,10 @@ MEBIBYTE = 1 << 20
 
 @dataclass
 class Peaks:
-    """What has been seen so far, in bytes."""
+    """Most memory seen so far, in bytes."""
 
     of_process: dict[int, int] = field(default_factory=dict)
-    """By process id: the most memory it has held, pages shared with others included."""
+    """Most memory that each process has held, by its id, pages shared with others included."""
     together: int = 0
     """The most that all held at one time, each shared page counted once."""
 

@@ -1,4 +1,4 @@
-"""What it is worth to play a tournament's networks in its own process, and not by a program for each.
+"""Benchmark of a tournament's networks in its own process, against a program for each.
 
     python -m benchmarks.networks_in_process --networks big small --games 16 --rounds 3
 
@@ -38,7 +38,7 @@ Path(sys.argv[2]).write_text(f"{progress.parallel} {cpu_s}")
 
 @dataclass(frozen=True)
 class Speed:
-    """What one way of playing did in one round."""
+    """Work of one way of playing in one round."""
 
     way: str
     parallel: int

@@ -1,4 +1,4 @@
-"""How fast game records become training positions.
+"""Benchmark of packing: how fast game records become training positions.
 
     python -m benchmarks.packing RECORDS.sgf
 
@@ -25,8 +25,9 @@ from lzeval.records.input.split_games import split_games
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import serialise_game
 from lzeval.records.result import win
+from lzeval.system.archives import read_bytes
 from trainer.data.pack import PackReport, pack
-from trainer.data.sources import read_bytes, record_files
+from trainer.data.sources import record_files
 
 SIZE = 19
 MADE_UP_MOVES = 200

@@ -1,4 +1,4 @@
-"""How long do ratings of many games take, and how much memory? Maximum likelihood against plain MM iteration.
+"""Benchmark of ratings of many games, time and memory: maximum likelihood against plain MM iteration.
 
 The games are drawn at random: players of known strength, most of them near each other as in a league, some in pairs.
 The peer is Hunter's MM algorithm (Annals of Statistics 32, 2004) on the same counts, until no rating moves by more than
@@ -113,7 +113,7 @@ def draw(
 
 
 def whole_command(black: list[str], white: list[str], points: Floats) -> Row:
-    """What `lzeval rate games.csv` takes on one core, from its start to its end."""
+    """Time of `lzeval rate games.csv` on one core, from its start to its end."""
     results = {1.0: "B+R", 0.0: "W+3.5", 0.5: "0"}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "games.csv"
@@ -139,7 +139,7 @@ def whole_command(black: list[str], white: list[str], points: Floats) -> Row:
 
 
 def as_records(black: list[str], white: list[str], points: Floats, pair: list[int]) -> list[GameRecord]:
-    """The same games as records without moves."""
+    """The games as records without moves."""
     results = {1.0: win(Colour.BLACK, "R"), 0.0: win(Colour.WHITE, "R"), 0.5: JIGO}
     return [
         GameRecord("g", b, w, results[p], pair=None if number < 0 else number)
@@ -165,19 +165,19 @@ def hunter(results: ResultsArray, advantage: float) -> tuple[Floats, int]:
 
 
 def root_mean_square(elo: dict[str, float], truth: dict[str, float]) -> float:
-    """Of the ratings' errors, both about their means."""
+    """Root mean square of the ratings' errors, both about their means."""
     names = list(elo)
     off = np.array([elo[name] for name in names]) - np.array([truth[name] for name in names])
     return float(np.std(off))
 
 
 def peak_mib() -> float:
-    """Of this process since it began."""
+    """Peak memory of this process since it began, in MiB."""
     return mib(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def mib(peak: int) -> float:
-    """Of what the system calls `ru_maxrss`."""
+    """MiB of what the system calls `ru_maxrss`."""
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 

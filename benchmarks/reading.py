@@ -1,4 +1,4 @@
-"""How fast game records become what ratings are made of.
+"""Benchmark of reading: how fast game records become what ratings are made of.
 
     python -m benchmarks.reading RECORDS
 

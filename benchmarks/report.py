@@ -1,4 +1,4 @@
-"""What benchmarks share: printing a small table or JSON, and one line for a user's mistake."""
+"""Output of benchmarks: a small table or JSON, and one line for a user's mistake."""
 
 from __future__ import annotations
 

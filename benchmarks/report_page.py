@@ -1,4 +1,4 @@
-"""How large is the page of a report, and how soon can one use it in a browser?
+"""Benchmark of a report's page: its size, and how soon one can use it in a browser.
 
     python -m benchmarks.report_page
 

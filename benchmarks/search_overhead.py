@@ -1,4 +1,4 @@
-"""What search costs beside the network.
+"""Benchmark of search: what it costs beside the network.
 
     python -m benchmarks.search_overhead --networks big --networks small
 
@@ -29,7 +29,7 @@ from tournaments.games.network_games import GameJob, GameSettings, NetworkGames,
 
 SIZE = 19
 SLICE_S = 1.0
-"""How long one of two loops runs before the other takes its turn."""
+"""Seconds that one of two loops runs before the other takes its turn."""
 LONGEST_GAME = 300
 CONCENTRATION = 4.0
 """Standard deviation of made-up logits: few moves are likely, as with a trained network."""
@@ -144,7 +144,7 @@ def compare_rates(
     seconds: float,
     precision: str,
 ) -> Rates:
-    """Both loops over one evaluator, in turn, for about `seconds` each."""
+    """Run both loops over one evaluator, in turn, for about `seconds` each."""
     plan = plan_evaluator(network, precision=precision, device="cpu", batch_size=batch)
     evaluator = plan.build(threads=1)
     step_of = _bare_loop(evaluator), _match_loop(evaluator, book, tables or 2 * plan.batch_size, visits)

@@ -1,4 +1,4 @@
-"""What a tournament's manager costs: `lzeval tournament` and gomill's ringmaster, with engines that do not think.
+"""Benchmark of a tournament's manager: `lzeval tournament` and gomill's ringmaster, with engines that do not think.
 
     python -m benchmarks.tournament_vs_ringmaster --games 100 --rounds 3
 
@@ -74,7 +74,7 @@ class Engine(Enum):
 
 @dataclass(frozen=True)
 class Speed:
-    """What one manager did in one round."""
+    """Work of one manager in one round."""
 
     who: str
     results: dict[str, str]
@@ -149,7 +149,7 @@ Path(sys.argv[3]).write_text(str(time.process_time()))
 
 @dataclass
 class Stopwatch:
-    """What passes until `stop`: of the clock, and of the processors for programs that are started and end meanwhile."""
+    """Time until `stop`: of the clock, and of the processors for programs that are started and end meanwhile."""
 
     began_s: float
     cpu_before_s: float
@@ -213,7 +213,7 @@ def _speed(
 
 
 def ringmaster_command() -> list[str] | None:
-    """How the real ringmaster is started; None where it is not installed."""
+    """Command line of the real ringmaster; None where it is not installed."""
     try:
         return find_gomill().command()
     except UserError:
@@ -259,7 +259,7 @@ def main(
 
 
 def _ratio(ours: list[Speed], theirs: list[Speed], spent: Callable[[Speed], float]) -> float:
-    """Of a round in the middle: how many times as much the ringmaster spends."""
+    """Ratio of a round in the middle: how many times as much the ringmaster spends."""
     return statistics.median(spent(their) / spent(our) for our, their in zip(ours, theirs, strict=True))
 
 

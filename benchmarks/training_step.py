@@ -1,4 +1,4 @@
-"""How fast a network is trained: our step, the same without its tricks, and plain PyTorch in float32.
+"""Benchmark of a training step: ours, the same without its tricks, and plain PyTorch in float32.
 
     python -m benchmarks.training_step --networks small big --rounds 5
 
@@ -61,7 +61,7 @@ def losses(network: LeelaNetwork, planes: torch.Tensor, batch: TensorBatch) -> t
 
 
 def plain_step(name: str) -> Step:
-    """What a short script does."""
+    """A step as in a short script."""
     network = LeelaNetwork(SHAPES[name]).train()
     optimizer = torch.optim.SGD(network.parameters(), 0.001, momentum=0.9, nesterov=True)
 
@@ -74,7 +74,7 @@ def plain_step(name: str) -> Step:
 
 
 def our_step(name: str, *, own_layers: bool = True) -> Step:
-    """What `lzeval train` does, with its own layers or with torch's."""
+    """A step of `lzeval train`, with its own layers or with torch's."""
     if not own_layers:
         lzeval.network.cpu_layers.fused.can_fuse = lambda *_: False
         lzeval.network.cpu_layers.winograd.can_convolve = lambda *_: False

@@ -1,4 +1,4 @@
-"""How fast a large network's weights file is read.
+"""Benchmark of reading: how fast a large network's weights file is read.
 
     python -m benchmarks.weights_reading --blocks 40 --filters 256
 

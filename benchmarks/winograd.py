@@ -1,4 +1,4 @@
-"""What Winograd's basis is worth where a processor has no bf16: the same network both ways in fp32.
+"""Benchmark of Winograd's basis where a processor has no bf16: the same network both ways in fp32.
 
     python -m benchmarks.winograd --networks big small --batches 1 4
 

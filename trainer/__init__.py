@@ -1,4 +1,4 @@
-"""From game records to checkpoints."""
+"""Training: from game records to checkpoints."""
 
 from lzeval.compiled.openmp import let_threads_sleep
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Game records, training chunks and packed positions.")
 
 MOST_FILES = 20
-"""So many files are listed one by one, whether anything is wrong with them or not."""
+"""Files that are listed one by one, whether anything is wrong with them or not."""
 
 Sources = Annotated[
     list[Path],

@@ -152,7 +152,7 @@ def _cells(run: TrainingRun, now: float, *, failed: bool) -> list[str]:
 
 
 def _best_and_last(run: TrainingRun, measure: str, factor: float, form: str) -> str:
-    """On the holdout."""
+    """A measure's best and last value on the holdout."""
     from trainer.runs.logs import LOWER_IS_BETTER, NOTHING
 
     series = run.holdout.get(measure, NOTHING)

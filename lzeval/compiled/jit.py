@@ -38,7 +38,7 @@ def sources(file: Path, root: Path = ROOT) -> set[Path]:
 
 @cache
 def sources_digest(file: Path) -> str:
-    """What changes whenever one of `sources(file)` does."""
+    """Hash of all of `sources(file)`."""
     digest = hashlib.sha256()
     for path in sorted(sources(file)):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -73,7 +73,7 @@ def jit(function: F) -> F:
 
 
 def jit_parallel(function: F) -> F:
-    """The same for loops over large arrays: `prange` on several threads, sums in any order."""
+    """`jit` for loops over large arrays: `prange` on several threads, sums in any order."""
     return _compiled(numba.njit(cache=True, nogil=True, parallel=True, fastmath=True), function)
 
 

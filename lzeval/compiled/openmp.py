@@ -1,4 +1,4 @@
-"""How torch's and numba's threads wait for each other, chosen before torch is loaded.
+"""Settings of OpenMP, chosen before torch is loaded: how threads of torch and numba wait for each other.
 
 Each brings a pool of threads along. A thread that has done its part of a loop goes round in a waiting loop before it
 sleeps, GNU's OpenMP for some milliseconds and LLVM's for 200. Beside another program that takes the cores from

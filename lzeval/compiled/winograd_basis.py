@@ -36,7 +36,7 @@ Six: TypeAlias = tuple[Number, Number, Number, Number, Number, Number]
 
 
 def tiles_across(size: int) -> int:
-    """Of a board with that side; the last ones may jut out."""
+    """Number of tiles along a side of `size` points; the last one may jut out."""
     return -(-size // TILE)
 
 
@@ -55,12 +55,12 @@ def into_basis(a: Number, b: Number, c: Number, d: Number, e: Number, f: Number)
 def out_of_basis(
     a: Number, b: Number, c: Number, d: Number, e: Number, f: Number
 ) -> tuple[Number, Number, Number, Number]:
-    """What six products in a row mean for four points."""
+    """Four points of six products in a row."""
     return a + b + c + d + e, b - c + 2 * (d - e), b + c + 4 * (d + e), b - c + 8 * (d - e) + f
 
 
 def points_gradient(a: Number, b: Number, c: Number, d: Number, e: Number, f: Number) -> Six[Number]:
-    """Of the six points that `into_basis` has taken, given that of what it made of them."""
+    """Gradients of the six points that `into_basis` takes, given those of its results."""
     return (
         4 * a,
         4 * (c - b + f) + 2 * (e - d),
@@ -72,7 +72,7 @@ def points_gradient(a: Number, b: Number, c: Number, d: Number, e: Number, f: Nu
 
 
 def products_gradient(a: Number, b: Number, c: Number, d: Number) -> Six[Number]:
-    """Of the six products that `out_of_basis` has taken, given that of the four points."""
+    """Gradients of the six products that `out_of_basis` takes, given those of the four points."""
     even, odd = a + c, b + d
     quarters, eighths = a + 4 * c, 2 * b + 8 * d
     return a, even + odd, even - odd, quarters + eighths, quarters - eighths, d
@@ -94,7 +94,7 @@ Lines: TypeAlias = tuple[Line, ...]
 
 @jit
 def six(lines: Floats32, first: int, step: int, n: int) -> Lines:
-    """Of `lines` `[K, N, C]` the `n`-th of six rows: of `first` and of each `step` farther."""
+    """The `n`-th line of six rows of `lines` `[K, N, C]`: of `first` and of each `step` farther."""
     return (
         lines[first, n],
         lines[first + step, n],
@@ -113,7 +113,7 @@ def row_of(lines: Floats32, row: int) -> Lines:
 
 @jit
 def _whole(line: Line) -> int:
-    """How many of its numbers make up whole vectors."""
+    """Count of its numbers that make up whole vectors."""
     return int64(line.shape[0] - line.shape[0] % WIDTH)
 
 
@@ -155,7 +155,7 @@ def lines_points_gradient(changed: Lines, points: Lines) -> None:
 
 @jit
 def add_points_gradient(changed: Lines, points: Lines) -> None:
-    """The same, added to what is there."""
+    """`points_gradient` of six lines, added to six others."""
     for first in range(0, _whole(points[0]), WIDTH):
         _add_points_gradient(changed, points, first)
     for first in range(_whole(points[0]), points[0].shape[0]):

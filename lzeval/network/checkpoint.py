@@ -38,9 +38,9 @@ class LoadedNetwork:
     """A network and where it came from."""
 
     network: LeelaNetwork
-    """In evaluation mode, on the CPU."""
+    """The network in evaluation mode, on the CPU."""
     sha256: str
-    """Of a weights file's uncompressed text, or of a checkpoint's bytes: by it records name the network."""
+    """SHA-256 of a weights file's uncompressed text, or of a checkpoint's bytes: by it records name the network."""
     numbers_sha256: str
     """Of the numbers as a weights file has them (`LeelaWeights.numbers_sha256`): equal for a file and a checkpoint of
     which one was exported from the other.
@@ -85,7 +85,7 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> LeelaNetwork:
 
 
 def load_checkpoint(path: str | Path) -> Mapping[str, Any]:
-    """All that a checkpoint holds: tensors and plain values. Raises UserError if it is none."""
+    """Content of a checkpoint: tensors and plain values. Raises UserError if it is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as of an archive of TorchScript
@@ -134,7 +134,7 @@ def shape_of(path: str | Path, checkpoint: Mapping[str, Any]) -> NetworkShape:
 
 
 def _network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What belongs to the network, its prefix taken away; a state without any prefix is the network's."""
+    """The network's part of a state, its prefix taken away; a state without any prefix is the network's."""
     inside = {
         key[len(NETWORK_PREFIX) :]: value
         for key, value in state.items()

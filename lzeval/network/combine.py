@@ -60,7 +60,7 @@ def average(
 
 
 def _root(name: str, tensors: Mapping[str, Floats32 | _Doubles]) -> _Doubles:
-    """What the normalisation divides the tensor `name` by, in a shape to divide it; 1 where nothing does."""
+    """Divisor of the tensor `name` in its normalisation, in a shape to divide it; 1 where there is none."""
     layer, _, part = name.rpartition(".")
     if part == "variance" or f"{layer}.variance" not in tensors:
         return np.ones(())
@@ -102,7 +102,7 @@ def _owner(weights: LeelaWeights) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """How far two networks' answers are apart over some positions."""
+    """Distance between two networks' answers over some positions."""
 
     policy: float
     """The largest change of a move's probability."""
@@ -133,7 +133,7 @@ class Answers:
 
 
 def fewest_digits(weights: LeelaWeights, planes: Unsigned8, largest: float) -> tuple[int, Change]:
-    """With how few significant digits no move's probability changes by `largest` or more on `planes`.
+    """Fewest significant digits with which no move's probability changes by `largest` or more on `planes`.
 
     Also what so few change. `largest` is above 0.
     """

@@ -1,4 +1,4 @@
-"""Between a network in the form one trains and Leela Zero's weights file.
+"""The walk between a network in the form one trains and Leela Zero's weights file.
 
 Training computes `gamma * (conv(x) - mean) / sqrt(variance + eps) + beta`; leelaz computes
 `(conv(x) + bias - mean) / sqrt(variance + eps)`. They agree when the file's convolution and mean are
@@ -32,7 +32,7 @@ SMALLEST_VARIANCE = 1e-12
 
 
 def weights_from_network(network: LeelaNetwork) -> LeelaWeights:
-    """What leelaz needs to answer as `network` does in evaluation mode; computed in double precision."""
+    """Weights with which leelaz answers as `network` does in evaluation mode; computed in double precision."""
     folded: dict[str, Floats] = {}
     for name, layer in _layers(network):
         folded |= _fold(name, layer) if isinstance(layer, ConvBlock) else _linear(name, layer)

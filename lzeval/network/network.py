@@ -1,4 +1,4 @@
-"""Leela Zero's network: a residual tower with a policy head and a value head.
+"""Leela Zero's network: AlphaGo Zero's residual tower with a policy head and a value head (Silver et al., 2017).
 
 Here it is in the form one trains: convolutions without bias, each followed by a batch normalisation with
 its own scale (gamma) and offset (beta). `lzeval.network.leela` folds both away for the weights file.
@@ -31,7 +31,7 @@ SHAPES = {
 """The sizes that have a name."""
 
 POLICY_START = 3.0
-"""How strongly an untrained policy head ties a point's logit to its own two channels, plus and minus.
+"""Weight by which an untrained policy head ties a point's logit to its own two channels, plus and minus.
 
 Without it the fully connected layer has to find out which of its inputs is which point, which takes longer
 than learning to play: after 24,000 positions a 6x32 network predicts 30 % of moves with it and 1 % without.
@@ -41,7 +41,7 @@ POLICY_NOISE = 0.002
 
 
 class NetOutput(NamedTuple):
-    """What the network says of `B` positions on an `S`-sided board."""
+    """Answers of the network about `B` positions on an `S`-sided board."""
 
     policy_logits: Tensor
     """[B, S*S + 1], in the order of point indices, the pass last; softmax makes them probabilities."""
@@ -68,7 +68,7 @@ class ConvBlock(nn.Module):
         return self.activated_twice(x, added)[0]
 
     def activated_twice(self, x: Tensor, added: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The same for two readers, whose gradients are then added in passing."""
+        """`activated` for two readers, whose gradients are then added in passing."""
         y = self._convolved(x)
         if self._trains_on_cpu(y):
             from lzeval.network.cpu_layers.fused import can_fuse, norm_add_relu  # brings numba along

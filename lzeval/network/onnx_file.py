@@ -15,7 +15,7 @@ from lzeval.system.files import write_bytes_atomically
 OPSET = 13
 """ONNX operator set, the oldest with all that is needed here."""
 EPSILON = 1e-5
-"""What Leela Zero adds to variances."""
+"""Epsilon that Leela Zero adds to variances."""
 
 
 class _Graph:

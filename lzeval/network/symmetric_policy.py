@@ -36,7 +36,7 @@ def symmetrized(weights: LeelaWeights) -> LeelaWeights:
 
 
 def asymmetry(network: LeelaNetwork) -> float:
-    """How far the policy's layer is from its symmetric mean, as a share of its length: 0 to 1."""
+    """Distance of the policy's layer from its symmetric mean, as a share of its length: 0 to 1."""
     weight = network.policy.fc.weight.detach().double()
     mean = _mean_of_images(weight, network.shape.board_size)
     return float((weight - mean).norm() / weight.norm().clamp(min=1e-30))
@@ -59,7 +59,7 @@ def _mean_of_images(values: Tensor, size: int) -> Tensor:
 
 @cache
 def _orbits(size: int, axes: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Which numbers turning and mirroring the board take to each other: an orbit.
+    """Orbits: numbers that turning and mirroring the board take to each other.
 
     Where the members of each are in the flattened layer, `[8, O]`, repeated where there are fewer; and the orbit of
     each bias `[S*S + 1]` (where `axes` is 1) or weight `[S*S + 1, 2*S*S]`, 0 to O - 1.

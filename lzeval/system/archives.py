@@ -22,23 +22,23 @@ from lzeval.errors import UserError
 
 COMPRESSIONS = (".gz", ".xz", ".bz2")
 ARCHIVES = (".zip", ".tar", ".tgz", ".txz", ".tbz", ".tbz2")
-"""How such files are called; which it is, a file's content tells."""
+"""Endings of such files; a file's content tells which it is."""
 MOST_LAYERS = 4
 """Compressions and archives inside each other."""
 ALWAYS_UNPACKED = 64 << 20
 """Bytes that any file may unpack to."""
 MOST_TIMES = 100
-"""Beyond that, how many times its own size; packed text of games has 5 to 30 times."""
-GZIP, XZ, ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK\x03\x04"
-BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
-"""The stream's signature and its first block's, or, of an empty file, that of its end."""
-TAR_AT, TAR = 257, b"ustar"
-BLOCK = 1 << 20
-_OPENERS: dict[str, Callable[[io.BytesIO], gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File]] = {
-    "gzip": lambda raw: gzip.GzipFile(fileobj=raw),
-    "xz": lzma.LZMAFile,
-    "bzip2": bz2.BZ2File,
+"""Most times its own size that a larger file may unpack to; packed text of games has 5 to 30 times."""
+_Opener = Callable[[io.BytesIO], gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File]
+_STREAMS: dict[str, tuple[re.Pattern[bytes], _Opener]] = {
+    "gzip": (re.compile(rb"\x1f\x8b"), lambda raw: gzip.GzipFile(fileobj=raw)),
+    "xz": (re.compile(rb"\xfd7zXZ\x00"), lzma.LZMAFile),
+    "bzip2": (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), bz2.BZ2File),
 }
+"""Compressions by name: how they begin, and what opens them. Of bzip2 the stream's signature and its first block's
+are looked at, or, in an empty file, that of its end."""
+ZIP, TAR_AT, TAR = b"PK\x03\x04", 257, b"ustar"
+BLOCK = 1 << 20
 
 
 class Source(NamedTuple):
@@ -48,7 +48,7 @@ class Source(NamedTuple):
     """The path; of a member, the archive's path, a colon and the member's name."""
     content: bytes
     problem: str = ""
-    """What was wrong with the file, if anything was."""
+    """Fault of the file, if it has one."""
 
 
 class _BombError(Exception):
@@ -57,13 +57,9 @@ class _BombError(Exception):
 
 @dataclass
 class _Allowance:
-    """What may still be unpacked of one file, everything inside of it together."""
+    """Bytes that may still be unpacked of one file, everything inside of it together."""
 
     bytes_left: int
-
-    @classmethod
-    def of(cls, content: bytes) -> _Allowance:
-        return cls(max(ALWAYS_UNPACKED, MOST_TIMES * len(content)))
 
     def spend(self, count: int) -> None:
         self.bytes_left -= count
@@ -71,7 +67,7 @@ class _Allowance:
             raise _BombError
 
     def read_all(self, stream: IO[bytes]) -> bytes:
-        """What is in `stream`, without ever holding more than is allowed."""
+        """The content of `stream`, without ever holding more than is allowed."""
         parts = []
         while part := stream.read(BLOCK):
             parts.append(part)
@@ -101,16 +97,13 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unpacked(name: str, content: bytes) -> Iterator[Source]:
-    """What the file `name` holds: itself, or what is left when compressions and archives are taken off."""
+    """The contents of the file `name`: itself, or what is left when compressions and archives are taken off."""
+    most = max(ALWAYS_UNPACKED, MOST_TIMES * len(content))
     try:
-        yield from _unwrapped(name, content, "", MOST_LAYERS, _Allowance.of(content))
+        yield from _unwrapped(name, content, "", MOST_LAYERS, _Allowance(most))
     except _BombError:
-        most = max(ALWAYS_UNPACKED, MOST_TIMES * len(content))
-        yield Source(
-            name,
-            b"",
-            f"unpacks to more than {most >> 20} MB, far too much for its size; the rest is not read",
-        )
+        problem = f"unpacks to more than {most >> 20} MB, far too much for its size; the rest is not read"
+        yield Source(name, b"", problem)
 
 
 def _unwrapped(
@@ -119,12 +112,9 @@ def _unwrapped(
     """`content` with compressions and archives taken off, `layers` of them at most."""
     if layers == 0:
         yield Source(name, b"", "too many archives inside each other")
-    elif content.startswith(GZIP):
-        yield from _decompressed(name, content, "gzip", problem, layers, allowance)
-    elif content.startswith(XZ):
-        yield from _decompressed(name, content, "xz", problem, layers, allowance)
-    elif BZIP2.match(content):
-        yield from _decompressed(name, content, "bzip2", problem, layers, allowance)
+    elif kind := next((kind for kind, (start, _) in _STREAMS.items() if start.match(content)), None):
+        inside, found = _decompress(content, kind, allowance)
+        yield from _unwrapped(name, inside, problem or found, layers - 1, allowance)
     elif content.startswith(ZIP):
         yield from _zip_members(name, content, layers, allowance)
     elif content[TAR_AT : TAR_AT + len(TAR)] == TAR:
@@ -133,18 +123,11 @@ def _unwrapped(
         yield Source(name, content, problem)
 
 
-def _decompressed(
-    name: str, content: bytes, kind: str, problem: str, layers: int, allowance: _Allowance
-) -> Iterator[Source]:
-    inside, found = _decompress(content, kind, allowance)
-    yield from _unwrapped(name, inside, problem or found, layers - 1, allowance)
-
-
 def _decompress(content: bytes, kind: str, allowance: _Allowance) -> tuple[bytes, str]:
-    """As much as can be had, and what was wrong: nothing, `truncated gzip` or `damaged gzip`, and so on."""
+    """The readable content and its fault: none, `truncated gzip` or `damaged gzip`, and so on."""
     parts: list[bytes] = []
     try:
-        with _OPENERS[kind](io.BytesIO(content)) as stream:
+        with _STREAMS[kind][1](io.BytesIO(content)) as stream:
             while part := stream.read1(BLOCK):
                 parts.append(part)
                 allowance.spend(len(part))

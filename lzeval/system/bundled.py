@@ -10,7 +10,7 @@ from lzeval.errors import UserError
 BUNDLED_FOLDER = Path(__file__).resolve().parents[1] / "bundled"
 _SUFFIX = ".txt.gz"
 _SUFFIXES = (".txt.gz", ".txt", ".gz", ".ckpt")
-"""What a network's file name may end in; `network_name` takes the first that fits away."""
+"""Endings of a network's file name; `network_name` takes the first that fits away."""
 
 
 def bundled_networks() -> dict[str, Path]:
@@ -20,7 +20,7 @@ def bundled_networks() -> dict[str, Path]:
 
 
 def network_name(path: str | Path) -> str:
-    """What to call the network in `path`: its file's name without the ending."""
+    """Name of the network in `path`: its file's name without the ending."""
     name = Path(path).name
     ending = next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), "")
     return name[: len(name) - len(ending)]

@@ -1,4 +1,4 @@
-"""Where things are kept that can be made again: compiled functions, networks' graphs, packed records."""
+"""The folder of things that can be made again: compiled functions, networks' graphs, packed records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are either written whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import BinaryIO
 from lzeval.errors import UserError
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the system says where there is no room: on the disk, for this user, or for so large a file."""
+"""Errors of the system for a full disk, a user's quota and a file that is too large."""
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def write_bytes_atomically(path: str | Path, content: bytes, *, durable: bool = 
 
 
 def write_text_atomically(path: str | Path, text: str) -> None:
-    """The same for text: UTF-8 whatever the locale, see `utf8`; line ends as they are in `text`."""
+    """`write_bytes_atomically` for text: UTF-8 whatever the locale, see `utf8`; line ends as they are in `text`."""
     write_bytes_atomically(path, utf8(text))
 
 

@@ -18,9 +18,9 @@ from lzeval.go.colour import COLOURS
 from lzeval.go.points import format_vertex
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
+from lzeval.system.archives import read_sources
 from trainer.data.lint import check_records
 from trainer.data.selection import Selection
-from trainer.data.sources import read_sources
 from trainer.data.units import pack_unit, units_of
 
 MOVES = ";B[pp];W[dq];B[pc];W[cd]"

@@ -16,9 +16,10 @@ import pytest
 
 from lzeval.errors import UserError
 from lzeval.system import archives as core_sources
+from lzeval.system.archives import Source, read_bytes, read_sources
 from tests.support.make_games import random_game, sgf_text
 from trainer.data.pack import pack
-from trainer.data.sources import Source, read_bytes, read_sources, record_files
+from trainer.data.sources import record_files
 
 TEXT = sgf_text(9, random_game(9, 60, Random(1)).moves).encode()
 

@@ -23,7 +23,7 @@ from trainer.data.chunks.rows import PackedChunk, positions_from_rows, rows_from
 from trainer.data.chunks.text import read_v1, write_v1
 from trainer.data.pack import pack
 from trainer.data.packed import open_packed
-from trainer.data.rows import CONTEXT, NO_MOVE, WHITE_TO_MOVE, WON_BY_BLACK, WON_BY_WHITE, Soft
+from trainer.data.rows import CONTEXT, NO_MOVE, WHITE_TO_MOVE, WON_BY_BLACK, WON_BY_WHITE
 
 FILES = {  # board size, positions, games
     "ninenine-9x9-traindata.gz": (9, 1620, 10),
@@ -32,7 +32,6 @@ FILES = {  # board size, positions, games
     "yukw777-kgs.0.gz": (19, 2, 1),
     "yukw777-kgs.1.gz": (19, 3, 1),
 }
-NO_SOFT = Soft(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.uint16), np.empty(0, np.float32))
 
 Plain = tuple[list[list[int]], int, int, dict[int, np.float32]]
 """Planes, 1 if White is to move, the winner, and the probabilities that are not 0."""
@@ -427,13 +426,9 @@ def test_what_chunks_cannot_hold() -> None:
 # As packed rows
 
 
-def soft_of(packed: PackedChunk) -> Soft:
-    return Soft(packed.soft_rows, packed.soft_starts, packed.soft_points, packed.soft_shares)
-
-
 def assert_packed_and_back(positions: ChunkPositions, size: int) -> PackedChunk:
     packed = rows_from_chunks(positions, size)
-    assert_same(positions_from_rows(packed.rows, packed.learn, *soft_of(packed), size), positions)
+    assert_same(positions_from_rows(packed.rows, packed.learn, packed.soft, size), positions)
     lengths = packed.games[:, 1]
     np.testing.assert_array_equal(packed.games[:, 0], np.cumsum(lengths) - lengths)
     assert lengths.sum() == len(packed.rows)
@@ -475,7 +470,7 @@ def test_games_are_stored_as_from_their_records(
     order = np.arange(len(data.rows))
     if shuffled:
         np.random.default_rng(seed).shuffle(order)
-    positions = positions_from_rows(data.rows, order, *NO_SOFT, size)
+    positions = positions_from_rows(data.rows, order, None, size)
     packed = assert_packed_and_back(read_v1(write_v1(positions, size), size)[0], size)
     if not shuffled:
         np.testing.assert_array_equal(packed.rows, data.rows)
@@ -506,7 +501,7 @@ def test_history_that_no_position_has_is_stored_as_context() -> None:
         [0, 0, 0, 0, *no_move, 1, 0, WON_BY_BLACK | CONTEXT, 0],
         [0, 1, 0, 0, 9, 0, 2, 0, WHITE_TO_MOVE | WON_BY_BLACK, 0],
     ]
-    assert (packed.games.tolist(), packed.learn.tolist(), packed.soft_rows.tolist()) == ([[0, 3]], [2], [])
+    assert (packed.games.tolist(), packed.learn.tolist(), packed.soft.rows.tolist()) == ([[0, 3]], [2], [])
 
 
 def chained(*parts: ChunkPositions) -> ChunkPositions:
@@ -546,7 +541,7 @@ def test_winners_and_soft_policies_of_rows() -> None:
     assert packed.rows[:, -2].tolist() == [0, WON_BY_BLACK, WON_BY_WHITE]
     assert packed.rows[:, -1].tolist() == [1, 1, 0]
     assert packed.rows[:, 4].tolist() == [5, 7, 6]
-    assert (packed.soft_rows.tolist(), packed.soft_starts.tolist()) == ([0, 1], [0, 3, 4])
+    assert (packed.soft.rows.tolist(), packed.soft.starts.tolist()) == ([0, 1], [0, 3, 4])
     with pytest.raises(ValueError, match="position 2 has no policy"):
         rows_from_chunks(positions._replace(starts=np.array([0, 3, 3, 5])), 3)
 
@@ -566,7 +561,7 @@ def test_plies_stop_at_what_two_bytes_hold() -> None:
     np.testing.assert_array_equal(
         packed.rows[:, 4] + 256 * packed.rows[:, 5].astype(int), np.arange(count).clip(max=65535)
     )
-    assert_same(positions_from_rows(packed.rows, packed.learn, *soft_of(packed), 2), positions)
+    assert_same(positions_from_rows(packed.rows, packed.learn, packed.soft, 2), positions)
 
 
 def test_rows_that_cannot_be_written() -> None:
@@ -574,13 +569,13 @@ def test_rows_that_cannot_be_written() -> None:
         position(3, {0: 4, 1: 4}, white=0)._replace(shares=np.array([0.5], np.float32)), 3
     )
     for row, soft, message in [
-        (0, soft_of(packed), "row 0 is there for its history only"),
-        (1, NO_SOFT, "row 1 has a soft policy that is not there"),
-        (2, soft_of(packed), "among the 2"),
-        (-1, soft_of(packed), "among the 2"),
+        (0, packed.soft, "row 0 is there for its history only"),
+        (1, None, "row 1 has a soft policy that is not there"),
+        (2, packed.soft, "among the 2"),
+        (-1, packed.soft, "among the 2"),
     ]:
         with pytest.raises(ValueError, match=message):
-            positions_from_rows(packed.rows, np.array([row]), *soft, 3)
+            positions_from_rows(packed.rows, np.array([row]), soft, 3)
 
 
 # Real files
@@ -596,7 +591,7 @@ def test_real_chunks_there_and_back(shared: Path, name: str) -> None:
     packed = assert_packed_and_back(positions, size)
     assert not (packed.rows[:, -2] & CONTEXT).any()
     assert len(packed.games) == games
-    again = positions_from_rows(packed.rows, packed.learn, *soft_of(packed), size)
+    again = positions_from_rows(packed.rows, packed.learn, packed.soft, size)
     assert write_v1(again, size) == content
     if size == 19:
         binary = write_v2(positions)
@@ -662,7 +657,7 @@ def test_leelaz_makes_the_same_chunks_of_a_record(
     assert write_v1(positions, 19) == theirs
     pack([tmp_path / "game.sgf"], tmp_path / "packed", 19)
     data = open_packed(tmp_path / "packed")
-    ours = positions_from_rows(data.rows, np.arange(len(data.rows)), *NO_SOFT, 19)
+    ours = positions_from_rows(data.rows, np.arange(len(data.rows)), None, 19)
     assert set(blocks_of(write_v1(ours, 19))) == set(blocks_of(theirs))
     assert len(ours.bits) == len(positions.bits) == record.count(";B[") + record.count(";W[")
     np.testing.assert_array_equal(rows_from_chunks(positions, 19).rows, data.rows)

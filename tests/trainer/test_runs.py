@@ -120,7 +120,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "done", {"csv": log}, saved=saved), NOW)
     assert (run.name, run.network, run.state) == ("done", "2x8", RunState.FINISHED)
     assert (run.positions, run.saved_positions, run.elapsed_s) == (6400, 6400, 12.5)
-    assert (run.sittings, run.problems, run.changed) == (1, (), LONG_AGO)
+    assert (run.sessions, run.problems, run.changed) == (1, (), LONG_AGO)
     assert run.holdout["policy_loss"].positions.tolist() == [50 * BATCH, 100 * BATCH]
     assert run.holdout["policy_loss"].last == 2.9
     assert run.holdout["policy_loss"].best(lower=True) == (2.9, 6400)
@@ -191,7 +191,7 @@ def test_a_time_limit_and_a_damaged_checkpoint_leave_the_state_open(tmp_path: Pa
 
 def test_a_run_that_wrote_nothing_yet(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "run", {}), NOW)
-    assert (run.state, run.positions, run.sittings, run.problems) == (RunState.INTERRUPTED, None, 0, ())
+    assert (run.state, run.positions, run.sessions, run.problems) == (RunState.INTERRUPTED, None, 0, ())
     with pytest.raises(UserError, match="nothing was measured yet"):
         plot_run(run, tmp_path / "plot.png")
 
@@ -206,7 +206,7 @@ def test_sittings_are_one_run_and_what_was_done_twice_counts_once(tmp_path: Path
     sittings = {"csv": first, "csv-2": second}
     sittings |= {f"csv-{n}": Log().train(60 + n, 5.0 - n / 10) for n in range(3, 11)}
     run = read_run(make_run(tmp_path / "run", sittings), NOW)
-    assert run.sittings == 10
+    assert run.sessions == 10
     steps = [9, 19, 29, 39, 49, 59, *range(63, 71)]
     assert run.train["policy_loss"].positions.tolist() == [step * BATCH for step in steps]
     assert run.train["policy_loss"].values[4:6].tolist() == [5.5, 5.4]

@@ -22,13 +22,13 @@ from lzeval.errors import UserError
 from lzeval.go.points import symmetry_tables
 from lzeval.records.info import rank_number
 from lzeval.records.scanner import end_of_games
+from lzeval.system.archives import read_sources
 from tests.support.limited import needs_limits, run_limited
 from tests.support.make_games import Move, holdout_texts, random_game, sgf_text
 from trainer.data.lint import check_records, format_rank
 from trainer.data.pack import Part, pack
 from trainer.data.packed import HOLDOUT, TRAIN, PackedData, damaged_files, open_packed, shared_games
 from trainer.data.selection import Selection
-from trainer.data.sources import read_sources
 from trainer.data.units import Packed, Unit, units_of
 
 

@@ -89,12 +89,12 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
             step += stride
 
     def _owners(self, slots: Ints64) -> Ints64:
-        """Which data set each slot belongs to: steps of the golden ratio, which spread evenly over any stretch."""
+        """The data set that each slot belongs to: steps of the golden ratio, which spread evenly over any stretch."""
         where = (slots.astype(np.uint64) * np.uint64(SPREAD)).astype(np.float64) / 2.0**64
         return np.searchsorted(self._bounds, where, side="right").astype(np.int64)
 
     def _owned(self, start: int, end: int) -> Ints64:
-        """How many slots from `start` and below `end` belong to each data set."""
+        """Number of slots from `start` and below `end` of each data set."""
         if len(self.data) == 1:
             return np.array([end - start])
         counts = np.zeros(len(self.data), np.int64)
@@ -117,7 +117,7 @@ class ShuffledBatches(IterableDataset[TensorBatch]):
         return parts[0] if len(parts) == 1 else _joined(parts, self.data[0].size ** 2)
 
     def _positions(self, number: int, places: Ints64, count: int) -> Ints64:
-        """What stands at `places` of the endless order of data set `number`, which has `count` positions."""
+        """The positions at `places` of the endless order of data set `number`, which has `count` positions."""
         epochs, inside = np.divmod(places, count)
         chosen = np.empty_like(inside)
         for epoch in np.unique(epochs):

@@ -37,7 +37,7 @@ class GoData(pl.LightningDataModule):
                 self._require_apart(data, self.holdout_data)
 
     def fingerprints(self) -> list[str]:
-        """What tells the training sets, and the holdout after them, from others, wherever they lie."""
+        """Hashes of the training sets, and of the holdout after them, which do not depend on where they lie."""
         held = [] if self.holdout_data is None else [HOLDOUT + " " + fingerprint(self.holdout_data)]
         return [fingerprint(data) for data in self.train_data] + held
 

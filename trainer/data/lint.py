@@ -1,4 +1,4 @@
-"""What is in game records and chunks, good and bad, without packing them."""
+"""A report on game records and chunks, good and bad, without packing them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LENGTHS = (50, 100, 150, 200, 250, 300, 400)
 
 @dataclass
 class Findings:
-    """What was found in some sources."""
+    """The content of some sources, counted."""
 
     report: PackReport = field(default_factory=PackReport)
     duplicates: int = 0
@@ -34,7 +34,7 @@ class Findings:
     handicaps: Counter[str] = field(default_factory=Counter)
     results: Counter[str] = field(default_factory=Counter)
     ranks: Counter[str] = field(default_factory=Counter)
-    """Of both players, a game counting twice."""
+    """Both players', so that a game counts twice."""
     damaged: list[str] = field(default_factory=list)
     """Files of packed data sets whose checksums do not agree."""
 

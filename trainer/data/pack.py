@@ -47,22 +47,22 @@ from trainer.data.units import UNIT_BYTES, Packed, Unit, packed_units
 
 JOURNAL = "journal.json"
 READER = 2
-"""Counts up when records are read otherwise than before, so that nothing is put together of two readings."""
+"""Version of the record reader: parts that two versions have read are never put together."""
 MOST_REMARKS = 1000
 SECONDS_A_NOTE = 5.0
-"""Between entries of the journal: so much work may have to be done again."""
+"""Time between entries of the journal: so much work may have to be done again."""
 
 PackProgress = Callable[[float, int], None]
-"""Told after each unit: the share of the files that has been read, 0 to 1, and positions so far."""
+"""Called after each unit with the share of the files that has been read, 0 to 1, and positions so far."""
 
 
 @dataclass
 class PackReport:
-    """What became of the records."""
+    """Counts of records taken and left out, with reasons."""
 
     games: int = 0
     positions: int = 0
-    """Taken, those of a holdout among them."""
+    """Positions taken, those of a holdout among them."""
     holdout_games: int = 0
     holdout_positions: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -125,7 +125,7 @@ class Part:
         self.counts["learn"] += len(rows) if learn is None else len(learn)
 
     def _learnt(self, learn: Ints64 | None, count: int) -> Ints64:
-        """What to append to the list of rows to be learnt from, which stays empty as long as all of them are."""
+        """Numbers to append to the list of rows to be learnt from, which stays empty as long as all of them are."""
         start = self.counts["rows"]
         if self.counts["all"] and (learn is None or len(learn) == count):
             return np.empty(0, np.int64)
@@ -241,7 +241,7 @@ def _require_positions(journal: Journal, file: Path) -> None:
 
 
 class Journal:
-    """How far a packing has come: its parts, and the report so far."""
+    """Progress of a packing: its parts, and the report so far."""
 
     def __init__(self, folder: Path, signature: str, split: bool, state: dict[str, Any] | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -389,6 +389,6 @@ def _is_ours(out: Path) -> bool:
 
 
 def packed_version_of(sources: Sequence[str | Path], cache: Path, size: int = 19) -> Path:
-    """Where in `cache` the packed form of `sources` belongs: it follows their paths, lengths and times."""
+    """The folder in `cache` for the packed form of `sources`: it follows from their paths, lengths and times."""
     files = record_files(sources)
     return cache / f"{files[0].name.split('.')[0]}-{_signature(files, size, Selection())[:12]}"

@@ -45,7 +45,7 @@ PHASES = ((0, 50), (50, 100), (100, 150), (150, 200), (200, math.inf))
 
 
 def phases(plies: Any) -> dict[str, Any]:
-    """Which of `plies` `[B]`, an array or a tensor, lie in each phase of a game, `[B]`, by its name: `0-49`."""
+    """Masks `[B]` of the phases of a game, by name (`0-49`), for `plies` `[B]`, an array or a tensor."""
     return {
         f"{first}+" if end == math.inf else f"{first}-{end - 1}": (plies >= first) & (plies < end)
         for first, end in PHASES
@@ -88,7 +88,7 @@ class PackedData:
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """What `meta.json` in `path` says. Raises DataError if it is not there, or not lzeval's."""
+    """The content of `meta.json` in `path`. Raises DataError if it is not there, or not lzeval's."""
     try:
         meta = json.loads((path / META).read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
@@ -148,7 +148,7 @@ def file_sha256(file: Path) -> str:
 
 
 def _sha256(stream: Any) -> str:
-    """For Python 3.10."""
+    """SHA-256 of a file, for Python 3.10, which has no `file_digest`."""
     digest = hashlib.sha256()
     while block := stream.read(1 << 20):
         digest.update(block)
@@ -174,5 +174,5 @@ def fingerprint(data: PackedData) -> str:
 
 
 def shared_games(one: PackedData, other: PackedData) -> int:
-    """How many games of `one` are in `other` as well, turned and mirrored ones included."""
+    """Number of games of `one` that are in `other` as well, turned and mirrored ones included."""
     return int(np.isin(one.games["key"], other.games["key"]).sum())

@@ -37,7 +37,7 @@ CONTEXT = 8
 """A row that is there for its board, as history of those after it, and not to be learnt from."""
 NO_MOVE = 0xFFFF
 TURN_WHITE = 8
-"""Added to a symmetry in `Batch.turns`."""
+"""Flag beside the symmetry in `Batch.turns`."""
 
 PACKED, BAD_MOVE, NOTHING, BAD_SETUP = 0, 1, 2, 3
 """Verdicts of `pack_game` on a game."""
@@ -50,7 +50,7 @@ VERDICTS = {
 
 _BITS_SET = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 _BIT_PLACES = np.zeros((256, 8), np.uint8)
-"""Of each byte, the places of its bits that are set, lowest first."""
+"""Places of the bits that are set in each byte, lowest first."""
 for _byte in range(256):
     _places = [place for place in range(8) if _byte >> place & 1]
     _BIT_PLACES[_byte, : len(_places)] = _places
@@ -207,7 +207,7 @@ def fill_targets(
     outcomes: Floats32,
     plies: Ints64,
 ) -> None:
-    """What is to be learnt from the rows `chosen` `[B]`, each turned by its symmetry."""
+    """Fill in the targets of the rows `chosen` `[B]`, each turned by its symmetry."""
     width = bitboard_width(tables.shape[1] - 1)
     for item in range(chosen.shape[0]):
         row = rows[chosen[item]]
@@ -293,6 +293,7 @@ def game_key(rows: Unsigned8, tables: Ints16) -> np.uint64:
 
 @jit
 def _stirred(word: np.uint64) -> np.uint64:
+    """The finaliser of splitmix64 (Steele, Lea and Flood, 2014)."""
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return word ^ (word >> np.uint64(31))

@@ -1,4 +1,4 @@
-"""Which games and positions are taken, and which games are held out."""
+"""Filters: the games and positions that are taken, and the games that are held out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from lzeval.compiled.arrays import Ints64
 
 HOLDOUT_STEPS = 1_000_000
-"""How finely a share of games can be told."""
+"""Resolution of the share of games that is held out."""
 SPREAD = 0x9E3779B97F4A7C15
 """An odd number that spreads keys over 64 bits (2**64 divided by the golden ratio)."""
 
@@ -36,7 +36,7 @@ class Selection:
     def refuses(
         self, moves: int, komi: float, handicap: float, black_rank: float, white_rank: float
     ) -> str | None:
-        """Why a game is not taken; None if it is. Facts that are not known (NaN) do not meet a filter."""
+        """The reason not to take a game; None if it is taken. Facts that are not known (NaN) do not meet a filter."""
         if moves < self.min_moves:
             return f"fewer than {self.min_moves} moves"
         if self.min_rank is not None and not (black_rank >= self.min_rank and white_rank >= self.min_rank):
@@ -48,7 +48,7 @@ class Selection:
         return None
 
     def plies(self, count: int, key: int) -> Ints64 | None:
-        """Which of a game's `count` positions are taken, ascending; None: all."""
+        """Those of a game's `count` positions that are taken, ascending; None: all."""
         if self.sample == 1 and self.from_move <= 1 and self.to_move is None:
             return None
         plies = np.arange(

@@ -14,7 +14,7 @@ ROUNDS = 6
 
 
 def shuffled(numbers: Ints64, count: int, key: tuple[int, ...]) -> Ints64:
-    """Where `numbers` (each below `count`) stand in the order that `key` names: for one key, a permutation."""
+    """Places of `numbers` (each below `count`) in the order that `key` names: for one key, a permutation."""
     if count <= 1:
         return np.zeros_like(numbers)
     half = np.uint64(max(1, ((count - 1).bit_length() + 1) // 2))
@@ -37,7 +37,7 @@ def _rounds(numbers: Unsigned64, half: np.uint64, keys: Unsigned64) -> Unsigned6
 
 
 def _mixed(words: Unsigned64) -> Unsigned64:
-    """The bits of each word, well stirred (the finaliser of splitmix64)."""
+    """The bits of each word, well stirred: the finaliser of splitmix64 (Steele, Lea and Flood, 2014)."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))

@@ -1,4 +1,4 @@
-"""Where records come from: files and folders, to be opened by `lzeval.system.archives`."""
+"""Files of records in files and folders, to be opened by `lzeval.system.archives`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from pathlib import Path
 
 from lzeval.errors import UserError
 from lzeval.records.input.text import SUFFIXES as RECORDS
-from lzeval.system.archives import ARCHIVES, COMPRESSIONS, Source, read_bytes, read_sources
-
-__all__ = ["SUFFIXES", "Source", "read_bytes", "read_sources", "record_files"]
+from lzeval.system.archives import ARCHIVES, COMPRESSIONS
 
 SUFFIXES = (*RECORDS, *COMPRESSIONS, *ARCHIVES, ".v1", ".v2", ".chunk")
-"""What is looked for in a folder; a file that is named may be called anything."""
+"""Endings of files that are taken from a folder; a file that is named may be called anything."""
 
 
 def record_files(sources: Sequence[str | Path]) -> list[Path]:

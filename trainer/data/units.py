@@ -30,9 +30,10 @@ from lzeval.records.scanner import (
     read_record,
     refusal,
 )
+from lzeval.system.archives import Source, read_sources
 from trainer.data.chunks.binary import read_v2
 from trainer.data.chunks.kind import chunk_kind
-from trainer.data.chunks.rows import PackedChunk, rows_from_chunks
+from trainer.data.chunks.rows import rows_from_chunks
 from trainer.data.chunks.text import read_v1
 from trainer.data.rows import (
     PACKED,
@@ -45,7 +46,6 @@ from trainer.data.rows import (
     row_bytes,
 )
 from trainer.data.selection import Selection
-from trainer.data.sources import Source, read_sources
 
 UNIT_BYTES = 1 << 21
 """About how much SGF text is one unit."""
@@ -60,16 +60,16 @@ class Unit:
     """`sgf`, `v1` or `v2`."""
     content: Unsigned8
     problem: str = ""
-    """What was wrong with the file."""
+    """Fault of the file."""
     first: bool = True
     """Whether the source begins with this unit."""
     share: float = 1.0
-    """How much of its source has been read at the unit's end."""
+    """Bytes of its source that have been read at the unit's end."""
 
 
 @dataclass
 class Packed:
-    """What was made of one unit."""
+    """The games of one unit, packed."""
 
     rows: list[Unsigned8] = field(default_factory=list)
     """Of each game."""
@@ -201,17 +201,16 @@ def _pack_chunk(unit: Unit, size: int, selection: Selection) -> Packed:
         made.rows.append(rows)
         made.games.append((nan, 0, winner, nan, nan, key))
         made.learn.append(inside if wanted is None else np.intersect1d(inside, wanted))
-        first, last = np.searchsorted(packed.soft_rows, (start, start + length))
-        made.soft.append(_cut(packed, int(first), int(last), start) if last > first else None)
+        first, last = np.searchsorted(packed.soft.rows, (start, start + length))
+        made.soft.append(_cut(packed.soft, int(first), int(last), start) if last > first else None)
     return made
 
 
-def _cut(packed: PackedChunk, first: int, last: int, start: int) -> Soft:
-    """The soft policies `first` to `last` of a chunk, for the game whose rows begin at `start`."""
-    entries = slice(packed.soft_starts[first], packed.soft_starts[last])
-    starts = packed.soft_starts[first : last + 1] - packed.soft_starts[first]
-    rows = packed.soft_rows[first:last] - start
-    return Soft(rows, starts, packed.soft_points[entries], packed.soft_shares[entries])
+def _cut(soft: Soft, first: int, last: int, start: int) -> Soft:
+    """The policies `first` to `last` of a chunk's, for the game whose rows begin at `start`."""
+    entries = slice(soft.starts[first], soft.starts[last])
+    starts = soft.starts[first : last + 1] - soft.starts[first]
+    return Soft(soft.rows[first:last] - start, starts, soft.points[entries], soft.shares[entries])
 
 
 def packed_units(
@@ -243,7 +242,7 @@ def _finished(waiting: tuple[int, float, Unit, Future[Packed]]) -> tuple[int, fl
 
 
 def _units_with_shares(files: Sequence[Path]) -> Iterator[tuple[float, Unit]]:
-    """All units, each with the share of the files' bytes that has been read; an archive counts when it is over."""
+    """Units in order, each with the share of the files' bytes that has been read; an archive counts when it is over."""
     sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
     before, total = 0, max(1, sum(sizes))
     for file, size in zip(files, sizes, strict=True):

@@ -18,10 +18,9 @@ from trainer.data.chunks.rows import positions_from_rows
 from trainer.data.chunks.text import write_v1
 from trainer.data.packed import PackedData
 from trainer.data.prepare import prepare
-from trainer.data.rows import WON_BY_BLACK, WON_BY_WHITE, Soft
+from trainer.data.rows import WON_BY_BLACK, WON_BY_WHITE
 
 VERSIONS = ("v1", "v2")
-NO_SOFT = Soft(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.uint16), np.empty(0, np.float32))
 
 
 def write_chunks(
@@ -41,25 +40,28 @@ def write_chunks(
         raise UserError(f"{existing[0]} exists; choose another name, or remove it")
     with tempfile.TemporaryDirectory() as cache:
         data = prepare(sources, Path(cache), size)
-        numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
-        decided = np.flatnonzero(data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE))
+        decided = _decided(data)
         if not len(decided):
             raise UserError(f"{sources[0]}: no game has a winner, and chunks need one")
         out.parent.mkdir(parents=True, exist_ok=True)
         files = range(0, len(decided), positions)
         for file, start in enumerate(files):
-            content = _chunk(data, numbers[decided[start : start + positions]], size, version)
+            content = _chunk(data, decided[start : start + positions], size, version)
             write_bytes_atomically(f"{out}.{file}.gz", gzip.compress(content, 6, mtime=0))
-        return len(decided), len(files), len(numbers) - len(decided)
+        return len(decided), len(files), len(data) - len(decided)
 
 
 def all_positions(data: PackedData) -> ChunkPositions:
-    """All of `data` that can be a chunk's: those of games with a winner."""
+    """The positions of `data` that a chunk can hold: those of games with a winner."""
+    return positions_from_rows(data.rows, _decided(data), data.soft, data.size)
+
+
+def _decided(data: PackedData) -> Ints64:
+    """The rows to be learnt from whose game has a winner."""
     numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
-    decided = data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE) != 0
-    return positions_from_rows(data.rows, numbers[decided], *(data.soft or NO_SOFT), data.size)
+    return numbers[data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE) != 0]
 
 
 def _chunk(data: PackedData, rows: Ints64, size: int, version: str) -> bytes:
-    positions = positions_from_rows(data.rows, rows, *(data.soft or NO_SOFT), size)
+    positions = positions_from_rows(data.rows, rows, data.soft, size)
     return write_v1(positions, size) if version == "v1" else write_v2(positions)

@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SMOOTHED_SHARE = 0.04
-"""How much of a run the moving mean of its batches looks at, before and after."""
+"""Share of a run that the moving mean of its batches spans, before and after."""
 FEWEST_SMOOTHED = 7
 """Batches that it looks at in each direction at least, where a quarter of the run has as many."""
 BEGINNING_SHARE = 0.05
-"""How much of a run may lie outside of the picture: it falls from far above."""
+"""Share of a run that may lie outside of the picture: it falls from far above."""
 SENSELESS = 1e6
 """A measure as large as this is of a run that diverged, and would hide all others."""
 DRAWN_POINTS = 400
-"""More batches than so many are drawn as means of some each."""
+"""Most points of a curve: more batches are drawn as means of several."""
 
 
 class _Panel(NamedTuple):
@@ -187,7 +187,7 @@ def _thinned(series: Series) -> Series:
 
 
 def _limits(batches: Series, smooth: Series, holdout: Series) -> tuple[float, float] | None:
-    """What an axis shows: most batches, and the curves whole, but for the run's beginning."""
+    """Limits of an axis: most batches, and the curves whole, but for the run's beginning."""
     end = max((part.positions.max() for part in (batches, holdout) if len(part.positions)), default=0.0)
     later = [part.values[part.positions >= end * BEGINNING_SHARE] for part in (smooth, holdout)]
     spread: Floats = batches.values[batches.positions >= end * BEGINNING_SHARE]

@@ -1,4 +1,4 @@
-"""How well a network predicts game records: the figures by which networks are compared without playing."""
+"""Figures of how well a network predicts game records, by which networks are compared without playing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALLEST_PROBABILITY = 1e-12
 CALIBRATION_BINS = 10
 
 ANSWER = np.dtype([("played", "f4"), ("better", "u2"), ("alike", "u2"), ("value", "f4"), ("outcome", "i1")])
-"""Of one position: the probability of the move that was played, how many moves have a higher one and the same one,
+"""One position's answer: probability of the move that was played, how many moves have a higher one and the same one,
 itself counted; value and outcome (0: nobody won), -1 to 1, for the side to move."""
 
 
@@ -70,7 +70,7 @@ def measure_network(
 
 
 def calibration(winrates: Floats, won: Floats) -> list[dict[str, Any]]:
-    """How often those won who were given a chance from `low` (and, in the last bin, up to and with 1) to `high`.
+    """Share of wins among those who were given a chance from `low` to `high` (in the last bin, 1 included), bin by bin.
 
     `winrates` `[N]`, 0 to 1, and `won` `[N]`, 0 or 1, NaN where nobody did, are the side to move's. A bin has
     the `count` of decided positions in it, the mean winrate `predicted` and the share `won`; both are None in an
@@ -96,7 +96,7 @@ def calibration(winrates: Floats, won: Floats) -> list[dict[str, Any]]:
 
 
 def calibration_error(bins: Sequence[dict[str, Any]]) -> float | None:
-    """Expected calibration error: the mean over positions of |predicted - won| of their bin, 0 to 1."""
+    """Expected calibration error, 0 to 1 (Guo et al., 2017): mean over positions of |predicted - won| of their bin."""
     filled = [found for found in bins if found["count"]]
     total = sum(found["count"] for found in filled)
     if not total:

@@ -24,16 +24,16 @@ from trainer.settings.config import seconds
 RECENT_S = 600.0
 """Whoever has written so lately may be at it still: longer than it takes to log again or to save."""
 LAST_BATCHES = 10
-"""So many logged batches at the end tell where training stands; one alone tells little."""
+"""Logged batches at the end that tell where training stands; one alone tells little."""
 
 
 class RunState(str, Enum):
-    """How a run ended, as far as its folder tells."""
+    """The state of a run, as far as its folder tells."""
 
     FINISHED = "finished"
     INTERRUPTED = "interrupted"
     RECENT = "running?"
-    """Not finished, and written to a moment ago."""
+    """Not finished, and its folder was written to a moment ago."""
     UNKNOWN = "?"
     BROKEN = "broken"
     """Its configuration cannot be read."""
@@ -46,21 +46,21 @@ class TrainingRun:
     folder: Path
     state: RunState
     changed: float
-    """When a file of it was last written, in seconds since 1970."""
+    """Time when a file of it was last written, in seconds since 1970."""
     config: Mapping[str, Any]
-    """As in config.yaml; empty if that cannot be read."""
+    """Content of config.yaml; empty if that cannot be read."""
     positions: int | None
     """Trained on, by the log or the checkpoint, whichever knows of more."""
     saved_positions: int | None
-    """Those of `latest.ckpt`, where training would go on."""
+    """Positions of `latest.ckpt`, where training would go on."""
     elapsed_s: float | None
-    """Spent training, by the checkpoint."""
-    sittings: int
+    """Seconds of training, by the checkpoint."""
+    sessions: int
     train: Mapping[str, Series]
     """By measure, of single batches."""
     holdout: Mapping[str, Series]
     problems: tuple[str, ...]
-    """What could not be read, one line each."""
+    """Files that could not be read, one line each."""
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class TrainingRun:
         return float(values.mean()) if len(values) else None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: what is not finite becomes None."""
+        """Dictionary for JSON: what is not finite becomes None."""
         found: dict[str, Any] = {
             "name": self.name,
             "folder": str(self.folder),
@@ -94,7 +94,7 @@ class TrainingRun:
             "max_positions": self.max_positions,
             "saved_positions": self.saved_positions,
             "elapsed_s": self.elapsed_s,
-            "sittings": self.sittings,
+            "sittings": self.sessions,
             "train": {},
             "holdout": {},
             "problems": list(self.problems),
@@ -113,7 +113,7 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in a folder of runs."""
+    """The runs in a folder."""
 
     runs: tuple[TrainingRun, ...]
     """The one that changed last comes first."""
@@ -172,7 +172,7 @@ def read_run(folder: Path, now: float | None = None) -> TrainingRun:
         positions=seen,
         saved_positions=saved_positions,
         elapsed_s=elapsed_s,
-        sittings=len(paths),
+        sessions=len(paths),
         train=log.series["train"],
         holdout=log.series["holdout"],
         problems=tuple(problems),

@@ -1,4 +1,4 @@
-"""What a run wrote down as it went: its logs, and the outline of its checkpoint, read without torch.
+"""A run's logs, and the outline of its checkpoint, read without torch.
 
 Nothing of it is trusted. A run may have been killed in the middle of a line.
 """
@@ -54,18 +54,18 @@ NOTHING = Series(np.empty(0), np.empty(0))
 
 
 class Row(NamedTuple):
-    """What was logged at once."""
+    """One row of the log."""
 
     step: int
     """The number of the batch, from 0."""
     positions: float | None
-    """Before that batch; None in a row of the holdout."""
+    """Positions before that batch; None in a row of the holdout."""
     values: dict[str, float]
     """By column, such as `train/top1`."""
 
 
 def logs(folder: Path) -> list[Path]:
-    """`metrics.csv` of each sitting, the first one first."""
+    """Paths of `metrics.csv` of each session, the first one first."""
 
     def number(path: Path) -> int:
         digits = path.parent.name.rpartition("-")[2]
@@ -113,17 +113,17 @@ class Log(NamedTuple):
     series: dict[str, dict[str, Series]]
 
 
-def join(sittings: Sequence[list[Row]], batch_size: int) -> Log:
-    """All sittings as one log.
+def join(sessions: Sequence[list[Row]], batch_size: int) -> Log:
+    """Join the logs of all sessions.
 
     A run that was killed goes on from its last checkpoint: what was logged after that is logged again, and
     the first account is dropped.
     """
-    sittings = [rows for rows in sittings if rows]
+    sessions = [rows for rows in sessions if rows]
     found: dict[str, dict[str, tuple[list[float], list[float]]]] = {"train": {}, "holdout": {}}
     seen: float | None = None
-    for number, rows in enumerate(sittings):
-        taken_up = min((later[0].step for later in sittings[number + 1 :]), default=math.inf)
+    for number, rows in enumerate(sessions):
+        taken_up = min((later[0].step for later in sessions[number + 1 :]), default=math.inf)
         for row, before, after in _placed(rows, batch_size):
             if row.step >= taken_up:
                 break

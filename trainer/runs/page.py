@@ -31,7 +31,7 @@ LABELS = {
     "top5": ("Top 5", "{:.1%}"),
     "value_mse4": ("Value MSE / 4", "{:.4f}"),
 }
-"""How a measure is called and written."""
+"""Name and format of a measure."""
 
 
 def write_page(run: TrainingRun, path: Path) -> None:

@@ -71,7 +71,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def as_svg(figure: Figure, salt: str) -> str:
-    """The same text for the same picture; `salt` keeps the names in it apart from those of another one."""
+    """SVG, the same text for the same picture; `salt` keeps the names in it apart from those of another one."""
     from matplotlib import rc_context
 
     stream = io.StringIO()
@@ -83,7 +83,7 @@ def as_svg(figure: Figure, salt: str) -> str:
 
 
 def short(number: float) -> str:
-    """As `950`, `12.5k` or `1.6M`."""
+    """A number in few characters: `950`, `12.5k` or `1.6M`."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.3g}{unit}"

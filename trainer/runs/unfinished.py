@@ -18,7 +18,7 @@ SAVE_EVERY_S = 60.0
 
 
 class Unfinished:
-    """What is known so far, in one file. Where that cannot be written, or read, the measurement does without."""
+    """Rows measured so far, in one file. Where that cannot be written, or read, the measurement does without."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

@@ -16,11 +16,11 @@ LARGEST_SEED = 2**32 - 1
 LARGEST_COUNT = 10**15
 """Positions, or seconds: no run gets that far."""
 LARGEST_FACTOR = 1e30
-"""Of losses, gradients and weights; beyond, products leave float32."""
+"""Largest loss, gradient or weight; beyond, products leave float32."""
 MANY = 10**6
 CORES = 4096
 MOST_DIGITS = 9
-"""From so many significant digits the same float32 is read back."""
+"""Significant digits from which the same float32 is read back."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Bounds:
     """Has to be below `high`."""
 
     def problem(self, value: float) -> str | None:
-        """Why `value` is not within them, or None."""
+        """The reason why `value` is not within them, or None."""
         if math.isnan(value):
             return "must be a number"
         if value < self.low or (self.above and value == self.low):
@@ -87,7 +87,7 @@ BOUNDS = {
     "label_smoothing": SHARE,
     "clip_norm": Bounds(0, LARGEST_FACTOR, above=True),
 }
-"""Of every number; of a list, the bounds of each."""
+"""Bounds of every numeric setting; of a list, those of each item."""
 
 DURATIONS = {"max_time": Bounds(0, LARGEST_COUNT, above=True), "watch.save_every": SOME}
 """In seconds."""

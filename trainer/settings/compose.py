@@ -66,7 +66,7 @@ def read_config(run: Path) -> dict[str, Any]:
 
 
 def _parsed(overrides: Sequence[str]) -> dict[str, str]:
-    """What is given for each setting, the last time it is given. Raises UserError for keys that there are not."""
+    """The last value given for each setting. Raises UserError for keys that there are not."""
     given: dict[str, str] = {}
     for key, value in map(parse_override, overrides):
         _require_known(Override(key, value))
@@ -92,7 +92,7 @@ def _require_known(override: Override) -> None:
 
 @cache
 def _composed(name: str, chosen: tuple[str, ...]) -> dict[str, Any]:
-    """What Hydra makes of the YAML `name` and the choices `group=file`; values are no business of its grammar."""
+    """Settings that Hydra composes of the YAML `name` and the choices `group=file`; values are not in its grammar."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from omegaconf import OmegaConf

@@ -35,7 +35,7 @@ class OptimizerConfig:
     """muon, adamw or sgd."""
     lr: float = 0.03
     adam_lr: float = 0.002
-    """For the parameters that muon leaves to AdamW."""
+    """Learning rate of the parameters that muon leaves to AdamW."""
     weight_decay: float = 0.0001
 
 
@@ -57,7 +57,7 @@ class ScheduleConfig:
 class TrainerConfig:
     accelerator: str = "auto"
     devices: int | str | list[int] = "auto"
-    """How many; a list: the numbers of those that are taken; auto: all."""
+    """Number of devices; a list: the numbers of those that are taken; auto: all."""
     nodes: int = 1
     strategy: str = "auto"
     precision: str = "auto"
@@ -71,7 +71,7 @@ class DataConfig:
     """Has to be given."""
     holdout: str | list[str] | None = None
     weights: list[float] | None = None
-    """How often each source of `train` is drawn from; None: they count as one."""
+    """Weights by which sources of `train` are drawn from; None: they count as one."""
     workers: int = 0
     """Processes that make batches; 0: the training process itself."""
     cache: str | None = None
@@ -116,7 +116,7 @@ class PoolConfig:
     visits: int | None = None
     """A move; None: as the pool has it."""
     openings: str | None = None
-    """Of a new pool: default, none, or a file; None: default on 19x19, none on other boards."""
+    """Openings of a new pool: default, none, or a file; None: default on 19x19, none on other boards."""
     threads: int | None = None
     """Cores to play on; None: all."""
     device: str = "auto"
@@ -133,7 +133,7 @@ class TeacherConfig:
     value: float = 0.8
     """Likewise for the value."""
     symmetries: int = 1
-    """Of how many of a position's eight images its answer is the mean: 2 costs a second question."""
+    """Images of a position, of eight, whose answers are averaged: 2 costs a second question."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What watches a run: checkpoints that are whole or absent, averages, exports, and a line of progress."""
+"""Callbacks of a run: checkpoints that are whole or absent, averages, exports, and a line of progress."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Counting(pl.Callback):
 
 
 STEPS_A_QUESTION = 20
-"""Between the questions of several devices whether it is time for a checkpoint."""
+"""Steps after which several devices ask each other whether a checkpoint is due."""
 
 
 class Checkpoints(pl.Callback):
@@ -153,7 +153,7 @@ class Averages(pl.Callback):
         if config.swa_from < 1:
             self._kept["swa"] = None
         self._averages: dict[str, Average] = {}
-        """Those that have begun."""
+        """Averages that have begun, by name."""
         self._data = data
         self._step = 0
 

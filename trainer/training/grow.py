@@ -13,7 +13,7 @@ from lzeval.errors import UserError
 from lzeval.network.network import ConvBlock, LeelaNetwork, NetworkShape
 
 NOISE = 0.1
-"""How far apart the copies of a channel start, as a share of the weights' standard deviation."""
+"""Noise that sets copies of a channel apart, as a share of the weights' standard deviation."""
 
 
 def grow(network: LeelaNetwork, shape: NetworkShape, seed: int = 0) -> LeelaNetwork:

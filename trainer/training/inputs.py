@@ -1,4 +1,4 @@
-"""What a run reads: looked for before anything is made."""
+"""Inputs of a run, looked for before anything is made."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from trainer.training.teacher import Teacher
 
 
 def share_done(config: TrainConfig, positions: int, elapsed_s: float) -> float:
-    """How much of the run is over, 0 to 1, by positions or by time, whichever is further."""
+    """Share of the run that is over, 0 to 1, by positions or by time, whichever is further."""
     by_positions = positions / config.max_positions if config.max_positions else 0.0
     by_time = elapsed_s / seconds(config.max_time) if config.max_time is not None else 0.0
     return min(1.0, max(by_positions, by_time))
@@ -43,16 +43,16 @@ class GoModule(pl.LightningModule):
         self.config = config
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._runner = (torch.compile(self.network) if config.trainer.compile else self.network,)
-        """In a tuple, so that the network is not a part of this module a second time."""
+        """The network, perhaps compiled; in a tuple, so that it is not a part of this module a second time."""
         self._unpack = PlanesUnpacker(config.data.board_size)
         self.teacher = self._teacher()
         self.positions = 0
-        """Seen so far, over all interruptions."""
+        """Positions learnt from so far, over all interruptions."""
         self.elapsed_s = 0.0
-        """Spent training so far, over all interruptions."""
+        """Seconds of training so far, over all interruptions."""
         self.plateau = Plateau(config.schedule.factor, config.schedule.patience)
         self._options: list[dict[str, Any]] = []
-        """Of the optimiser's groups, as configured now: learning rates before the schedule, weight decay and so on."""
+        """Options of the optimiser's groups as configured now: learning rates before the schedule, weight decay, ..."""
         self.is_over = False
         """The run has come to its end, and what is done there has been."""
         self._last_step_at: float | None = None
@@ -62,11 +62,11 @@ class GoModule(pl.LightningModule):
         self._statistics: dict[str, Tensor] = {}
         """The normalisations' as they were after that step."""
         self._validation = torch.zeros(())
-        """What the holdout's batches have summed up to, see `measure`."""
+        """Sums over the holdout's batches, see `measure`."""
 
     @property
     def share(self) -> float:
-        """How much of the run is over, 0 to 1."""
+        """Share of the run that is over, 0 to 1."""
         return share_done(self.config, self.positions, self.elapsed_s)
 
     def _teacher(self) -> Teacher | None:
@@ -131,7 +131,11 @@ class GoModule(pl.LightningModule):
         )
 
     def losses(self, batch: TensorBatch, logits: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """The policy's cross entropy and the value's squared error, towards the records and the teacher."""
+        """The policy's cross entropy and the value's squared error, towards the records and the teacher.
+
+        AlphaGo Zero's (Silver et al., 2017), whose weight decay is the optimiser's here; values are learnt from decided
+        games only. The policy's labels may be smoothed (Szegedy et al., 2016).
+        """
         wanted = batch.moves if batch.shares is None else batch.shares
         policy_loss: Tensor = F.cross_entropy(logits, wanted, label_smoothing=self.config.label_smoothing)
         outcomes, known = batch.outcomes, batch.outcomes.abs()

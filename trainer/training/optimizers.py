@@ -35,6 +35,9 @@ def orthogonalised(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tens
 class Muon(torch.optim.Optimizer):
     """Orthogonalised momentum for convolutions that a batch normalisation follows; AdamW for other groups.
 
+    Sources: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024); Loshchilov and Hutter,
+    "Decoupled Weight Decay Regularization" (2019). torch has a Muon from 2.9 on, which does not keep lengths.
+
     Such a convolution's length means nothing, only its direction does. So the length stays what it was at
     the start, and a step of learning rate `lr` turns the weights by that share of their length. Groups with
     `"turn": False` are AdamW's.
@@ -78,7 +81,7 @@ class Muon(torch.optim.Optimizer):
             weight.mul_(length / (weight.norm() + 1e-12))
 
     def _momentum(self, weight: Tensor, share: float) -> Tensor:
-        """Where the weight is to go, by its gradients so far (Nesterov's)."""
+        """Momentum of the weight's gradients so far, with Nesterov's look ahead."""
         state, gradient = self.state[weight], weight.grad
         assert gradient is not None
         if not state:
@@ -134,9 +137,10 @@ def _decayed(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[s
 
 
 def rate_factor(config: ScheduleConfig, positions: int, share: float) -> float:
-    """What the learning rate is multiplied by after `positions`, when `share` (0 to 1) of the run is over.
+    """Factor of the learning rate after `positions`, when `share` (0 to 1) of the run is over.
 
-    What a plateau divides it by depends on the holdout and comes on top.
+    The plateau's factor depends on the holdout and comes on top. `onecycle` is Smith and Topin's (2018), in half
+    cosine waves.
     """
     warm = min(1.0, positions / config.warmup) if config.warmup else 1.0
     fallen = max(0.0, (share - config.hold) / (1 - config.hold)) if config.hold < 1 else 0.0
@@ -153,7 +157,7 @@ def rate_factor(config: ScheduleConfig, positions: int, share: float) -> float:
 
 
 def _cosine(share: float) -> float:
-    """From 1 to 0 as `share` goes from 0 to 1."""
+    """Half a cosine wave, from 1 to 0 as `share` goes from 0 to 1 (SGDR: Loshchilov and Hutter, 2017)."""
     return (1 + math.cos(math.pi * min(1.0, share))) / 2
 
 
@@ -164,7 +168,7 @@ class Plateau:
         self._divisor = factor
         self._patience = patience
         self.factor = 1.0
-        """What the learning rate is multiplied by."""
+        """Factor of the learning rate."""
         self._best = math.inf
         self._waited = 0
 

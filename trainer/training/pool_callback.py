@@ -68,7 +68,7 @@ class PoolRatings(pl.Callback):
         self._playing: _Game | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take up what an earlier sitting left unplayed."""
+        """Take up what an earlier session left unplayed."""
         if trainer.is_global_zero:
             self._waiting = sorted(_unplayed_in(self.folder), key=_positions_of)
 
@@ -92,7 +92,7 @@ class PoolRatings(pl.Callback):
         except (UserError, OSError) as exc:
             self._say(f"warning: no games in {self.pool}: {exc}")
             return
-        _result_of(target).unlink(missing_ok=True)  # of a sitting that was killed after its last checkpoint
+        _result_of(target).unlink(missing_ok=True)  # of a session that was killed after its last checkpoint
         if target not in self._waiting:
             self._waiting.append(target)
 

@@ -23,7 +23,7 @@ class _Observed:
         self.batches = 0
         self.mean: Tensor | float = 0.0
         self.variance: Tensor | float = 0.0
-        """Both `[C]`, in float64; the variance is that within a batch."""
+        """Mean and variance `[C]`, in float64; the variance is that within a batch."""
 
     def look(self, _norm: nn.Module, given: tuple[Any, ...]) -> None:
         """A forward pre-hook."""

@@ -49,12 +49,12 @@ SAME_CONTENT = ("data.train", "data.holdout")
 """Paths that `--resume` may change to others with the same games in them."""
 
 OPTIMIZERS = {"turn": "muon", "nesterov": "sgd", "betas": "adamw"}
-"""An option that only this optimiser's parameter groups have; those of muon come first, as they have betas, too."""
+"""Optimisers by an option that only their parameter groups have; those of muon come first, as they have betas, too."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What a run's checkpoint says of it."""
+    """Facts of a run, from its checkpoint."""
 
     shape: NetworkShape
     tensors: Mapping[str, tuple[int, ...]]
@@ -97,7 +97,7 @@ def _optimizer_of(groups: Sequence[Mapping[str, Any]]) -> str:
 
 
 def require_going_on(config: TrainConfig, folder: Path, *, resuming: bool) -> Saved | None:
-    """What the run in `folder` has saved; None if no run is there.
+    """Facts that the run in `folder` has saved; None if no run is there.
 
     Raises UserError where `config` is not the run's that is there: with `resuming`, as far as it may not change.
     """

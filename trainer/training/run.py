@@ -76,7 +76,7 @@ def ties_policy(config: TrainConfig, network: LeelaNetwork) -> bool:
 
 
 def run_folder(config: TrainConfig) -> Path:
-    """Where the run is kept. Raises UserError where several processes would each think of a folder of their own."""
+    """Folder of the run. Raises UserError where several processes would each think of a folder of their own."""
     if config.run is not None:
         if Path(config.run).is_file():
             raise UserError(f"run={config.run}: is a file, and a run is a folder; choose another name")
@@ -96,8 +96,8 @@ def is_first_process() -> bool:
 
 def log_name(folder: Path) -> str:
     """`csv`, and `csv-2`, `csv-3` and so on when a run goes on: Lightning empties a log's folder that it finds."""
-    sittings = len(list(folder.glob("csv*")))
-    return f"csv-{sittings + 1}" if sittings else "csv"
+    sessions = len(list(folder.glob("csv*")))
+    return f"csv-{sessions + 1}" if sessions else "csv"
 
 
 def _check_is_text(folder: Path) -> None:
@@ -112,7 +112,7 @@ def _check_is_text(folder: Path) -> None:
 
 
 def loggers(config: LoggerConfig, folder: Path) -> list[Logger]:
-    """What writes the logs."""
+    """Lightning's loggers, by the names in `config`."""
     found: list[Logger] = [CSVLogger(folder, name="", version=log_name(folder))]
     for name in config.names:
         if name == "tensorboard":
@@ -133,7 +133,7 @@ class Trained(NamedTuple):
     positions: int
     """Trained on, over all interruptions."""
     was_over: bool
-    """Already when this was asked for; nothing was done."""
+    """The run had ended before; nothing was done."""
 
 
 def train(config: TrainConfig, *, resuming: bool = False) -> Trained:
@@ -227,7 +227,7 @@ def _fit(run: _Prepared) -> Trained:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's remarks."""
+    """Silence Lightning's remarks."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"pytorch_lightning.*|torch\..*|torchmetrics.*|lightning.*")
@@ -237,7 +237,7 @@ def _quiet() -> Iterator[None]:
 def pool_ratings(
     config: TrainConfig, folder: Path, averages: Averages, progress: ProgressLine
 ) -> list[PoolRatings]:
-    """What lets the network play in a pool, if that is wanted; comes after what saves checkpoints."""
+    """The callback that lets the network play in a pool, if that is wanted; it comes after `Checkpoints`."""
     if config.pool.file is None:
         return []
     return [

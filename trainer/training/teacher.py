@@ -1,4 +1,6 @@
-"""A finished network whose answers a training network learns besides what the records say (distillation).
+"""A finished network whose answers a training network learns besides what the records say.
+
+That is distillation (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015), at temperature 1.
 
 What a game's winner tells of a position is mostly noise, and a record shows one move where several were good. A
 teacher's answers carry less of that noise, so that a small network learns more from each position.

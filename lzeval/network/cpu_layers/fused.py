@@ -221,7 +221,7 @@ def _combine(first: Values, x: Values, a: Floats32, b: Floats32, constant: Float
 
 
 def _fold(x: Tensor) -> int:
-    """How many pixels of a channels-last `[B, C, H, W]` make a row."""
+    """Number of pixels of a channels-last `[B, C, H, W]` that make a row."""
     pixels, fold = x.numel() // x.shape[1], 1
     while fold * x.shape[1] < LONG_ROW and pixels % (2 * fold) == 0:
         fold *= 2
@@ -236,7 +236,7 @@ def _rows(tensor: Tensor, fold: int) -> Values:
 
 
 def _rows_if_any(tensor: Tensor | None, fold: int, like: Values) -> Values:
-    """The same, without rows for None."""
+    """As `_rows`, without rows for None."""
     return _rows(tensor, fold) if tensor is not None else like[:0]
 
 

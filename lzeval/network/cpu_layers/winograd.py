@@ -35,7 +35,7 @@ from lzeval.compiled.winograd_basis import (
 from lzeval.network.cpu_layers.fused import use_torchs_threads
 
 FEWEST_CHANNELS = 64
-"""With fewer, changing the basis costs what the products save."""
+"""Fewest channels: with fewer, changing the basis costs what the products save."""
 BOARDS_A_THREAD = 4
 """That go through at a time."""
 
@@ -50,7 +50,7 @@ def _at(x: Floats32, board: int, row: int, column: int, off_board: Floats32) -> 
 
 @jit_parallel
 def _take_patches(x: Floats32, start: int, patches: Floats32) -> None:
-    """Of the boards of `x` from `start` on, as many as `patches` has room for, into the basis."""
+    """Change the boards of `x` from `start` on into the basis, as many as fit into `patches`."""
     channels, across = x.shape[3], (x.shape[1] + TILE - 1) // TILE
     tiles = across * across
     for board in prange(patches.shape[1] // tiles):
@@ -77,7 +77,7 @@ def _take_patches(x: Floats32, start: int, patches: Floats32) -> None:
 
 @jit_parallel
 def _give_points(products: Floats32, y: Floats32, start: int) -> None:
-    """What `products` mean for the boards of `y` from `start` on."""
+    """Change `products` back, into the boards of `y` from `start` on."""
     size, channels = y.shape[1], y.shape[3]
     across = (size + TILE - 1) // TILE
     tiles = across * across

@@ -1,7 +1,8 @@
 """Decimals to float32 in compiled code: tens of millions of them within some seconds.
 
 A number is read as its digits, an integer, times a power of ten. Up to 2^53 and 10^22 both are exact in float64, so
-that their product or quotient is rounded once, as Python's `float` rounds. Beyond, the product is less than 2 ulp off:
+that their product or quotient is rounded once, as Python's `float` rounds (Clinger, "How to Read Floating Point Numbers
+Accurately", 1990). Beyond, the product is less than 2 ulp off:
 where everything within 4 ulp of it becomes the same float32, that is the number's. What is left, one number in 2^26 or
 so, is the caller's to read.
 """
@@ -18,7 +19,7 @@ _EXACT_POWER = 22
 _LOWEST_POWER, _HIGHEST_POWER = -100, 60
 _POWERS = np.array([float(f"1e{power}") for power in range(_LOWEST_POWER, _HIGHEST_POWER + 1)])
 _MOST_DIGITS = 19
-"""So many always fit 64 bits."""
+"""Digits that always fit 64 bits."""
 _NEARLY = 2.0**-50
 _MOST_EXPONENT = 99999
 _LF, _PLUS, _MINUS, _POINT, _ZERO, _SMALL_E, _LARGE_E = map(int, b"\n+-.0eE")
@@ -28,7 +29,7 @@ PADDING = 8
 """Bytes to follow a text, so that eight may be looked at from its last one."""
 _ZEROS = np.uint64(0x3030303030303030)
 _ABOVE_NINE = np.uint64(0x4646464646464646)
-"""Added to a byte above the digit 9, it sets the highest bit."""
+"""Summand that sets the highest bit of a byte above the digit 9."""
 _HIGHEST_BITS = np.uint64(0x8080808080808080)
 _BYTE_OF_BIT = np.uint64(sum(byte << (60 - 8 * byte) for byte in range(8)))
 """Times 2^(8 k), it has k in its highest four bits."""
@@ -42,7 +43,7 @@ def _is_space(char: int) -> bool:
 
 @jit
 def _digits_ahead(word: np.uint64) -> int:
-    """With how many digits, 0 to 8, the eight characters begin."""
+    """Number of digits, 0 to 8, with which the eight characters begin."""
     others = ((word + _ABOVE_NINE) | (word - _ZEROS)) & _HIGHEST_BITS
     if others == 0:
         return 8

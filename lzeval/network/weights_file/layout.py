@@ -19,7 +19,7 @@ INPUT_ROWS, BLOCK_ROWS, HEAD_ROWS = 4, 8, 14
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """What distinguishes one network's layers from another's."""
+    """Size of a network: all that distinguishes its layers from another's."""
 
     blocks: int
     """Residual blocks, two convolutions each."""
@@ -47,7 +47,7 @@ class TensorSpec:
     """One line of the file."""
 
     name: str
-    """For instance `block3.conv2.mean` or `policy.fc.weight`; the last word says what the numbers are."""
+    """Layer and part, as in `block3.conv2.mean` or `policy.fc.weight`; the last word says what the numbers are."""
     shape: tuple[int, ...]
     """C order; convolutions are [out, in, k, k], fully connected layers [out, in]."""
 

@@ -16,7 +16,7 @@ import numpy as np
 from lzeval.compiled.arrays import Floats32
 
 MOST_JUDGED = 1000
-"""How many odd parts of a row are looked at: a row with so many that are no numbers is spoilt."""
+"""Odd parts of a row that are looked at: a row with so many that are no numbers is spoilt."""
 _TOO_LARGE = float(2**128 - 2**103)
 """The smallest float64 that becomes infinite as float32."""
 _USUAL_LENGTH = 1 << 20
@@ -28,7 +28,7 @@ class Part:
     """Something between two spaces."""
 
     number: int
-    """From 1: which of the row's numbers it is or should be."""
+    """Place among the row's numbers, from 1."""
     text: bytes
 
 
@@ -37,11 +37,11 @@ class Row:
     """One line as read."""
 
     numbers: Floats32
-    """All of them; 1 stands in for what is no number."""
+    """Every number of the row; 1 stands in for what is no number."""
     spoilt: Part | None = None
     """The first part that is no number."""
     has_more: bool = False
-    """There are further ones."""
+    """Whether further parts are no numbers."""
     boundless: Part | None = None
     """The first that is not a finite float32: `nan`, `inf`, or too large."""
 
@@ -63,7 +63,7 @@ def rows_of_text(text: bytes) -> Iterator[Row]:
 
 
 def rows_of_blocks(blocks: Iterable[bytes]) -> Iterator[Row]:
-    """The same of a text in blocks, read by compiled code; no more of it is kept than the row that is being read."""
+    """Every line of a text in blocks, read by compiled code; only the row that is being read is kept."""
     parser, row = _BlockParser(), _GrowingRow()
     rest: list[bytes] = []
     for block in blocks:
@@ -94,7 +94,7 @@ class _GrowingRow:
         self._pieces.append(numbers)
 
     def judge(self, index: int, text: bytes) -> float:
-        """What to take for the part `text`, which may be no number or not finite."""
+        """The number to take for the part `text`, which may be no number or not finite."""
         if self.is_judged:
             return 1.0
         value = value_of(text)
@@ -140,7 +140,7 @@ class _BlockParser:
         self._make_room(_USUAL_LENGTH)
 
     def _make_room(self, length: int) -> None:
-        """For texts of so many bytes."""
+        """Make arrays for texts of so many bytes."""
         self._length = length
         self._numbers = np.empty(length // 2 + 1, np.float32)
         self._ends = np.empty(length, np.int64)

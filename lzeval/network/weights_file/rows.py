@@ -30,7 +30,7 @@ FIRST_LINE = 2
 """The line of the first row; line 1 is the version."""
 _FEWEST_ROWS = INPUT_ROWS + HEAD_ROWS
 MOST_ROWS = 10_000
-"""More than any network has; a file is read no further."""
+"""Rows that no network has; a file is read no further."""
 _MOST_ALIGNED = 1000
 """Rows of a broken file, beyond which it is not compared with every network that it may have been."""
 _SIZED = ("policy.fc.weight", "policy.fc.bias", "value.fc1.weight")
@@ -43,7 +43,7 @@ class Problem:
 
     message: str
     line: int | None = None
-    """From 1; None where the file as a whole is meant."""
+    """Line, from 1; None where the file as a whole is meant."""
 
     def __str__(self) -> str:
         return self.message if self.line is None else f"line {self.line}: {self.message}"
@@ -51,7 +51,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Examination:
-    """What came of comparing rows with the network that they are, or most resemble."""
+    """Result of comparing rows with the network that they are, or most resemble."""
 
     shape: NetworkShape | None
     """None where the rows do not tell."""
@@ -82,7 +82,7 @@ def _size_problems(shape: NetworkShape, board_size: int | None) -> Iterator[Prob
 
 
 def _shapeless(rows: Sequence[Row]) -> Problem:
-    """Of a file whose rows are not a network's, nor the beginning of one."""
+    """The problem of a file whose rows are not a network's, nor the beginning of one."""
     for line, row in enumerate(rows, start=FIRST_LINE):
         if row.spoilt:
             return Problem(f"not a row of numbers: {_spoilt(row)}", line)
@@ -137,7 +137,7 @@ def _guesses(lengths: Sequence[int]) -> Iterator[NetworkShape]:
 
 
 def _likely_filters(lengths: Sequence[int]) -> list[int]:
-    """Most rows of a tower are a bias, a mean or a variance."""
+    """Filters by the commonest lengths: most rows of a tower are a bias, a mean or a variance."""
     usual = [length for length, _ in Counter(filter(None, lengths)).most_common(3)]
     return list(dict.fromkeys(filter(None, [*usual, lengths[0] // (INPUT_PLANES * 9)])))
 
@@ -162,7 +162,7 @@ def _head_lengths(size: int) -> set[int]:
 
 
 def _likely_blocks(lengths: Sequence[int], filters: int) -> list[int]:
-    """By the number of rows, by where the policy head begins, and more than there can be, for a file that was cut."""
+    """Blocks by the number of rows, by where the policy head begins, and more than there can be, for a cut file."""
     counts = [len(lengths) - _FEWEST_ROWS]
     if POLICY_CHANNELS * filters in lengths[INPUT_ROWS:]:
         counts.append(lengths.index(POLICY_CHANNELS * filters, INPUT_ROWS) - INPUT_ROWS)
@@ -175,7 +175,7 @@ def _likely_blocks(lengths: Sequence[int], filters: int) -> list[int]:
 
 @dataclass(frozen=True)
 class _Alignment:
-    """Which row is which tensor."""
+    """Rows beside the tensors that they are."""
 
     specs: list[TensorSpec]
     pairs: list[tuple[int | None, int | None]]
@@ -185,7 +185,7 @@ class _Alignment:
 
     @property
     def is_certain(self) -> bool:
-        """There is a tensor for every row and, but for the file's end, a row for every tensor."""
+        """Whether there is a tensor for every row and, but for the file's end, a row for every tensor."""
         return all(spec is not None and row is not None for spec, row in self.pairs)
 
     def tells_size(self, lengths: Sequence[int]) -> bool:
@@ -224,7 +224,7 @@ def _aligned(shape: NetworkShape, lengths: Sequence[int]) -> _Alignment:
 
 
 def _cheapest_pairs(expected: Sequence[int], found: Sequence[int]) -> Iterator[tuple[int | None, int | None]]:
-    """Of the ways in which the fewest rows are wrong, that which takes a row for right, else wrong, else extra."""
+    """The alignment with the fewest wrong rows that takes a row for right, else wrong, else extra."""
     costs = _edit_costs(expected[::-1], found[::-1])  # of what is left of both
     e, f = len(expected), len(found)
     while e or f:
@@ -285,7 +285,7 @@ def _cut(rows: Sequence[Row], alignment: _Alignment) -> Problem:
 def _problems_of_row(
     row: Row, spec: TensorSpec | None, line: int, is_certain: bool, is_cut_off: bool
 ) -> Iterator[Problem]:
-    """What is wrong with a row, given the tensor that it should be; the end of one that is cut off is not its fault."""
+    """Problems of a row, given the tensor that it should be; the end of one that is cut off is not its fault."""
     found = len(row.numbers)
     is_short = spec is not None and found < spec.length
     name = spec.name if spec else "an extra row"

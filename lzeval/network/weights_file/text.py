@@ -29,7 +29,7 @@ _PACKED = {
     b"\x04\x22\x4d\x18": "an lz4 archive",
     _GZIP_MAGIC: "a gzip file in a gzip file",
 }
-"""What has to be unpacked first, by its first bytes."""
+"""Files that have to be unpacked first, by their first bytes."""
 _OTHERS = {
     b"\xff\xfe": "text in UTF-16, as PowerShell writes it: save it as UTF-8 without a byte order mark",
     b"\xfe\xff": "text in UTF-16: save it as UTF-8 without a byte order mark",
@@ -53,7 +53,7 @@ class WeightsText:
 
     @property
     def sha256(self) -> str:
-        """Of the text as far as it was read: what official networks are named after."""
+        """SHA-256 of the text as far as it was read: what official networks are named after."""
         return self._digest.hexdigest()
 
     def blocks(self) -> Iterator[bytes]:
@@ -98,7 +98,7 @@ class WeightsText:
 
 
 def foreign_kind(head: bytes) -> str | None:
-    """What a file that begins with `head` is if it is certainly no weights file; None if it may be one."""
+    """Kind of a file that begins with `head` if it is certainly no weights file; None if it may be one."""
     if not head.strip():
         return "an empty file"
     kind = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)

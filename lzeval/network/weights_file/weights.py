@@ -44,7 +44,7 @@ __all__ = [
 ]  # fmt: skip
 
 BATCH_NORM_EPSILON = 1e-5
-"""Added to the variance before the square root, here and in leelaz."""
+"""Summand of the variance before the square root, here and in leelaz."""
 MOVERS_VALUE, BLACKS_VALUE = 1, 2
 """The versions of a file: whose chance the value is."""
 _LARGE_FILE = 8 << 20
@@ -66,7 +66,7 @@ class LeelaWeights:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the file holds after its version."""
+        """Number of numbers in the file after its version."""
         return sum(tensor.size for tensor in self.tensors.values())
 
     @property
@@ -91,9 +91,9 @@ class WeightsInfo:
     parameters: int
     """Numbers after the version line."""
     text_sha256: str
-    """Of the text as it is before compression: what official networks are named after."""
+    """SHA-256 of the text before compression: what official networks are named after."""
     numbers_sha256: str
-    """Of the numbers, however they are written (`LeelaWeights.numbers_sha256`)."""
+    """SHA-256 of the numbers, however they are written (`LeelaWeights.numbers_sha256`)."""
     file_sha256: str
     file_bytes: int
 
@@ -107,7 +107,7 @@ def read_weights(path: str | Path, board_size: int | None = None) -> LeelaWeight
 
 
 def read_hashed(path: str | Path, board_size: int | None = None) -> tuple[LeelaWeights, str]:
-    """The same, and the SHA-256 of the text, in one reading."""
+    """`read_weights`, and the SHA-256 of the text, in one reading."""
     text = WeightsText(Path(path))
     version, rows = _read_rows(text)
     examination = examine(rows, board_size)
@@ -203,7 +203,7 @@ def _format_row(tensor: Floats32, digits: int | None) -> bytes:
 
 
 def rounded(weights: LeelaWeights, digits: int) -> LeelaWeights:
-    """What is read again of a file that was written with so many significant digits."""
+    """`weights` as read again from a file that was written with so many significant digits."""
     tensors = {
         name: np.fromstring(_format_row(tensor, digits), np.float32, sep=" ").reshape(tensor.shape)
         for name, tensor in weights.tensors.items()
@@ -241,12 +241,12 @@ def _read_rows(text: WeightsText) -> tuple[int, list[Row]]:
 
 
 def _first(rows: Iterator[Row]) -> list[Row]:
-    """All rows, or one more than any network has."""
+    """The rows, up to one more than any network has."""
     return list(itertools.islice(rows, MOST_ROWS + 1))
 
 
 def _ahead(blocks: Iterator[bytes], thread: ThreadPoolExecutor) -> Iterator[bytes]:
-    """The same blocks, the next one being read and unpacked in `thread` while one is worked on."""
+    """`blocks`, the next one being read and unpacked in `thread` while one is worked on."""
     coming = thread.submit(next, blocks, None)
     while (block := coming.result()) is not None:
         coming = thread.submit(next, blocks, None)

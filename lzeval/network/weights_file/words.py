@@ -47,7 +47,7 @@ def _odd_character(text: bytes) -> str:
 
 
 def why_no_version(line: bytes) -> str:
-    """What is wrong with the first line of a file that is not a version, 1 or 2."""
+    """The fault of a first line that is not a version, 1 or 2."""
     first = line.strip()
     if first.isdigit():
         return f"version {quoted(first)} of the format is unknown; 1 and 2 exist"

@@ -1,4 +1,4 @@
-"""What chunks of either version hold, and what may be wrong with it."""
+"""The content of chunks of either version, and the faults that it may have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAULTS = {
 }
 
 ChunkFault = tuple[int, str]
-"""Which position of the file, counted from 1, and what is wrong with it."""
+"""A position of the file, counted from 1, and what is wrong with it."""
 
 
 class ChunkPositions(NamedTuple):

@@ -1,4 +1,4 @@
-"""Which version a chunk has."""
+"""The version of a chunk, by its content."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from lzeval.go.points import LARGEST
 from trainer.data.chunks.binary import V2
 from trainer.data.chunks.contents import PLANES
-from trainer.data.chunks.hex_rows import hex_row_length, is_hex, size_of_hex_row
+from trainer.data.chunks.fields import hex_row_length, is_hex, size_of_hex_row
 
 
 def chunk_kind(content: bytes) -> Literal["v1", "v2"] | None:

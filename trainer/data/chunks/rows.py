@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lzeval.compiled.arrays import Floats32, Ints64, Unsigned8, Unsigned16
+from lzeval.compiled.arrays import Ints64, Unsigned8
 from lzeval.compiled.jit import int64, jit
 from lzeval.go.board import BLACK, WHITE
 from trainer.data.chunks.contents import ChunkPositions, check, new_positions
@@ -17,9 +17,12 @@ from trainer.data.rows import (
     WHITE_TO_MOVE,
     WON_BY_BLACK,
     WON_BY_WHITE,
+    Soft,
     bitboard_bytes,
     row_bytes,
 )
+
+NO_SOFT = Soft(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.uint16), np.empty(0, np.float32))
 
 
 class PackedChunk(NamedTuple):
@@ -31,12 +34,8 @@ class PackedChunk(NamedTuple):
     """`[G, 2]`: first row and number of rows of each run of consecutive positions, context included."""
     learn: Ints64
     """`[N]`: the rows that are the chunk's positions, in its order; the others are context only."""
-    soft_rows: Ints64
-    """`[K]`, ascending: rows whose policy is anything but a single 1."""
-    soft_starts: Ints64
-    """`[K + 1]`: where the policy of each begins in the next two."""
-    soft_points: Unsigned16
-    soft_shares: Floats32
+    soft: Soft
+    """Policies that are anything but a single 1."""
 
 
 @jit
@@ -62,7 +61,7 @@ def _continues(positions: ChunkPositions, number: int) -> bool:
 
 @jit
 def _history_length(planes: Unsigned8) -> int:
-    """How many moves ago the earliest board of `planes` `[16, W]` is that has a stone."""
+    """Age, in moves, of the earliest board of `planes` `[16, W]` that has a stone."""
     for back in range(HISTORY - 1, 0, -1):
         if planes[back].any() or planes[HISTORY + back].any():
             return back
@@ -71,7 +70,7 @@ def _history_length(planes: Unsigned8) -> int:
 
 @jit
 def _find_runs(positions: ChunkPositions, context: Ints64) -> int:
-    """For each position note in `context` `[N]` how many rows of history must precede it, -1 if it continues a run.
+    """Note in `context` `[N]` how many rows of history must precede each position, -1 if it continues a run.
 
     Returns the number of runs.
     """
@@ -158,15 +157,9 @@ def rows_from_chunks(positions: ChunkPositions, size: int) -> PackedChunk:
     _write_rows(positions, context, rows, learn, games)
     soft = rows[learn, -1] == 1
     entries = np.repeat(soft, counts)
-    return PackedChunk(
-        rows,
-        games,
-        learn,
-        learn[soft],
-        np.cumsum(np.concatenate([[0], counts[soft]]), dtype=np.int64),
-        positions.points[entries],
-        positions.shares[entries],
-    )
+    starts = np.cumsum(np.concatenate([[0], counts[soft]]), dtype=np.int64)
+    policies = Soft(learn[soft], starts, positions.points[entries], positions.shares[entries])
+    return PackedChunk(rows, games, learn, policies)
 
 
 @jit
@@ -192,50 +185,37 @@ def _gather(rows: Unsigned8, chosen: Ints64, policies: Ints64, positions: ChunkP
 
 
 @jit
-def _gather_policies(
-    policies: Ints64,
-    soft_starts: Ints64,
-    soft_points: Unsigned16,
-    soft_shares: Floats32,
-    positions: ChunkPositions,
-) -> None:
+def _gather_policies(policies: Ints64, soft: Soft, positions: ChunkPositions) -> None:
     """Copy the soft policies number `policies` `[N]`, -1 for none, into `positions`."""
     for number in range(policies.shape[0]):
         if policies[number] >= 0:
-            first, start = soft_starts[policies[number]], positions.starts[number]
+            first, start = soft.starts[policies[number]], positions.starts[number]
             for entry in range(positions.starts[number + 1] - start):
-                positions.points[start + entry] = soft_points[first + entry]
-                positions.shares[start + entry] = soft_shares[first + entry]
+                positions.points[start + entry] = soft.points[first + entry]
+                positions.shares[start + entry] = soft.shares[first + entry]
 
 
-def positions_from_rows(
-    rows: Unsigned8,
-    chosen: Ints64,
-    soft_rows: Ints64,
-    soft_starts: Ints64,
-    soft_points: Unsigned16,
-    soft_shares: Floats32,
-    size: int,
-) -> ChunkPositions:
+def positions_from_rows(rows: Unsigned8, chosen: Ints64, soft: Soft | None, size: int) -> ChunkPositions:
     """The rows `chosen` `[N]` of a packed data set's `rows` `[R, row_bytes(size)]`, as chunks have them.
 
-    The policies of rows that are marked as soft are in `soft_...`, as in `PackedChunk`; all others are a single 1.
+    The policies of rows that are marked as soft are in `soft`, None if there are none; all others are a single 1.
     Raises ValueError if a chosen row is context only, or its soft policy is not there.
     """
+    soft = soft or NO_SOFT
     if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(rows):
         raise ValueError(f"chosen rows are not all among the {len(rows)} that there are")
     tails = rows[chosen, 2 * bitboard_bytes(size) :].astype(np.int64)
-    soft = tails[:, -1] == 1
-    useless = (tails[:, 4] & CONTEXT != 0) | (~soft & (tails[:, 0] + 256 * tails[:, 1] > size * size))
+    is_soft = tails[:, -1] == 1
+    useless = (tails[:, 4] & CONTEXT != 0) | (~is_soft & (tails[:, 0] + 256 * tails[:, 1] > size * size))
     if useless.any():
         raise ValueError(f"row {chosen[useless.argmax()]} is there for its history only")
-    policies = np.where(soft, np.searchsorted(soft_rows, chosen), -1)
-    missing = soft & (np.append(soft_rows, -1)[policies] != chosen)
+    policies = np.where(is_soft, np.searchsorted(soft.rows, chosen), -1)
+    missing = is_soft & (np.append(soft.rows, -1)[policies] != chosen)
     if missing.any():
         raise ValueError(f"row {chosen[missing.argmax()]} has a soft policy that is not there")
-    lengths = np.where(soft, np.append(np.diff(soft_starts), 1)[policies], 1)
+    lengths = np.where(is_soft, np.append(np.diff(soft.starts), 1)[policies], 1)
     starts = np.cumsum(np.concatenate([[0], lengths]), dtype=np.int64)
     positions = new_positions(len(chosen), int(starts[-1]), size)._replace(starts=starts)
     _gather(rows, chosen, policies, positions)
-    _gather_policies(policies, soft_starts, soft_points, soft_shares, positions)
+    _gather_policies(policies, soft, positions)
     return positions

@@ -7,7 +7,6 @@ import numpy as np
 from lzeval.compiled.arrays import Ints64, Unsigned8
 from lzeval.compiled.jit import int64, jit
 from lzeval.go.board import BLACK, WHITE
-from trainer.data.chunks.characters import MINUS, NEWLINE, ONE, RETURN, SPACE, ZERO
 from trainer.data.chunks.contents import (
     BAD_HEX,
     CUT_SHORT,
@@ -26,8 +25,20 @@ from trainer.data.chunks.contents import (
     explain,
     new_positions,
 )
-from trainer.data.chunks.decimals import read_decimal
-from trainer.data.chunks.hex_rows import hex_row_length, is_hex, read_hex_row, size_of_hex_row, write_hex_row
+from trainer.data.chunks.fields import (
+    MINUS,
+    NEWLINE,
+    ONE,
+    RETURN,
+    SPACE,
+    ZERO,
+    hex_row_length,
+    is_hex,
+    read_decimal,
+    read_hex_row,
+    size_of_hex_row,
+    write_hex_row,
+)
 
 LINES = 19
 """Lines of a position."""
@@ -35,7 +46,7 @@ LINES = 19
 
 @jit
 def _find_line(text: Unsigned8, start: int) -> tuple[int, int]:
-    """Where the line at `start` ends, its CR LF left out, and where the next one begins."""
+    """End of the line at `start`, its CR LF left out, and start of the next one."""
     end = start
     while end < text.shape[0] and text[end] != NEWLINE:
         end += 1
@@ -69,15 +80,22 @@ def _count_spaces(text: Unsigned8, start: int, end: int) -> int:
 
 
 @jit
+def _are_hex(text: Unsigned8, lines: Ints64, count: int) -> bool:
+    """Whether the first `count` of `lines` are hex rows, all as long as the first."""
+    length = lines[0, 1] - lines[0, 0]
+    for row in range(count):
+        if lines[row, 1] - lines[row, 0] != length or not is_hex(text, lines[row, 0], lines[row, 1]):
+            return False
+    return True
+
+
+@jit
 def _hex_fault(text: Unsigned8, lines: Ints64, points: int) -> int:
-    """Why the first 16 of `lines` are not the hex rows of this board: they are another's, or none."""
+    """The fault of the first 16 of `lines`, not the hex rows of this board: they are another's, or none."""
     length = lines[0, 1] - lines[0, 0]
     if length == points // 4 + points % 4 or size_of_hex_row(length) == 0:
         return BAD_HEX
-    for row in range(PLANES):
-        if lines[row, 1] - lines[row, 0] != length or not is_hex(text, lines[row, 0], lines[row, 1]):
-            return BAD_HEX
-    return OTHER_SIZE
+    return OTHER_SIZE if _are_hex(text, lines, int64(PLANES)) else BAD_HEX
 
 
 @jit
@@ -154,12 +172,10 @@ def _read_position(
 
 @jit
 def _fault_at_end(text: Unsigned8, lines: Ints64, count: int) -> int:
-    """What to say of a position that has only `count` of its lines: the end may not be all that is wrong with it."""
+    """The fault of a position that has only `count` of its lines: the end may not be all that is wrong with it."""
     whole = count if text[-1] == NEWLINE else count - 1
-    length = lines[0, 1] - lines[0, 0]
-    for row in range(min(whole, PLANES)):
-        if lines[row, 1] - lines[row, 0] != length or not is_hex(text, lines[row, 0], lines[row, 1]):
-            return BAD_HEX
+    if not _are_hex(text, lines, int64(min(whole, PLANES))):
+        return BAD_HEX
     if whole > PLANES and not _is_side(text, lines[PLANES, 0], lines[PLANES, 1]):
         return NO_SIDE
     return CUT_SHORT

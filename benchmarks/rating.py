@@ -29,8 +29,8 @@ from lzeval.records.result import JIGO, win
 from tournaments.rating.bradley_terry import rate_results
 from tournaments.rating.likelihood import PER_ELO, encounters_of_results
 from tournaments.rating.pairs import weigh
+from tournaments.rating.rating_table import table_of, table_of_results
 from tournaments.rating.results_array import Floats, ResultsArray, results_of_columns
-from tournaments.report.rating_table import table_of, table_of_results
 
 BLACK_WORTH = 20.0
 JIGOS = 0.02

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lzeval.records.record_folder import Skipped
-    from tournaments.report.rating_table import RatingTable
+    from tournaments.rating.rating_table import RatingTable
 
 
 class Rated:
@@ -44,17 +44,10 @@ class Rated:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a player, strongest first: elo, low, high, games, wins, losses, jigos, score (0 to 1) and note."""
-        import pandas as pd
+        from tournaments.report.csv_files import ratings_frame
 
-        columns = ("player", "elo", "low", "high", "games", "wins", "losses", "jigos", "score", "note")
-        rows = [
-            (
-                *(r.rating.player, r.rating.elo, r.rating.low, r.rating.high),
-                *(r.total.games, r.total.wins, r.total.losses, r.total.jigos, r.total.score, r.rating.note),
-            )
-            for r in self._table.rows
-        ]
-        return pd.DataFrame(rows, columns=list(columns))
+        columns = ["player", "elo", "low", "high", "games", "wins", "losses", "jigos", "score", "note"]
+        return ratings_frame(self._table).rename(columns={"low_95": "low", "high_95": "high"})[columns]
 
     def as_dict(self) -> dict[str, object]:
         """Everything, in the form of `lzeval rate --json`."""
@@ -62,7 +55,7 @@ class Rated:
 
     def write_csv(self, path: str | Path) -> Path:
         """Write the table as `lzeval rate --out` does. Raises UserError where it cannot be written."""
-        from tournaments.report.rating_table import write_ratings
+        from tournaments.report.csv_files import write_ratings
 
         write_ratings(self._table, Path(path))
         return Path(path)
@@ -107,7 +100,7 @@ def rate(
     decided.
     """
     from tournaments.collect.collect import collect_games
-    from tournaments.report.rating_table import build_table
+    from tournaments.rating.rating_table import build_table
 
     given = [games] if isinstance(games, (str, Path)) else list(games)
     everything: list[GameRecord | Skipped] = [game for game in given if isinstance(game, GameRecord)]

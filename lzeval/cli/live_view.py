@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from lzeval.records.record import GameRecord
-    from tournaments.report.rating_table import RatingTable
+    from tournaments.rating.rating_table import RatingTable
     from tournaments.runner.progress import Progress
 
 STANDINGS_EVERY_S = 2.0
@@ -156,7 +156,7 @@ class StandingsView(_View):
 
 def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable | None:
     """Ratings so far; None before the first decided game."""
-    from tournaments.report.rating_table import build_table
+    from tournaments.rating.rating_table import build_table
 
     try:
         return build_table(records, prior=prior)

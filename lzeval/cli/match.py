@@ -158,7 +158,7 @@ def _as_dict(planned: Match, result: MatchResult, warnings: list[str]) -> dict[s
 
 
 def _print(planned: Match, result: MatchResult) -> None:
-    from tournaments.report.rating_table import render
+    from tournaments.report.terminal import render
 
     rule = result.rule
     for line in [] if rule is None else rule.verdict_lines():

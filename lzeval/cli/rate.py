@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lzeval.cli import collect_options
-from lzeval.cli.rating_options import Origin, Prior
+from lzeval.cli.rating_options import Origin, Prior, parse_anchors
 from lzeval.errors import UserError
 from lzeval.text.terminal import say, say_json, say_prose, screen
 from tournaments.collect.without_gc import no_collection
@@ -75,8 +75,8 @@ def rate(
     Pairs are recognised, identical games and games that were told of twice count once, what is left out is named.
     """
     from tournaments.collect.summary import as_dict, lines_of
+    from tournaments.report.csv_files import write_ratings
     from tournaments.report.page import check_report, write_report
-    from tournaments.report.rating_table import parse_anchors, write_ratings
     from tournaments.report.summary import gather
     from tournaments.report.text_tables import write_latex, write_markdown
 
@@ -117,9 +117,8 @@ def _print(facts: GamesSummary, taken: CollectedGames, matrix: bool) -> None:
     The latter where the terminal can show it, and the order of the games is known.
     """
     from tournaments.collect.summary import lines_of
-    from tournaments.rating.comparisons import render_matrix
-    from tournaments.report.rating_table import render
     from tournaments.report.sparkline import score_table
+    from tournaments.report.terminal import render, render_matrix
 
     console = screen()
     render(facts.table, console)

@@ -131,8 +131,7 @@ def _print_tables(competition: Competition, progress: Progress, prior: bool) -> 
     """Gomill's report, and what it does not tell: how sure one may be."""
     from lzeval.cli.live_view import standings
     from tournaments.gomill.report import report_text
-    from tournaments.report.rating_table import render
-    from tournaments.report.terminal import standings_grid
+    from tournaments.report.terminal import render, standings_grid
 
     say(report_text(competition, progress.games).rstrip())
     table = standings(progress.games, prior=prior)

@@ -21,7 +21,7 @@ from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.tiny_runs import settings, write_records
 from tournaments.pool.store import RatingPool
-from tournaments.report.rating_table import build_table
+from tournaments.rating.rating_table import build_table
 
 POSIX_ONLY = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kills processes as Linux does")
 NAMES = ("one", "two", "three")

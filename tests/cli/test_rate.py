@@ -16,7 +16,8 @@ from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games, write_game
 from lzeval.records.result import JIGO, VOID, GameResult, win
-from tournaments.report.rating_table import RESULT_COLUMNS, build_table, write_results
+from tournaments.rating.rating_table import build_table
+from tournaments.report.csv_files import RESULT_COLUMNS, write_results
 
 app = typer.Typer()
 app.command()(rate)

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tournaments.rating.likelihood import PER_ELO
+from tournaments.rating.rating_table import RatingTable, table_of_results
 from tournaments.rating.results_array import Floats, Ints, ResultsArray
-from tournaments.report.rating_table import RatingTable, table_of_results
 
 Plan = Literal["round robin", "knock-out", "newcomers"]
 NEWCOMERS = 3

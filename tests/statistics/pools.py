@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from tournaments.rating.bradley_terry import fit_pool
 from tournaments.rating.likelihood import PER_ELO
+from tournaments.rating.rating_table import RatingTable, table_of_results
 from tournaments.rating.results_array import Floats, ResultsArray
-from tournaments.report.rating_table import RatingTable, table_of_results
 
 Schedule = Literal["all alike", "lopsided", "one against all"]
 EVEN: tuple[Schedule, ...] = ("all alike",)

@@ -17,7 +17,7 @@ from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from lzeval.system.files import write_text_atomically
 from tournaments.plan.settings_check import changes
-from tournaments.report.rating_table import write_results
+from tournaments.report.csv_files import write_results
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ from tournaments.match.players import Program, Strength, is_program, program_of
 from tournaments.plan.competition import Additions, Competition, MatchupSpec, PlayerSpec
 from tournaments.plan.settings_check import sha256_of
 from tournaments.plan.stopping import Gatekeeper, PairedTest, StoppingRule, counted
-from tournaments.report.rating_table import RatingTable, build_table, write_ratings
+from tournaments.rating.rating_table import RatingTable, build_table
+from tournaments.report.csv_files import write_ratings
 from tournaments.runner import runner
 from tournaments.runner.network_backend import NetworkBackend, WorkerTask, network_player
 from tournaments.runner.progress import Listener, Progress, Watcher

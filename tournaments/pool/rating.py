@@ -19,8 +19,8 @@ from lzeval.text.wording import command_line, counted
 from tournaments.pool.networks import Network
 from tournaments.pool.store import RatingPool
 from tournaments.rating.bradley_terry import Rating, Ratings, rate_results
+from tournaments.rating.rating_table import RatingTable, build_table
 from tournaments.rating.results_array import results_of_columns
-from tournaments.report.rating_table import RatingTable, build_table
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lzeval.text.terminal import Column, ScreenTable, name_column, say_prose
-from lzeval.text.wording import signed
 from tournaments.rating.bradley_terry import Ratings
-from tournaments.rating.elo import percent_sure
-from tournaments.rating.residuals import Residuals
 from tournaments.rating.results_array import Floats
 from tournaments.rating.two_players import Gap
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-SHOWN_PLAYERS = 12
-"""On a terminal, if it is wide enough."""
-LOPSIDED = 1.5
-"""How many times as far an interval reaches on one side, for both sides to be printed."""
 
 
 @dataclass(frozen=True)
@@ -88,64 +75,3 @@ def compare_two(gap: Gap) -> Comparisons:
         square(gap.high, -gap.low),
         square(gap.superiority, 1 - gap.superiority, 0.5),
     )
-
-
-def render_matrix(found: Comparisons | None, residuals: Residuals | None, console: Console) -> None:
-    """Print as many players against each other as fit, and whether results go beyond the ratings."""
-    if found is None:
-        say_prose("The games connect no players both ways: there are no differences to show.", console)
-        return
-    shown, table = _fitting(found, console)
-    console.print(table)
-    words = (
-        "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval (how far down "
-        "and up it reaches, where that differs). Left of it: likelihood, in percent, that the column is stronger."
-    )
-    if len(found.players) > len(shown.players):
-        words += (
-            f" The first {len(shown.players)} of {len(found.players)} players; --json and --report have all."
-        )
-    say_prose(words, console)
-    if residuals is not None and not residuals.surprising:
-        for line in residuals.sentences():
-            say_prose(line, console)
-
-
-def reach_of(elo: float, low: float, high: float) -> str:
-    """How far an interval reaches from `elo`: `±40`, or `-90 +300` where that differs by half and more."""
-    below, above = elo - low, high - elo
-    if max(below, above) < LOPSIDED * min(below, above) or np.isinf(high - low):
-        return f"±{(high - low) / 2:.0f}"
-    return f"{signed(-below)} {signed(above)}"
-
-
-def _fitting(found: Comparisons, console: Console) -> tuple[Comparisons, ScreenTable]:
-    """The first players, as many as there is room for but two at least, and their table."""
-    for number in range(min(SHOWN_PLAYERS, len(found.players)), 2, -1):
-        shown = found.of(found.players[:number])
-        table = _table(shown)
-        if table.width(console.encoding) <= console.width:
-            return shown, table
-    shown = found.of(found.players[:2])
-    return shown, _table(shown)
-
-
-def _table(shown: Comparisons) -> ScreenTable:
-    columns = [Column("", is_kept=True), name_column("Player")]
-    columns += [Column(str(number + 1)) for number in range(len(shown.players))]
-    rows = [
-        [str(row + 1), name, *(_cell(shown, row, column) for column in range(len(shown.players)))]
-        for row, name in enumerate(shown.players)
-    ]
-    return ScreenTable(columns, rows)
-
-
-def _cell(found: Comparisons, row: int, column: int) -> str:
-    if row == column:
-        return ""
-    if column < row:
-        return percent_sure(float(found.superiority[column, row])).removesuffix(" %")
-    elo, low, high = (float(x[row, column]) for x in (found.elo, found.low, found.high))
-    if np.isinf(elo):
-        return f"over\n{signed(low)}"
-    return f"{signed(elo)}\n{reach_of(elo, low, high)}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+from lzeval.text.wording import signed
 from tournaments.rating.bradley_terry import Rating
-from tournaments.report.rating_table import Tally
+from tournaments.rating.rating_table import Tally
 
 NONE = "–"
 """Where there is no number."""
+LOPSIDED = 1.5
+"""How many times as far an interval reaches on one side, for both sides to be printed."""
 
 
 def elo(value: float | None) -> str:
@@ -44,3 +47,11 @@ def percent(share: float | None, digits: int = 1) -> str:
 def record_of(tally: Tally) -> str:
     """`12–8`, with jigos where there are any: `12–8–1`."""
     return f"{tally.wins}–{tally.losses}" + (f"–{tally.jigos}" if tally.jigos else "")
+
+
+def reach_of(elo: float, low: float, high: float) -> str:
+    """How far an interval reaches from `elo`: `±40`, or `-90 +300` where that differs by half and more."""
+    below, above = elo - low, high - elo
+    if max(below, above) < LOPSIDED * min(below, above) or math.isinf(high - low):
+        return f"±{(high - low) / 2:.0f}"
+    return f"{signed(-below)} {signed(above)}"

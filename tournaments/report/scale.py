@@ -12,7 +12,7 @@ from tournaments.rating.placing import VIRTUAL_JIGOS
 from tournaments.rating.residuals import SIGNIFICANT
 
 if TYPE_CHECKING:
-    from tournaments.report.rating_table import RatingTable
+    from tournaments.rating.rating_table import RatingTable
 
 
 def notes_of(table: RatingTable) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from lzeval.text.wording import counted
 from tournaments.rating.bradley_terry import Rating
-from tournaments.rating.comparisons import Comparisons, reach_of
+from tournaments.rating.comparisons import Comparisons
 from tournaments.rating.elo import percent_sure
+from tournaments.rating.rating_table import RatingRow, Tally
 from tournaments.rating.residuals import Residuals
 from tournaments.report.charts import (
     Histogram,
@@ -19,9 +20,8 @@ from tournaments.report.charts import (
     rating_scale,
     share_bar,
 )
-from tournaments.report.formatting import NONE, elo, interval_of, percent, record_of
+from tournaments.report.formatting import NONE, elo, interval_of, percent, reach_of, record_of
 from tournaments.report.over_time import duel_course, pool_courses
-from tournaments.report.rating_table import RatingRow, Tally
 from tournaments.report.scale import notes_of, prior_of, zero_of
 from tournaments.report.settings import describe_settings
 from tournaments.report.summary import GamesSummary, black_tally, cross_table, endings, lengths

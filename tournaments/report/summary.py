@@ -15,7 +15,7 @@ from lzeval.records.record_folder import Skipped
 from lzeval.records.result import Outcome, parse_result
 from tournaments.rating.bradley_terry import NO_ANCHORS, Anchors
 from tournaments.rating.pairs import Evidence, find_pairs, pair_counts, weigh
-from tournaments.report.rating_table import RatingTable, Tally, table_of
+from tournaments.rating.rating_table import RatingTable, Tally, table_of
 
 ENDINGS = ("resignation", "count", "time", "forfeit", "jigo", "a win without details")
 _ENDING_OF = {"R": "resignation", "T": "time", "F": "forfeit"}

@@ -1,19 +1,22 @@
-"""The table of ratings on the terminal."""
+"""Ratings on the terminal: the table, and everybody against everybody."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lzeval.text.terminal import Column, ScreenTable, name_column, print_table, say_prose
 from lzeval.text.wording import counted, signed
+from tournaments.rating.comparisons import Comparisons
+from tournaments.rating.elo import percent_sure
+from tournaments.rating.rating_table import RatingRow, RatingTable
+from tournaments.rating.residuals import Residuals
+from tournaments.report.formatting import reach_of
 from tournaments.report.scale import notes_of, prior_of, zero_of
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from tournaments.report.rating_table import RatingRow, RatingTable
-
 
 COLUMNS = (
     name_column("Player"),
@@ -23,6 +26,8 @@ COLUMNS = (
 """In the order of their interest."""
 STANDINGS_COLUMNS = 5
 """So many of them are shown while a tournament goes on."""
+MATRIX_PLAYERS = 12
+"""Shown against each other, if the terminal is wide enough."""
 
 
 def render(table: RatingTable, console: Console) -> None:
@@ -115,3 +120,59 @@ def _scale(table: RatingTable) -> Iterable[str]:
 
 def _stage(moves: int | None) -> str:
     return "at the end" if moves is None else f"by move {moves}"
+
+
+# Everybody against everybody
+
+
+def render_matrix(found: Comparisons | None, residuals: Residuals | None, console: Console) -> None:
+    """Print as many players against each other as fit, and whether results go beyond the ratings."""
+    if found is None:
+        say_prose("The games connect no players both ways: there are no differences to show.", console)
+        return
+    shown, table = _fitting(found, console)
+    console.print(table)
+    words = (
+        "Right of the diagonal: Elo of the row over the column, and half the width of its 95 % interval (how far down "
+        "and up it reaches, where that differs). Left of it: likelihood, in percent, that the column is stronger."
+    )
+    if len(found.players) > len(shown.players):
+        words += (
+            f" The first {len(shown.players)} of {len(found.players)} players; --json and --report have all."
+        )
+    say_prose(words, console)
+    if residuals is not None and not residuals.surprising:
+        for line in residuals.sentences():
+            say_prose(line, console)
+
+
+def _fitting(found: Comparisons, console: Console) -> tuple[Comparisons, ScreenTable]:
+    """The first players, as many as there is room for but two at least, and their table."""
+    for number in range(min(MATRIX_PLAYERS, len(found.players)), 2, -1):
+        shown = found.of(found.players[:number])
+        table = _matrix(shown)
+        if table.width(console.encoding) <= console.width:
+            return shown, table
+    shown = found.of(found.players[:2])
+    return shown, _matrix(shown)
+
+
+def _matrix(shown: Comparisons) -> ScreenTable:
+    columns = [Column("", is_kept=True), name_column("Player")]
+    columns += [Column(str(number + 1)) for number in range(len(shown.players))]
+    rows = [
+        [str(row + 1), name, *(_difference(shown, row, column) for column in range(len(shown.players)))]
+        for row, name in enumerate(shown.players)
+    ]
+    return ScreenTable(columns, rows)
+
+
+def _difference(found: Comparisons, row: int, column: int) -> str:
+    if row == column:
+        return ""
+    if column < row:
+        return percent_sure(float(found.superiority[column, row])).removesuffix(" %")
+    elo, low, high = (float(x[row, column]) for x in (found.elo, found.low, found.high))
+    if math.isinf(elo):
+        return f"over\n{signed(low)}"
+    return f"{signed(elo)}\n{reach_of(elo, low, high)}"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lzeval.system.files import write_text_atomically
+from tournaments.rating.rating_table import RatingRow
 from tournaments.report.formatting import NONE, elo, interval_of, percent, record_of
-from tournaments.report.rating_table import RatingRow
 from tournaments.report.scale import notes_of, prior_of
 from tournaments.report.summary import GamesSummary, cross_table
 from tournaments.report.verdict import judge
@@ -108,15 +108,7 @@ def _line(cells: Sequence[str], write: Callable[[str], str]) -> list[str]:
 
 
 def _latex_table(headings: Sequence[str], rows: Rows) -> str:
-    lines = [f"{' & '.join(_line(row, _latex))} \\\\" for row in (headings, *rows)]
-    return "\n".join(
-        [
-            f"\\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
-            "\\toprule",
-            lines[0],
-            "\\midrule",
-            *lines[1:],
-            "\\bottomrule",
-            "\\end{tabular}",
-        ]
-    )
+    from pandas import DataFrame
+
+    frame = DataFrame([_line(row, _latex) for row in rows], columns=_line(headings, _latex))
+    return frame.to_latex(index=False, escape=False, column_format="l" + "r" * (len(headings) - 1)).rstrip()

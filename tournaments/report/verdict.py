@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lzeval.text.wording import counted
 from tournaments.rating.elo import EloEstimate, HeadToHead, percent_sure
+from tournaments.rating.rating_table import RatingRow
 from tournaments.report.formatting import elo, interval, percent
-from tournaments.report.rating_table import RatingRow
 from tournaments.report.summary import GamesSummary
 
 NAMED_RIVALS = 3

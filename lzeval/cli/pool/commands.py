@@ -11,7 +11,7 @@ from lzeval.cli.pool.joining import add_all, candidate
 from lzeval.cli.pool.opening import create_pool, open_and_join, open_pool
 from lzeval.cli.pool.playing import playable, run_session
 from lzeval.cli.pool.printing import print_networks, rules, show_table
-from lzeval.cli.rating_options import Origin, Prior
+from lzeval.cli.rating_options import Origin, Prior, parse_anchors
 from lzeval.errors import UserError
 from lzeval.text.terminal import say, say_json
 from lzeval.text.wording import command_line, counted
@@ -215,8 +215,6 @@ def anchor(
 
     At first the first network has 0.
     """
-    from tournaments.report.rating_table import parse_anchors
-
     ((name, elo),) = parse_anchors([anchored]).items()
     with open_pool(pool) as opened:
         opened.set_anchor(name, elo)

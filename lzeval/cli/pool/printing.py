@@ -29,7 +29,7 @@ def show_table(
     from tournaments.pool.over_time import over_time as points_of
     from tournaments.pool.over_time import plot_over_time
     from tournaments.pool.rating import rate_pool
-    from tournaments.report.rating_table import write_ratings
+    from tournaments.report.csv_files import write_ratings
 
     rated, networks = rate_pool(pool, origin=origin, prior=prior), pool.networks()
     if csv is not None:
@@ -67,7 +67,7 @@ def as_dict(pool: RatingPool, rated: Rated) -> dict[str, Any]:
 
 def print_rated(rated: Rated) -> None:
     """The table on the terminal, and who is not in it."""
-    from tournaments.report.rating_table import render
+    from tournaments.report.terminal import render
 
     render(rated.table, screen())
     if rated.zero is None:

@@ -38,7 +38,7 @@ from tournaments.collect.summary import cases_of, lines_of
 from tournaments.collect.without_gc import no_collection
 from tournaments.games.faults import Fault, Incident
 from tournaments.gomill.files import history_line, serialise_void_game
-from tournaments.report.rating_table import write_results
+from tournaments.report.csv_files import write_results
 from tournaments.store.game_log import FinishedGame, GameLog, encode_game, encode_incident
 
 CONTROL_FILE = """competition_type = 'playoff'

@@ -40,7 +40,7 @@ from tournaments.gomill.ringmaster import run_ringmaster
 from tournaments.gomill.status_file import UnknownPickleError, plain_data, read_status
 from tournaments.gomill.takeover import games_of_gomill
 from tournaments.plan.competition import Competition
-from tournaments.report.rating_table import build_table
+from tournaments.rating.rating_table import build_table
 
 PLAYOFF = """competition_type = 'playoff'
 description = 'Grüße: 囲碁'

@@ -18,9 +18,10 @@ from scipy.optimize import NonlinearConstraint, minimize
 from tournaments.rating import placing
 from tournaments.rating.bradley_terry import Ratings, fit_pool
 from tournaments.rating.likelihood import PER_ELO, Cell
+from tournaments.rating.rating_table import RatingTable, table_of_results
 from tournaments.rating.results_array import ResultsArray, results_of_counts
 from tournaments.rating.row_order import printed_order
-from tournaments.report.rating_table import RatingTable, table_of_results, write_ratings
+from tournaments.report.csv_files import write_ratings
 
 Result = tuple[str, str, int, int, int]
 """Two players, games that the first won, that it lost, jigos; colours in turn."""

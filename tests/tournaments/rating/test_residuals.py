@@ -16,17 +16,19 @@ from scipy.stats import t as student
 from typer.testing import CliRunner
 
 from lzeval.cli.rate import rate
+from lzeval.cli.rating_options import parse_anchors
 from lzeval.errors import UserError
 from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import write_game
 from lzeval.records.result import win
 from tournaments.rating.bradley_terry import anchors_disagree, fit_pool, rate_results
-from tournaments.rating.comparisons import compare_all, render_matrix
+from tournaments.rating.comparisons import compare_all
 from tournaments.rating.likelihood import Cell
+from tournaments.rating.rating_table import RatingTable, table_of_results
 from tournaments.rating.residuals import Residuals, holm, residuals_of
 from tournaments.rating.results_array import ResultsArray, results_of_columns, results_of_counts
-from tournaments.report.rating_table import RatingTable, parse_anchors, table_of_results
+from tournaments.report.terminal import render_matrix
 
 Counts = Sequence[tuple[str, str, int, int]]
 """Two players, points of the first, points of the second; half of them with each colour."""

@@ -11,8 +11,8 @@ from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, win
 from tournaments.rating.bradley_terry import rate_results
 from tournaments.rating.pairs import game_counts
+from tournaments.rating.rating_table import RatingTable, build_table, table_of_results
 from tournaments.rating.results_array import results_of_columns, results_of_counts, results_of_games
-from tournaments.report.rating_table import RatingTable, build_table, table_of_results
 
 RESULTS = {"b": win(Colour.BLACK), "w": win(Colour.WHITE), "j": JIGO}
 POINTS = {"b": 1.0, "w": 0.0, "j": 0.5}

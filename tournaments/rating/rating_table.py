@@ -1,19 +1,13 @@
-"""The result of a tournament as a table: on the terminal, as CSV, as JSON."""
+"""Players rated by their games, in the order in which they are printed, with what did not count."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped
-from lzeval.records.result import format_result
-from lzeval.system.files import write_text_atomically
-from lzeval.text.decimals import parse_number
 from tournaments.rating.bradley_terry import NO_ANCHORS, Anchors, Rating, Ratings, check_names, rate_results
 from tournaments.rating.comparisons import Comparisons, compare_all, compare_two
 from tournaments.rating.elo import HeadToHead, head_to_head
@@ -24,7 +18,6 @@ from tournaments.rating.residuals import Residuals, residuals_of
 from tournaments.rating.results_array import ResultsArray, results_of_games
 from tournaments.rating.row_order import printed_order
 from tournaments.rating.two_players import duel_of, gap_of, ratings_of_two
-from tournaments.report.terminal import render as render
 
 STAGES: tuple[int | None, ...] = (10, 30, 60, None)
 """After how many moves games are compared; None: at the end."""
@@ -58,6 +51,31 @@ class RatingRow:
     as_white: Tally
     distinct_games: int
     """Decided games with repeats counted once: what the rating rests on."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The columns of ratings.csv; scores are 0 to 1."""
+        rating, black, white = self.rating, self.as_black, self.as_white
+        return {
+            "player": rating.player,
+            "elo": rating.elo,
+            "low_95": rating.low,
+            "high_95": rating.high,
+            "games": self.total.games,
+            "distinct_games": self.distinct_games,
+            "score": self.total.score,
+            "wins": self.total.wins,
+            "losses": self.total.losses,
+            "jigos": self.total.jigos,
+            "black_wins": black.wins,
+            "black_losses": black.losses,
+            "black_jigos": black.jigos,
+            "white_wins": white.wins,
+            "white_losses": white.losses,
+            "white_jigos": white.jigos,
+            "group": rating.group,
+            "note": rating.note,
+            "rests_on": "prior" if rating.by_prior else "games" if rating.elo is not None else "",
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +116,7 @@ class RatingTable:
     def as_dict(self) -> dict[str, object]:
         """Everything, as JSON has it; scores are 0 to 1."""
         return {
-            "players": [_row_as_dict(row) for row in self.rows],
+            "players": [row.as_dict() for row in self.rows],
             "head_to_head": None if self.head_to_head is None else _head_to_head_as_dict(self.head_to_head),
             "black_advantage_elo": self.pool.advantage,
             "black_advantage_95": self.pool.advantage_95,
@@ -231,31 +249,6 @@ def _table(
     )
 
 
-def rate_pool(games: Iterable[GameRecord]) -> Ratings:
-    """Everybody's rating; identical games count once. Raises ValueError if no game was decided."""
-    evidence = weigh(games)
-    return rate_results(results_of_games(evidence.distinct, find_pairs(evidence.decided).pairs))
-
-
-def parse_anchors(texts: Iterable[str]) -> dict[str, float]:
-    """From `NAME=ELO`. Raises UserError for anything else."""
-    anchors = {}
-    for text in texts:
-        name, _, number = text.rpartition("=")
-        try:
-            elo = parse_number(number)
-        except ValueError:
-            name = ""
-        if not name:
-            raise UserError(
-                f"--anchor {text}: must be a player's name, = and its Elo, as in --anchor gnugo=1800"
-            )
-        if name in anchors:
-            raise UserError(f"--anchor {name}: was given twice")
-        anchors[name] = elo + 0.0  # no -0.0
-    return anchors
-
-
 def _why_nothing(evidence: Evidence, skipped: Sequence[Skipped]) -> str:
     counts = {
         "void": len(evidence.void),
@@ -298,49 +291,6 @@ def _rank(row: RatingRow) -> tuple[int, float, float, str]:
     return rating.group, 0.0, -(row.total.score or 0.0), rating.player
 
 
-CSV_COLUMNS = (
-    "player",
-    "elo",
-    "low_95",
-    "high_95",
-    "games",
-    "distinct_games",
-    "score",
-    "wins",
-    "losses",
-    "jigos",
-    "black_wins",
-    "black_losses",
-    "black_jigos",
-    "white_wins",
-    "white_losses",
-    "white_jigos",
-    "group",
-    "note",
-    "rests_on",
-)
-
-
-def _row_as_dict(row: RatingRow) -> dict[str, object]:
-    rating, black, white = row.rating, row.as_black, row.as_white
-    values = (
-        rating.player,
-        rating.elo,
-        rating.low,
-        rating.high,
-        row.total.games,
-        row.distinct_games,
-        row.total.score,
-        *(row.total.wins, row.total.losses, row.total.jigos),
-        *(black.wins, black.losses, black.jigos),
-        *(white.wins, white.losses, white.jigos),
-        rating.group,
-        rating.note,
-        "prior" if rating.by_prior else "games" if rating.elo is not None else "",
-    )
-    return dict(zip(CSV_COLUMNS, values, strict=True))
-
-
 def _head_to_head_as_dict(found: HeadToHead) -> dict[str, object]:
     """As asdict has it, with None for infinite Elo: JSON knows no infinity."""
     difference = asdict(found.difference)
@@ -349,63 +299,3 @@ def _head_to_head_as_dict(found: HeadToHead) -> dict[str, object]:
     if found.difference.is_unbounded:
         difference["elo"] = difference["elo95"] = None
     return {**asdict(found), "difference": {**difference, "unit": found.difference.unit}}
-
-
-def write_ratings(table: RatingTable, path: str | Path) -> None:
-    """Write one line a player to a CSV file: empty cells where there is no rating; scores 0 to 1."""
-    write_text_atomically(path, _as_csv(CSV_COLUMNS, [_row_as_dict(row).values() for row in table.rows]))
-
-
-RESULT_COLUMNS = (
-    "game_id",
-    "black",
-    "white",
-    "result",
-    "winner",
-    "moves",
-    "size",
-    "komi",
-    "handicap",
-    "opening",
-    "pair",
-    "seed",
-    "date",
-    "path",
-)
-
-
-def write_results(games: Iterable[GameRecord], path: str | Path) -> None:
-    """Write one line a game to a CSV file. `winner` is a player, `jigo`, `void` or `unknown`."""
-    write_text_atomically(path, _as_csv(RESULT_COLUMNS, map(_result_row, games)))
-
-
-def _result_row(game: GameRecord) -> tuple[object, ...]:
-    winner = game.result.winner
-    return (
-        game.game_id,
-        game.black,
-        game.white,
-        format_result(game.result),
-        game.result.outcome.value if winner is None else game.player(winner),
-        len(game.moves),
-        game.size,
-        game.komi,
-        game.handicap,
-        game.opening,
-        game.pair,
-        game.seed,
-        game.date,
-        game.path,
-    )
-
-
-def _as_csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else value

@@ -19,8 +19,8 @@ from engines.analysis.fields import (
     switch,
     vertex,
 )
+from engines.gtp.engine import Restriction
 from engines.search.position_search import at_turn, play_recorded
-from engines.search.restrictions import Restriction
 from lzeval.errors import IllegalMoveError
 from lzeval.go.board import BLACK, WHITE, Game
 from lzeval.go.points import format_vertex, pass_index

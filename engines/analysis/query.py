@@ -19,7 +19,7 @@ from engines.analysis.fields import (
     switch,
     vertex,
 )
-from engines.search.restrictions import Restriction
+from engines.gtp.engine import Restriction
 from lzeval.errors import IllegalMoveError
 from lzeval.go.board import BLACK, WHITE
 from lzeval.go.game import Game

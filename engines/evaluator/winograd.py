@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import openvino as ov
 from llvmlite.binding import get_host_cpu_features
 from openvino import opset13 as ops
 
 from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
 from engines.evaluator.openvino_backend import core, settings, version
+from lzeval.compiled.arrays import Floats32
 from lzeval.compiled.jit import jit
 from lzeval.compiled.winograd_basis import (
     FILTER_BASIS,
@@ -41,8 +41,6 @@ MOST_BYTES = 128 << 20
 """Size of the transformed filters of a network, four times as large as they were."""
 ZERO = np.float32(0)
 
-Floats = npt.NDArray[np.float32]
-
 
 def pays(info: EvaluatorInfo) -> bool:
     """Whether a network of that shape is faster so, in fp32 on this kind of processor."""
@@ -61,13 +59,13 @@ def has_avx512() -> bool:
 
 
 class Convolution(NamedTuple):
-    matrices: Floats
+    matrices: Floats32
     """`[36, I, O]`: its filters, as `transformed`."""
-    bias: Floats
+    bias: Floats32
     """`[O]`."""
 
 
-def transformed(filters: Floats) -> Floats:
+def transformed(filters: Floats32) -> Floats32:
     """`[O, I, 3, 3]` filters as `[36, I, O]` matrices."""
     outputs, inputs = filters.shape[:2]
     changed = FILTER_BASIS @ filters.reshape(outputs * inputs, 9).T.astype(np.float64)
@@ -76,7 +74,7 @@ def transformed(filters: Floats) -> Floats:
 
 
 @jit
-def spread_planes(planes: Planes, x: Floats, first: int, end: int) -> None:
+def spread_planes(planes: Planes, x: Floats32, first: int, end: int) -> None:
     """Positions `first` to `end` of `planes` `[B, I, S, S]` into `x` `[B, W, W, I]`, one point from its edges."""
     for row in range(first, end):
         for plane in range(planes.shape[1]):
@@ -86,7 +84,7 @@ def spread_planes(planes: Planes, x: Floats, first: int, end: int) -> None:
 
 
 @jit
-def patches_into_basis(x: Floats, patches: Floats, first: int, end: int) -> None:
+def patches_into_basis(x: Floats32, patches: Floats32, first: int, end: int) -> None:
     """The 6x6 patches of `x` `[B, W, W, C]` into `patches` `[36, B * T, C]` in Winograd's basis."""
     channels, across = x.shape[3], (x.shape[1] - 2) // TILE
     half = np.empty((PATCH, PATCH, channels), np.float32)
@@ -102,7 +100,7 @@ def patches_into_basis(x: Floats, patches: Floats, first: int, end: int) -> None
 
 @jit
 def products_out_of_basis(
-    products: Floats, bias: Floats, y: Floats, size: int, first: int, end: int, add: bool
+    products: Floats32, bias: Floats32, y: Floats32, size: int, first: int, end: int, add: bool
 ) -> None:
     """Bring `products` `[36, B * T, C]` back to boards, plus `bias` `[C]`, rectified, into `y` `[B, W, W, C]`.
 
@@ -130,7 +128,7 @@ def products_out_of_basis(
 class Multiplier:
     """The products of patches and filters, for all convolutions with as many channels."""
 
-    def __init__(self, patches: Floats, products: Floats, threads: int) -> None:
+    def __init__(self, patches: Floats32, products: Floats32, threads: int) -> None:
         """It reads `patches` `[36, B * T, I]` and writes `products` `[36, B * T, O]`."""
         self.patches, self.products = patches, products
         given = ops.parameter(list(patches.shape), np.float32)
@@ -140,7 +138,7 @@ class Multiplier:
         self._request.set_input_tensor(0, ov.Tensor(patches, shared_memory=True))
         self._request.set_output_tensor(ov.Tensor(products, shared_memory=True))
 
-    def multiply(self, matrices: Floats) -> None:
+    def multiply(self, matrices: Floats32) -> None:
         """Multiply by `matrices` `[36, I, O]`."""
         self._request.set_input_tensor(1, ov.Tensor(matrices, shared_memory=True))
         self._request.infer()
@@ -166,14 +164,14 @@ def tower_end(model: ov.Model) -> ov.Output:
     return first
 
 
-def _constant(op: ov.Node, place: int) -> Floats:
+def _constant(op: ov.Node, place: int) -> Floats32:
     return np.array(op.input_value(place).get_node().get_data(), np.float32)
 
 
 class Heads:
     """Policy and value of what the tower has made of a batch."""
 
-    def __init__(self, model: ov.Model, trunk: Floats, planes: Planes, threads: int) -> None:
+    def __init__(self, model: ov.Model, trunk: Floats32, planes: Planes, threads: int) -> None:
         """Cut `model` behind its tower; `trunk` `[B, W, W, C]` and `planes` `[B, 18, S, S]` are what it reads."""
         size = planes.shape[-1]
         given = ops.parameter(list(trunk.shape), np.float32)
@@ -235,7 +233,7 @@ class WinogradEvaluator:
         return self._heads.answer
 
     def _convolve(
-        self, multiplier: Multiplier, convolution: Convolution, x: Floats, y: Floats, *, add: bool = False
+        self, multiplier: Multiplier, convolution: Convolution, x: Floats32, y: Floats32, *, add: bool = False
     ) -> None:
         size, bias = self.info.board_size, convolution.bias
         self._share(lambda first, end: patches_into_basis(x, multiplier.patches, first, end))

@@ -127,14 +127,19 @@ class Reports:
 
 @dataclass(frozen=True)
 class Restriction:
-    """A limit on one colour's moves that a search looks at. Of several lists of allowed moves, one has to hold it."""
+    """Moves that one colour is not to make, or that alone it is to make, in the first moves of a search.
 
-    colour: Colour
+    Of several lists of allowed moves for a colour, a move must be in one; it must never be among those to be avoided.
+    """
+
+    colour: int
+    """A Colour, or its number."""
     moves: frozenset[int]
+    """Indices, the pass among them; a pass that is not in a list of allowed moves is not allowed."""
     allowed: bool
     """Whether these moves alone are looked at, or all others."""
-    until: int
-    """It holds in the search's first moves, so many of both colours together: 1 is the next move alone."""
+    until: int = 1
+    """It holds for positions that lie fewer moves than this below the root, of both colours: 1 is the root alone."""
 
 
 class Engine(Protocol):

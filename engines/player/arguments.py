@@ -1,7 +1,7 @@
 """The options of an engine of ours, defined once.
 
 From `EngineArguments` come the options of `lzeval gtp`, the command lines that tournaments write, the parsing of such a
-command line, and what a `NetworkPlayer` is told.
+command line, and the behaviour of a `NetworkPlayer`.
 """
 
 from __future__ import annotations
@@ -33,18 +33,9 @@ NETWORK, MOVE_POLICY, TIME, CLIENT = "Network", "Habits", "Time", "What clients 
 _T = TypeVar("_T")
 
 
-def _option(
-    default: _T,
-    help_text: str,
-    panel: str | None = None,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    flag: str | None = None,
-) -> _T:
+def _option(default: _T, help_text: str, panel: str | None = None, **more: Any) -> _T:
     """A field that is an option of the command line as well; see `Option`."""
-    facts = {"help_text": help_text, "panel": panel, "least": least, "most": most, "flag": flag}
-    return field(default=default, metadata=facts)
+    return field(default=default, metadata={"help_text": help_text, "panel": panel, **more})
 
 
 @dataclass(frozen=True)
@@ -155,23 +146,29 @@ class Option:
     kind: Any
     """The type of its values: bool for a flag, a type, or that `| None`."""
     default: Any
+    flag: str
+    """Its spelling, as `--visits`."""
     help_text: str
     panel: str | None
-    """In which part of the help text it stands; None: with the general ones."""
-    least: float | None
-    most: float | None
-    flag: str
-    """How it is spelt."""
+    """The part of the help text in which it stands; None: the general one."""
+    least: float | None = None
+    most: float | None = None
 
 
 @cache
 def options() -> tuple[Option, ...]:
     """All options, in the order of their fields."""
     kinds = get_type_hints(EngineArguments)
-    found = [(each, dict(each.metadata)) for each in fields(EngineArguments) if each.metadata]
-    for each, facts in found:
-        facts["flag"] = facts["flag"] or f"--{each.name.replace('_', '-')}"
-    return tuple(Option(each.name, kinds[each.name], each.default, **facts) for each, facts in found)
+    return tuple(
+        Option(
+            each.name,
+            kinds[each.name],
+            each.default,
+            **{"flag": f"--{each.name.replace('_', '-')}", **each.metadata},
+        )
+        for each in fields(EngineArguments)
+        if each.metadata
+    )
 
 
 def engine_command(network: str, **values: Any) -> list[str]:

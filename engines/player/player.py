@@ -29,7 +29,6 @@ from engines.player.dead_stones import dead_stones
 from engines.player.search_control import Reporter, SearchControl, SearchLimits
 from engines.player.time_manager import Clock
 from engines.search import choice
-from engines.search import restrictions as looked_at
 from engines.search.input_planes import fill_planes
 from engines.search.searcher import Searcher
 from engines.search.single_tree import TREE, Lane, SingleTree, TreeSearch
@@ -201,7 +200,7 @@ class NetworkPlayer:
             self._game,
             colour,
             dumb_pass=self._options.move_policy.dumb_pass,
-            restrictions=[looked_at.Restriction(r.colour, r.moves, r.allowed, r.until) for r in restrictions],
+            restrictions=restrictions,
         )
 
     def _mix_noise(self) -> None:

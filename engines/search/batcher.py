@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.search.forest import NONE
 from engines.search.searcher import BatchInput, Searcher
+from lzeval.compiled.arrays import Ints32
 
 ROOM = 1024
 """Nodes that a tree without a limit grows by."""
@@ -81,9 +81,7 @@ class Batcher:
         self.searcher.make_room(tree, min(wanted, visits + waiting + ROOM))
         return wanted - waiting
 
-    def gather(
-        self, trees: Sequence[int], limits: npt.NDArray[np.int32], queues: Sequence[EvaluatorQueue]
-    ) -> list[int]:
+    def gather(self, trees: Sequence[int], limits: Ints32, queues: Sequence[EvaluatorQueue]) -> list[int]:
         """Run each of `trees` `[K]`, none of which waits, to its next leaf, and queue that in its one of `queues`.
 
         Returns the trees without a leaf: their roots have `limits[k]` visits, or there is no room for more nodes.

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from engines.evaluator.base import Evaluator
+from engines.gtp.engine import Restriction
 from engines.search.batcher import Batcher
 from engines.search.choice import RootMove, ranked
 from engines.search.forest import NODE
-from engines.search.restrictions import Restriction
 from engines.search.searcher import SPARE_NODES, Searcher
+from lzeval.compiled.arrays import Floats32
 from lzeval.go.board import BLACK
 from lzeval.go.game import Game
 
@@ -61,7 +61,7 @@ class PositionAnalysis:
     """The moves that were tried, best first."""
     lines: Sequence[Sequence[int]]
     """The principal variation of each of `moves`, which begins with it."""
-    priors: npt.NDArray[np.float32]
+    priors: Floats32
     """`[size * size + 1]`: the network's policy over the moves that the search may look at, or might without
     restrictions; -1 for others."""
 

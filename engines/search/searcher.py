@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engines.gtp.engine import Restriction
 from engines.search.choice import RootMove, lower_bound
 from engines.search.forest import (
     DUMB_PASS,
@@ -25,13 +26,15 @@ from engines.search.forest import (
 )
 from engines.search.input_planes import write_planes
 from engines.search.playouts import apply, gather, gather_several
-from engines.search.restrictions import Restriction, as_depths
+from lzeval.compiled.arrays import Floats, Floats32, Ints32
 from lzeval.go.board import BLACK, WHITE, as_array, geometry, new_scratch
 from lzeval.go.game import Game
 from lzeval.go.points import symmetry_tables
 
 SPARE_NODES = 8
 UNLIMITED = 2**31 - 1
+DEEPEST = 2**30
+"""A restriction until here, or beyond, holds everywhere."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class Searcher:
         forest.komi[tree], forest.rules[tree] = game.komi, rules
         if restrictions != self._restrictions[tree]:
             self._restrictions[tree] = restrictions
-            forest.depths[tree] = as_depths(restrictions, self.points + 1)
+            forest.depths[tree] = _as_depths(restrictions, self.points + 1)
             changed = True
         return changed
 
@@ -151,7 +154,7 @@ class Searcher:
         second, first = sorted(visits)[-2:]
         return first, second
 
-    def root_policy(self, tree: int) -> npt.NDArray[np.float32]:
+    def root_policy(self, tree: int) -> Floats32:
         """`[P + 1]`: what the network gives the root's moves, whether they are looked at or not; -1 for no moves."""
         stored = self.forest.policy[tree, 0]
         policy = np.where(stored == GONE, np.float32(-1.0), np.abs(stored))
@@ -161,7 +164,7 @@ class Searcher:
             policy[policy >= 0] /= max(1e-10, float(policy[policy >= 0].sum()))
         return policy
 
-    def mix_root(self, tree: int, others: npt.NDArray[np.float64], share: float) -> None:
+    def mix_root(self, tree: int, others: Floats, share: float) -> None:
         """Let `share` of each root move's prior come from `others` `[P + 1]`, of which there are as many as moves."""
         nodes, policy = self.forest.nodes[tree], self.forest.policy[tree, 0]
         child = int(nodes[0]["first"])
@@ -190,52 +193,41 @@ class Searcher:
     def _grow(self, capacity: int) -> None:
         old = self.forest
         new = new_forest(old.nodes.shape[0], capacity, self.points, old.past_hashes.shape[1])
-        for name in ("nodes", "stones", "policy"):
-            getattr(new, name)[:, : old.nodes.shape[1]] = getattr(old, name)
-        for name in (
-            "size",
-            "past_stones",
-            "past_count",
-            "past_hashes",
-            "hash_count",
-            "komi",
-            "random",
-            "rules",
-            "depths",
-        ):
-            getattr(new, name)[:] = getattr(old, name)
+        for name, array in old._asdict().items():
+            if name in ("nodes", "stones", "policy"):
+                getattr(new, name)[:, : old.nodes.shape[1]] = array
+            elif not name.startswith("cache"):  # a hash table of another size is made anew
+                getattr(new, name)[:] = array
         for tree in range(old.nodes.shape[0]):
             for key, node in zip(old.cache_keys[tree], old.cache_nodes[tree], strict=True):
                 if key:
                     _insert(new, tree, int(key), int(node))
         self.forest = new
 
-    def gather(self, trees: npt.NDArray[np.int32], limits: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    def gather(self, trees: Ints32, limits: Ints32) -> Ints32:
         """Run each of `trees` `[K]` to a node that waits (returned, `[K]`) or to its limit (NONE)."""
         leaves = np.empty(len(trees), np.int32)
         gather(self._geometry, self._scratch, self.forest, trees, limits, leaves)
         return leaves
 
-    def gather_several(self, tree: int, limit: int, most: int) -> npt.NDArray[np.int32]:
+    def gather_several(self, tree: int, limit: int, most: int) -> Ints32:
         """Up to `most` nodes of one tree that wait together."""
         leaves = np.empty(most, np.int32)
         count = gather_several(self._geometry, self._scratch, self.forest, tree, limit, leaves)
         return leaves[:count]
 
-    def write_planes(
-        self, trees: npt.NDArray[np.int32], leaves: npt.NDArray[np.int32], batch: BatchInput
-    ) -> None:
+    def write_planes(self, trees: Ints32, leaves: Ints32, batch: BatchInput) -> None:
         """The network's input for waiting nodes `[K]` into the first rows of `batch`, each under a random symmetry."""
         planes = batch.planes.reshape(len(batch.planes), 18, self.points)
         write_planes(self.forest, trees, leaves, self._tables, batch.symmetries, planes)
 
     def apply(
         self,
-        trees: npt.NDArray[np.int32],
-        leaves: npt.NDArray[np.int32],
+        trees: Ints32,
+        leaves: Ints32,
         batch: BatchInput,
-        policy: npt.NDArray[np.float32],
-        value: npt.NDArray[np.float32],
+        policy: Floats32,
+        value: Floats32,
     ) -> None:
         """Give waiting nodes their answers."""
         apply(
@@ -294,6 +286,16 @@ class Searcher:
         while child != NONE and nodes[child]["move"] != move:
             child = int(nodes[child]["next"])
         return child
+
+
+def _as_depths(restrictions: Sequence[Restriction], moves: int) -> Ints32:
+    """`[2, 2, moves + 1]`: a forest's `depths` for one tree."""
+    depths = np.zeros((2, 2, moves + 1), np.int32)
+    for restriction in restrictions:
+        row = depths[restriction.colour - BLACK, int(restriction.allowed)]
+        named = [*restriction.moves, moves]
+        row[named] = np.maximum(row[named], min(restriction.until, DEEPEST))
+    return depths
 
 
 def _insert(forest: Forest, tree: int, key: int, node: int) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,32 +35,22 @@ class SearchClosedError(Exception):
 
 @dataclass(eq=False)
 class _Job:
-    """A request of a player's thread, which waits for it."""
+    """A request of a player's thread, which waits for it: a search, or an answer about a position of no tree."""
 
     slot: SearchSlot
     done: threading.Condition
+    limit: int | None = None
+    watch: Callable[[], bool] = never
+    most_nodes: int = 0
+    planes: Planes | None = None
+    """`[18, S, S]`; None for a search."""
+    answer: NetworkAnswer | None = None
     is_over: bool = False
     error: BaseException | None = None
 
     def end(self, error: BaseException | None = None) -> None:
         self.is_over, self.error = True, error
         self.done.notify()
-
-
-@dataclass(eq=False)
-class _Search(_Job):
-    limit: int | None = None
-    watch: Callable[[], bool] = never
-    most_nodes: int = 0
-
-
-@dataclass(eq=False)
-class _Question(_Job):
-    """A position that belongs to no tree, answered in a batch of its own."""
-
-    planes: Planes = field(default_factory=lambda: np.zeros(0, np.uint8))
-    """`[18, S, S]`."""
-    answer: NetworkAnswer | None = None
 
 
 class SearchSlot(Searcher):
@@ -118,11 +108,11 @@ class SharedSearch:
         self.lock = self._batcher.lock
         self._free = list(range(trees))[::-1]
         self._slots: list[SearchSlot] = []
-        self._searches: dict[int, _Search] = {}
+        self._searches: dict[int, _Job] = {}
         """By tree, those under way."""
         self._ready: list[int] = []
         """Trees with a search none of whose leaves waits."""
-        self._questions: list[_Question] = []
+        self._questions: list[_Job] = []
         self._changed = threading.Condition(self.lock)
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="shared search", daemon=True)
@@ -161,13 +151,13 @@ class SharedSearch:
 
     # For players' threads, which hold the lock
 
-    def wait_for(self, job: _Search | _Question, answer_s: float | None) -> None:
+    def wait_for(self, job: _Job, answer_s: float | None) -> None:
         """Wait for the job. Raises what went wrong; TimeoutError if no batch at all is answered for `answer_s`."""
         if self._is_closed:
             raise SearchClosedError
         if job.slot.is_stuck:
             raise TimeoutError
-        if isinstance(job, _Search):
+        if job.planes is None:
             self._searches[job.slot.tree] = job
             self._ready.append(job.slot.tree)
         else:
@@ -233,7 +223,7 @@ class SharedSearch:
         self._batcher.drop(tree)
         self._searches.pop(tree).end(error)
 
-    def _wanted(self, search: _Search) -> int | None:
+    def _wanted(self, search: _Job) -> int | None:
         """The root visits that the tree has room for now; None if the search is over."""
         if search.watch():
             return None
@@ -253,7 +243,7 @@ class SharedSearch:
         for tree in self._batcher.gather(trees, limits, queues):
             self._go_on_or_end(tree, before[tree])
 
-    def _gather_several(self, search: _Search, wanted: int, places: int) -> None:
+    def _gather_several(self, search: _Job, wanted: int, places: int) -> None:
         tree = search.slot.tree
         before = self._searcher.visits(tree)
         leaves = self._batcher.gather_several(tree, wanted, places)
@@ -283,9 +273,11 @@ class SharedSearch:
                 self._end(slot.tree, problem)
         return slots
 
-    def _answer_question(self, question: _Question) -> SearchSlot:
+    def _answer_question(self, question: _Job) -> SearchSlot:
+        """Have a position of no tree answered, in a batch of its own."""
+        assert question.planes is not None
         evaluator = question.slot.single.evaluator
-        planes = np.zeros((evaluator.batch_size, *question.planes.shape), np.uint8)
+        planes = np.zeros((evaluator.batch_size, 18, self.size, self.size), np.uint8)
         planes[0] = question.planes
         try:
             answer = self._batcher.evaluate(evaluator, planes)
@@ -319,7 +311,7 @@ class SharedTree:
             self._search(1, never)
 
     def _search(self, limit: int | None, watch: Callable[[], bool]) -> None:
-        search = _Search(self._slot, self._done, limit=limit, watch=watch, most_nodes=self._most_nodes)
+        search = _Job(self._slot, self._done, limit, watch, self._most_nodes)
         self._slot.shared.wait_for(search, self._answer_s)
 
     def close(self) -> None:
@@ -338,7 +330,7 @@ class SharedEvaluator:
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
         """As `Evaluator.evaluate`; the thread holds the shared search's lock."""
-        question = _Question(self._slot, self._done, planes=planes[0].copy())
+        question = _Job(self._slot, self._done, planes=planes[0].copy())
         self._slot.shared.wait_for(question, self._answer_s)
         assert question.answer is not None
         return question.answer

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from engines.analysis.engine import AnalysisEngine
 from engines.analysis.server import serve
+from engines.gtp.engine import Restriction
 from engines.gtp.server.error_stream import ErrorStream
 from engines.search.position_search import PositionSearch, position_seed
-from engines.search.restrictions import Restriction
 from lzeval.errors import UserError
 from lzeval.go.board import BLACK, WHITE
 from lzeval.go.game import Game

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student_t
 
-from engines.search.restrictions import Restriction
+from engines.gtp.engine import Restriction
 from lzeval.go.board import BLACK, EMPTY, WHITE
 from lzeval.go.game import Game
 

@@ -92,7 +92,7 @@ class NetworkPlayers:
         """`parallel` games go on at a time at most."""
         self._competition = competition
         self._parallel = parallel
-        self._is_alone = all(in_process(competition, player) for player in players_of(competition))
+        self._only_networks = all(in_process(competition, player) for player in players_of(competition))
         self._lock = threading.Lock()
         self._plans: dict[tuple[str, str, str], EvaluatorPlan] = {}
         self._groups: dict[tuple[int, str], _Group] = {}
@@ -151,7 +151,7 @@ class NetworkPlayers:
         if key not in self._plans:
             plan = arguments.plan(None)
             self._plans[key] = plan.with_batch(
-                batch_size(plan) if self._is_alone or plan.device != "cpu" else 1
+                batch_size(plan) if self._only_networks or plan.device != "cpu" else 1
             )
         return self._plans[key]
 

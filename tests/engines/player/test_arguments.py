@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -21,7 +22,7 @@ PYTHON = [sys.executable, "-m", "lzeval", "gtp"]
 
 def of_the_command(words: Sequence[str]) -> EngineArguments | None:
     """What `lzeval gtp` is told with these words, None where it refuses them."""
-    group = get_command(application("gtp"))
+    group: Any = get_command(application("gtp"))
     context = group.make_context("lzeval", ["gtp", *words])
     command = group.get_command(context, "gtp")
     try:

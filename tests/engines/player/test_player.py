@@ -21,7 +21,6 @@ from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.server import GtpServer
 from engines.player.arguments import EngineArguments
 from engines.player.player import NetworkPlayer
-from engines.search import restrictions as looked_at
 from lzeval.go.board import BLACK, EMPTY, WHITE
 from lzeval.go.colour import Colour
 from lzeval.go.game import Game
@@ -275,8 +274,8 @@ def test_a_restricted_analysis_is_the_restricted_search() -> None:
     avoid = frozenset(parse_vertex(v, SIZE) for v in ("A1", "B1", "C1", "A2", "B2", "C2", "pass"))
     allow = frozenset(parse_vertex(v, SIZE) for v in ("D4", "F7", "G7", "C6", "C7", "G3"))
     restrictions = [
-        looked_at.Restriction(BLACK, avoid, allowed=False, until=4),
-        looked_at.Restriction(WHITE, allow, allowed=True, until=3),
+        Restriction(BLACK, avoid, allowed=False, until=4),
+        Restriction(WHITE, allow, allowed=True, until=3),
     ]
     free = ReferenceSearch(HashEvaluator(SIZE).opinion, OPTIONS.seed, dumb_pass=True)
     free.think(game, WHITE, 60)
@@ -285,8 +284,7 @@ def test_a_restricted_analysis_is_the_restricted_search() -> None:
         HashEvaluator(SIZE).opinion, free._state, dumb_pass=True, restrictions=restrictions
     )
     judge.think(game, WHITE, 60)
-    asked = [Restriction(Colour(r.colour), r.moves, r.allowed, r.until) for r in restrictions]
-    assert analysed(player, Colour.WHITE, *asked) == visits_of(judge)
+    assert analysed(player, Colour.WHITE, *restrictions) == visits_of(judge)
     assert set(analysed(player, Colour.WHITE)) - {"D4", "F7", "G7", "C6", "C7", "G3"}
 
 

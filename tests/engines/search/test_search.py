@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engines.evaluator.base import Evaluator
+from engines.gtp.engine import Restriction
 from engines.search.choice import MovePolicy, choose, lower_bound
 from engines.search.forest import EXPANDED, NONE, WAITING
 from engines.search.playouts import VIRTUAL_LOSS
-from engines.search.restrictions import Restriction
 from engines.search.searcher import BatchInput, Limits, Searcher
 from lzeval.go.board import BLACK, EMPTY, WHITE
 from lzeval.go.game import Game

@@ -29,17 +29,17 @@ JOBS = [job(n, *([] if n % 4 < 2 else ["B2", "D4"])) for n in range(8)]
 
 @pytest.fixture(scope="module")
 def one_by_one() -> dict[int, GameRecord]:
-    """Each game in a room of its own."""
+    """Each game on its own."""
     return {
         j.number: play_all(NetworkGames(PLAYERS, evaluators(1), SETTINGS, 1), [j])[j.number] for j in JOBS
     }
 
 
-@pytest.mark.parametrize(("tables", "batch"), [(1, 4), (2, 1), (3, 4), (8, 4), (16, 8)])
+@pytest.mark.parametrize(("slots", "batch"), [(1, 4), (2, 1), (3, 4), (8, 4), (16, 8)])
 def test_games_do_not_depend_on_their_company(
-    tables: int, batch: int, one_by_one: dict[int, GameRecord]
+    slots: int, batch: int, one_by_one: dict[int, GameRecord]
 ) -> None:
-    assert play_all(NetworkGames(PLAYERS, evaluators(batch), SETTINGS, tables), JOBS) == one_by_one
+    assert play_all(NetworkGames(PLAYERS, evaluators(batch), SETTINGS, slots), JOBS) == one_by_one
 
 
 def test_games_do_not_depend_on_their_order(one_by_one: dict[int, GameRecord]) -> None:
@@ -47,11 +47,11 @@ def test_games_do_not_depend_on_their_order(one_by_one: dict[int, GameRecord]) -
 
 
 def test_games_do_not_depend_on_a_warm_up(one_by_one: dict[int, GameRecord]) -> None:
-    room = NetworkGames(PLAYERS, evaluators(), SETTINGS, 3)
-    room.warm_up()
-    assert room.evaluations == 0
-    assert room.free_slots == 3
-    assert play_all(room, JOBS) == one_by_one
+    games = NetworkGames(PLAYERS, evaluators(), SETTINGS, 3)
+    games.warm_up()
+    assert games.evaluations == 0
+    assert games.free_slots == 3
+    assert play_all(games, JOBS) == one_by_one
 
 
 def test_games_of_two_seeds_differ(one_by_one: dict[int, GameRecord]) -> None:
@@ -106,24 +106,24 @@ def test_games_are_legal_and_counted(one_by_one: dict[int, GameRecord]) -> None:
             assert (record.result.winner is Colour.BLACK) is (game.area_score() > 0)
 
 
-def steady_room(
-    settings: GameSettings, tables: int = 2, resign: float = 0.0, **opinion: float
+def steady_games(
+    settings: GameSettings, slots: int = 2, resign: float = 0.0, **opinion: float
 ) -> NetworkGames:
     players = (player("a", 6, resign), player("b", 6, resign))
     mind = SteadyEvaluator(settings.size, **opinion)
-    return NetworkGames(players, (mind, mind), settings, tables)
+    return NetworkGames(players, (mind, mind), settings, slots)
 
 
 def test_a_long_game_is_void() -> None:
-    record = play_all(steady_room(GameSettings(SIZE, 7.5, 7)), [job(0)])[0]
+    record = play_all(steady_games(GameSettings(SIZE, 7.5, 7)), [job(0)])[0]
     assert format_result(record.result) == "Void"
     assert record.result.note == "hit move limit"
     assert len(record.moves) == 7
 
 
 def test_who_has_no_hope_resigns() -> None:
-    room = steady_room(GameSettings(SIZE, 7.5, 50), resign=0.1, black_value=-0.95)
-    record = play_all(room, [job(0)])[0]
+    games = steady_games(GameSettings(SIZE, 7.5, 50), resign=0.1, black_value=-0.95)
+    record = play_all(games, [job(0)])[0]
     assert format_result(record.result) == "W+R"
     assert len(record.moves) == 8  # Black's ninth would be the first after a quarter of the board
 
@@ -133,10 +133,10 @@ def test_who_has_no_hope_resigns() -> None:
 )
 def test_a_warm_up_ends_where_games_are_short(settings: GameSettings) -> None:
     for resign in (0.0, 0.4):
-        room = steady_room(settings, resign=resign, black_value=-0.95, pass_share=0.9)
-        room.warm_up()
-        assert not room.is_busy
-        assert room.step() == []
+        games = steady_games(settings, resign=resign, black_value=-0.95, pass_share=0.9)
+        games.warm_up()
+        assert not games.is_busy
+        assert games.step() == []
 
 
 @pytest.mark.parametrize(("komi", "result"), [(0.0, "B+5"), (5.0, "0"), (5.5, "W+0.5")])

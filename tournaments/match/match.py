@@ -7,7 +7,6 @@ match is run again. Between networks, a game that is played again is exactly wha
 from __future__ import annotations
 
 import datetime
-import re
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -15,8 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from engines.evaluator.load import EvaluatorPlan, plan_evaluator
-from engines.player.arguments import engine_command
+from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
 from lzeval.go.openings import EMPTY_BOARD, Book, game_seed, load_book
@@ -31,9 +29,8 @@ from tournaments.games.network_games import GameJob, GameSettings
 from tournaments.gomill.write_control_file import write_control_file
 from tournaments.match.folder import MatchFolder
 from tournaments.match.options import MatchOptions
-from tournaments.match.players import Program, Strength, is_program, program_of
-from tournaments.plan.competition import Additions, Competition, MatchupSpec, PlayerSpec
-from tournaments.plan.settings_check import sha256_of
+from tournaments.match.players import MatchPlayer, match_players
+from tournaments.plan.competition import Additions, Competition, MatchupSpec
 from tournaments.plan.stopping import Gatekeeper, PairedTest, StoppingRule, counted
 from tournaments.rating.rating_table import RatingTable, build_table
 from tournaments.report.csv_files import write_ratings
@@ -45,22 +42,6 @@ from tournaments.store.folder import counted_games, history
 
 MATCHUP = "0"
 """The id of the only matchup, as gomill counts them."""
-
-
-@dataclass(frozen=True)
-class MatchPlayer:
-    """A player of a match."""
-
-    spec: PlayerSpec
-    """How a control file starts it."""
-    facts: dict[str, Any]
-    """What its games depend on."""
-    plan: EvaluatorPlan | None = None
-    """How its network is evaluated; None: it is another program."""
-    counts_dead_stones: bool = False
-    """Whether it may be asked which stones are dead."""
-    plays_on: bool = True
-    """Whether it passes only where every stone on the board may count as alive."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +105,7 @@ class Match:
             players={player.spec.code: player.spec for player in self.players},
             matchups=(matchup,),
             description=f"{self.codes[0]} against {self.codes[1]}, by lzeval {__version__}",
-            lzeval=Additions(
-                openings=_book_argument(options.openings), seed=options.seed, referee=self.referee
-            ),
+            lzeval=Additions(openings=options.book_argument, seed=options.seed, referee=self.referee),
         )
 
     def write_control_file(self) -> None:
@@ -227,86 +206,12 @@ def plan_match(options: MatchOptions) -> Match:
     """Load and check everything that the match needs, its folder too. Writes nothing; raises UserError."""
     options.check()
     book = load_book(options.openings, options.size)
-    names = options.player_a, options.player_b
-    make = _program_or_network if any(map(is_program, names)) else _network
-    one, other = (make(name, options) for name in names)
-    codes = _player_codes(one.spec.code, other.spec.code)
-    players = tuple(
-        replace(player, spec=replace(player.spec, code=code))
-        for code, player in zip(codes, (one, other), strict=True)
-    )
+    players = match_players(options)
     today = datetime.date.today().isoformat()
-    path = Path(options.out) if options.out else Path("matches") / f"{codes[0]}-{codes[1]}-{today}"
-    match = Match(options, (players[0], players[1]), book, MatchFolder(path))
+    name = "-".join([*(player.spec.code for player in players), today])
+    match = Match(options, players, book, MatchFolder(Path(options.out or Path("matches") / name)))
     match.folder.check(match.settings())
     return match
-
-
-def _player_codes(first: str, second: str) -> tuple[str, str]:
-    """The players' names as gomill allows them, and different."""
-    one, two = (re.sub(r"[^-A-Za-z0-9.+_]", "_", name) or "player" for name in (first, second))
-    return (f"{one}.a", f"{two}.b") if one == two else (one, two)
-
-
-def _network(name: str, options: MatchOptions) -> MatchPlayer:
-    """A network in a match between networks."""
-    plan = plan_evaluator(name, precision=options.precision, device=options.device, board_size=options.size)
-    facts = {
-        "sha256": plan.info.sha256,
-        "blocks": plan.info.blocks,
-        "filters": plan.info.filters,
-        "precision": plan.precision,
-        "batch_size": plan.batch_size,
-        "device": plan.device,
-    }
-    command = _gtp_command(options, name, "--openings", _book_argument(options.openings))
-    return MatchPlayer(PlayerSpec(plan.info.network, command), facts, plan)
-
-
-def _program_or_network(name: str, options: MatchOptions) -> MatchPlayer:
-    """A player of a match in which a program plays; a network is asked about one position at a time."""
-    if is_program(name):
-        return _program(
-            program_of(name, Strength(options.visits, options.playouts, options.resign, options.device))
-        )
-    plan = plan_evaluator(
-        name, precision=options.precision, device=options.device, batch_size=1, board_size=options.size
-    )
-    facts = {"sha256": plan.info.sha256, "precision": plan.precision, "device": plan.device}
-    command = _gtp_command(options, name, "--device", options.device)
-    return MatchPlayer(PlayerSpec(plan.info.network, command), facts, plan)
-
-
-def _program(program: Program) -> MatchPlayer:
-    files = {word: sha256_of(Path(word)) for word in program.command[1:] if Path(word).is_file()}
-    spec = PlayerSpec(
-        program.name,
-        program.command,
-        startup_gtp_commands=program.startup_gtp_commands,
-        is_reliable_scorer=not program.plays_on,  # one that plays on counts every stone as alive
-    )
-    facts = {"command": list(program.command), "files": files}
-    return MatchPlayer(spec, facts, None, program.counts_dead_stones, program.plays_on)
-
-
-def _gtp_command(options: MatchOptions, name: str, *more: str) -> tuple[str, ...]:
-    """The program that plays a network as the match itself does."""
-    network = name if not Path(name).exists() else str(resolve_network(name).resolve())
-    command = engine_command(
-        network,
-        quiet=True,
-        batch=1,
-        resign=options.resign,
-        visits=options.visits,
-        playouts=options.playouts,
-        precision=options.precision,
-        seed=options.seed,
-    )
-    return (*command, *more)
-
-
-def _book_argument(openings: str) -> str:
-    return str(Path(openings).resolve()) if Path(openings).is_file() else openings
 
 
 # Playing

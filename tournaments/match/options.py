@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from lzeval.errors import UserError
 from lzeval.go.openings import DEFAULT
@@ -41,6 +42,11 @@ class MatchOptions:
     """Stop when the games that are left cannot change whether player A makes this share, 0 to 1, of the points."""
     prior: bool = True
     """Let a prior give the players of the table a rating where one of them won every game."""
+
+    @property
+    def book_argument(self) -> str:
+        """`openings` as it is told to programs in other folders."""
+        return str(Path(self.openings).resolve()) if Path(self.openings).is_file() else self.openings
 
     def check(self) -> None:
         """Raise UserError for what cannot be played."""

@@ -1,4 +1,4 @@
-"""Other programs as players of a match: `gnugo:LEVEL`, `leelaz:FILE`, `cmd:"COMMAND LINE"`."""
+"""Players of a match: networks, and other programs as `gnugo:LEVEL`, `leelaz:FILE` or `cmd:"COMMAND LINE"`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from engines.evaluator.load import EvaluatorPlan, plan_evaluator
+from engines.player.arguments import our_command
 from lzeval.errors import UserError
 from lzeval.network.weights_file.weights import is_checkpoint
 from lzeval.system.bundled import network_name, resolve_network
 from lzeval.text.wording import command_line
+from tournaments.match.options import MatchOptions
+from tournaments.plan.competition import PlayerSpec
+from tournaments.plan.settings_check import sha256_of
 
 GAMES_FOLDER = "/usr/games"
 """Where Debian puts both, and not on everybody's PATH."""
@@ -28,27 +34,77 @@ HELP_S = 30.0
 
 
 @dataclass(frozen=True)
-class Program:
-    """A player that is no network of ours."""
+class MatchPlayer:
+    """A player of a match: a network or another program."""
 
-    name: str
-    """What tables call it, before it is made fit for a control file."""
-    command: tuple[str, ...]
-    startup_gtp_commands: tuple[str, ...] = ()
+    spec: PlayerSpec
+    """How a control file starts it; the code is the name that tables have."""
+    facts: dict[str, Any]
+    """What its games depend on."""
+    plan: EvaluatorPlan | None = None
+    """How its network is evaluated; None: it is another program."""
     counts_dead_stones: bool = False
-    """Whether it may be asked which stones are dead, also by others."""
-    plays_on: bool = False
+    """Whether it may be asked which stones are dead."""
+    plays_on: bool = True
     """Whether it passes only where every stone on the board may count as alive."""
 
 
-@dataclass(frozen=True)
-class Strength:
-    """What a match tells all its players."""
+def match_players(options: MatchOptions) -> tuple[MatchPlayer, MatchPlayer]:
+    """Load and check both players of a match; their codes are such as gomill allows, and different.
 
-    visits: int | None
-    playouts: int | None
-    resign_percent: float
-    device: str = "auto"
+    Raises UserError, with what to do.
+    """
+    texts = options.player_a, options.player_b
+    with_programs = any(map(is_program, texts))
+    one, other = (
+        program_of(text, options) if is_program(text) else _network(text, options, with_programs)
+        for text in texts
+    )
+    codes = [re.sub(r"[^-A-Za-z0-9.+_]", "_", player.spec.code) or "player" for player in (one, other)]
+    if codes[0] == codes[1]:
+        codes = [f"{codes[0]}.a", f"{codes[1]}.b"]
+    return _called(one, codes[0]), _called(other, codes[1])
+
+
+def _called(player: MatchPlayer, code: str) -> MatchPlayer:
+    return replace(player, spec=replace(player.spec, code=code))
+
+
+def _network(text: str, options: MatchOptions, with_programs: bool) -> MatchPlayer:
+    """A network; where a program plays as well, it is asked about one position at a time."""
+    plan = plan_evaluator(
+        text,
+        precision=options.precision,
+        device=options.device,
+        batch_size=1 if with_programs else None,
+        board_size=options.size,
+    )
+    facts: dict[str, Any] = {
+        "sha256": plan.info.sha256,
+        "blocks": plan.info.blocks,
+        "filters": plan.info.filters,
+        "precision": plan.precision,
+        "batch_size": plan.batch_size,
+        "device": plan.device,
+    }
+    more = ("--openings", options.book_argument)
+    if with_programs:  # what such a match has always kept of a network
+        facts = {name: facts[name] for name in ("sha256", "precision", "device")}
+        more = ("--device", options.device)
+    network = text if not Path(text).exists() else str(resolve_network(text).resolve())
+    command = (
+        *(*our_command(), "gtp", network, "--quiet", "--batch", "1", "--resign", f"{options.resign:g}"),
+        *(*_limits(options), "--precision", options.precision, "--seed", str(options.seed), *more),
+    )
+    return MatchPlayer(PlayerSpec(plan.info.network, command), facts, plan)
+
+
+def _limits(options: MatchOptions) -> list[str]:
+    limits = [] if options.visits is None else ["--visits", str(options.visits)]
+    return limits if options.playouts is None else [*limits, "--playouts", str(options.playouts)]
+
+
+# Programs
 
 
 def is_program(text: str) -> bool:
@@ -56,41 +112,51 @@ def is_program(text: str) -> bool:
     return not Path(text).is_file() and text.partition(":")[0] in KINDS
 
 
-def program_of(text: str, strength: Strength) -> Program:
-    """What is to be started for a player of a match. Raises UserError, with what to do."""
+def program_of(text: str, options: MatchOptions) -> MatchPlayer:
+    """The program that is to be started for a player of a match. Raises UserError, with what to do."""
     kind, _, rest = text.partition(":")
-    return KINDS[kind](rest.strip(), strength)
+    return KINDS[kind](rest.strip(), options)
 
 
-def _gnugo(level: str, _strength: Strength) -> Program:
+def _program(
+    name: str, command: Sequence[str], *startup: str, counts_dead_stones: bool = False, plays_on: bool = False
+) -> MatchPlayer:
+    """A program as a player; `startup` are GTP commands."""
+    files = {word: sha256_of(Path(word)) for word in command[1:] if Path(word).is_file()}
+    spec = PlayerSpec(
+        name,
+        tuple(command),
+        startup_gtp_commands=startup,
+        is_reliable_scorer=not plays_on,  # one that plays on counts every stone as alive
+    )
+    return MatchPlayer(spec, {"command": list(command), "files": files}, None, counts_dead_stones, plays_on)
+
+
+def _gnugo(level: str, _options: MatchOptions) -> MatchPlayer:
     if not re.fullmatch("[0-9]+", level) or int(level) > HIGHEST_LEVEL:
         raise UserError(f"gnugo:{level}: its level is wanted, 0 to {HIGHEST_LEVEL}, as in gnugo:10")
-    program = _found("gnugo", "GNU Go", "gnugo")
-    return Program(
-        name=f"gnugo-{int(level)}",
-        command=(program, "--mode", "gtp", "--level", str(int(level)), "--chinese-rules"),
-        startup_gtp_commands=("set_random_seed {seed}",),
+    command = [_found("gnugo", "GNU Go", "gnugo"), "--mode", "gtp", "--level", str(int(level))]
+    return _program(
+        f"gnugo-{int(level)}",
+        [*command, "--chinese-rules"],
+        "set_random_seed {seed}",
         counts_dead_stones=True,
     )
 
 
-def _leelaz(file: str, strength: Strength) -> Program:
+def _leelaz(file: str, options: MatchOptions) -> MatchPlayer:
     if not file:
         raise UserError("leelaz: its weights file is wanted, as in leelaz:NET.txt.gz")
     network = resolve_network(file).resolve()
     if is_checkpoint(network):
         export = command_line("lzeval", "export", network, "NET.txt.gz")
         raise UserError(f"{network} is a checkpoint; leelaz wants weights: {export}")
-    limits = [] if strength.visits is None else ["--visits", str(strength.visits)]
-    limits += [] if strength.playouts is None else ["--playouts", str(strength.playouts)]
     program = _found("leelaz", "Leela Zero", "leela-zero")
-    command = [program, "--gtp", "--noponder", "--timemanage", "off", *_on_cpu(program, strength.device)]
-    command += ["--threads", "1", "--seed", "{seed}", "--resignpct", f"{strength.resign_percent:g}", *limits]
-    return Program(
-        name=f"leelaz-{network_name(network)}",
-        command=(*command, "--weights", str(network)),
-        startup_gtp_commands=("time_settings 0 1 0",),  # no clock
-        plays_on=True,
+    command = [program, "--gtp", "--noponder", "--timemanage", "off", *_on_cpu(program, options.device)]
+    command += ["--threads", "1", "--seed", "{seed}", "--resignpct", f"{options.resign:g}", *_limits(options)]
+    no_clock = "time_settings 0 1 0"
+    return _program(
+        f"leelaz-{network_name(network)}", [*command, "--weights", str(network)], no_clock, plays_on=True
     )
 
 
@@ -117,7 +183,7 @@ def _has_opencl() -> bool:
     return status == 0 and count.value > 0
 
 
-def _command_line(text: str, _strength: Strength) -> Program:
+def _command_line(text: str, _options: MatchOptions) -> MatchPlayer:
     try:
         words = shlex.split(text, posix=sys.platform != "win32")
     except ValueError as error:
@@ -127,10 +193,10 @@ def _command_line(text: str, _strength: Strength) -> Program:
     program = shutil.which(os.path.expanduser(words[0]))  # noqa: PTH111
     if program is None:
         raise UserError(f"cmd:{text}: there is no program {words[0]!r}")
-    return Program(name=Path(words[0]).stem, command=(os.path.abspath(program), *words[1:]))  # noqa: PTH100
+    return _program(Path(words[0]).stem, [os.path.abspath(program), *words[1:]])  # noqa: PTH100
 
 
-KINDS: dict[str, Callable[[str, Strength], Program]] = {
+KINDS: dict[str, Callable[[str, MatchOptions], MatchPlayer]] = {
     "gnugo": _gnugo,
     "leelaz": _leelaz,
     "cmd": _command_line,

@@ -58,8 +58,10 @@ class GtpBackend:
         moved: Callable[[str, int], None],
     ) -> None:
         """`moved` is told, from the slots' threads, the id of a game in progress and its number of moves."""
-        self._done: SimpleQueue[tuple[int, PlayedGame | BaseException]] = SimpleQueue()
-        self._slots = [_Slot(slot, conditions, engines, moved, self._done) for slot in range(slots)]
+        self.conditions, self.engines, self.moved = conditions, engines, moved
+        self.done: SimpleQueue[tuple[int, PlayedGame | BaseException]] = SimpleQueue()
+        """Slots, and what came of the games that they have played."""
+        self._slots = [_Slot(slot, self) for slot in range(slots)]
         self._idle = set(range(slots))
         for slot in self._slots:
             slot.thread.start()
@@ -79,7 +81,7 @@ class GtpBackend:
         games: list[PlayedGame] = []
         try:
             while True:
-                slot, outcome = self._done.get(timeout=0 if games else timeout_s)
+                slot, outcome = self.done.get(timeout=0 if games else timeout_s)
                 if isinstance(outcome, BaseException):
                     raise outcome
                 self._idle.add(slot)
@@ -102,22 +104,13 @@ class GtpBackend:
 class _Slot:
     """A thread that plays the games in its inbox, and the engines it keeps running."""
 
-    def __init__(
-        self,
-        number: int,
-        conditions: GameConditions,
-        engines: EngineConditions,
-        moved: Callable[[str, int], None],
-        done: SimpleQueue[tuple[int, PlayedGame | BaseException]],
-    ) -> None:
+    def __init__(self, number: int, backend: GtpBackend) -> None:
         self.inbox: SimpleQueue[GameTask | None] = SimpleQueue()
         """Games to play; None ends the thread."""
         self.thread = threading.Thread(target=self._work, name=f"slot-{number}", daemon=True)
         self._number = number
-        self._conditions = conditions
-        self._settings = engines
-        self._moved = moved
-        self._done = done
+        self._backend = backend
+        self._settings = backend.engines
         self._is_killed = False
         self._engines: dict[str, GtpPlayer] = {}
         """By code, the one that played last at the end."""
@@ -125,9 +118,9 @@ class _Slot:
     def _work(self) -> None:
         try:
             while (task := self.inbox.get()) is not None:
-                self._done.put((self._number, self._play(task)))
+                self._backend.done.put((self._number, self._play(task)))
         except BaseException as problem:  # of whatever kind, it is the main thread's to raise
-            self._done.put((self._number, problem))
+            self._backend.done.put((self._number, problem))
         finally:
             self._dismiss(list(self._engines))
 
@@ -142,9 +135,9 @@ class _Slot:
             played = play_game(
                 task,
                 players,
-                self._conditions,
+                self._backend.conditions,
                 slot=self._number,
-                watch=lambda board: self._moved(task.game_id, len(board.moves)),
+                watch=lambda board: self._backend.moved(task.game_id, len(board.moves)),
             )
         if self._settings.fresh:
             self._dismiss(list(self._engines))
@@ -174,7 +167,7 @@ class _Slot:
         """The game of a program that cannot be started, which is a fault like others."""
         code = task.player(colour).code
         message = str(error)
-        consequence = self._conditions.policy.consequence(Fault.START)
+        consequence = self._backend.conditions.policy.consequence(Fault.START)
         incident = Incident(code, fault_of(error, "", was_ready=False), message, consequence)
         is_void = consequence == "void"
         note = f"{code}: {Fault.START.value}: {message}"

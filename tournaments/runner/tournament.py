@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lzeval.errors import UserError
@@ -91,22 +91,17 @@ def _merged(earlier: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[s
     return {**kept, "conditions": {**now["conditions"], "openings": openings}}
 
 
+@dataclass
 class TournamentRun:
     """One run of a tournament."""
 
-    def __init__(
-        self,
-        competition: Competition,
-        options: RunOptions,
-        books: Mapping[int, Book],
-        settings: Mapping[str, Any],
-    ) -> None:
-        """`books` are the openings by board size; `settings` go into the log."""
-        self._competition = competition
-        self._options = options
-        self._books = books
-        self._settings = settings
-        self.progress = Progress(None)
+    competition: Competition
+    options: RunOptions
+    books: Mapping[int, Book]
+    """Openings by board size."""
+    settings: Mapping[str, Any]
+    """What goes into the log of what games depend on."""
+    progress: Progress = field(default_factory=lambda: Progress(None))
 
     def play(
         self, listen: Listener | None = None, watch: Watcher | None = None, progress: Progress | None = None
@@ -115,16 +110,16 @@ class TournamentRun:
 
         A `progress` that is given has the games of earlier runs already, and may have a rule for stopping.
         """
-        competition = self._competition
+        competition = self.competition
         with held(competition) as files, open_log(files.played) as log, open_event_log(competition) as events:
             past, warnings = self._past(log)
             games = TournamentGames(
-                competition, self._books, past, files, log, events, self._options.most_games
+                competition, self.books, past, files, log, events, self.options.most_games
             )
             self.progress = progress or Progress(games.wanted, list(games.records))
             with suppress(OSError):
                 files.command.unlink()
-            log.append({"kind": "run", "settings": self._settings, "time": time.time()})
+            log.append({"kind": "run", "settings": self.settings, "time": time.time()})
             games.begin(self.progress, listen)
             for warning in warnings:
                 games.say("warning", message=warning)
@@ -153,7 +148,7 @@ class TournamentRun:
             for line in log.content.damaged
         ]
         if past.settings is None:
-            past.games = gomills_games(self._competition)
+            past.games = gomills_games(self.competition)
             for game in past.games.values():  # a kill in the midst of it does no harm
                 log.append(encode_game(game), durable=False)
             if past.games:
@@ -164,24 +159,24 @@ class TournamentRun:
         self, games: TournamentGames, files: TournamentFiles, guard: Guard, watch: Watcher | None
     ) -> None:
         arbiter = self._arbiter(guard)
-        parallel = self._options.parallel or self._measured_parallel(guard)
+        parallel = self.options.parallel or self._measured_parallel(guard)
         networks = self._open_networks(parallel)
         games.run_started(parallel)
-        if self._options.log_gtp:
+        if self.options.log_gtp:
             create_folder(files.gtp_logs)
-        additions = self._competition.lzeval
+        additions = self.competition.lzeval
         conditions = GameConditions(
             rules=additions.rules,
             clock=additions.time_control,
-            policy=policy_of(self._competition),
+            policy=policy_of(self.competition),
             arbiter=arbiter,
         )
         engines = EngineConditions(
             additions.timeouts,
             guard,
             networks,
-            self._options.fresh,
-            files.gtp_logs if self._options.log_gtp else None,
+            self.options.fresh,
+            files.gtp_logs if self.options.log_gtp else None,
         )
         try:
             backend = GtpBackend(parallel, conditions, engines, self.progress.moved)
@@ -194,20 +189,20 @@ class TournamentRun:
 
     def _open_networks(self, parallel: int) -> NetworkPlayers | None:
         """None where no player's command can be `lzeval gtp`: programs do not wait for what networks need."""
-        if not any("gtp" in player.command[1:4] for player in self._competition.players.values()):
+        if not any("gtp" in player.command[1:4] for player in self.competition.players.values()):
             return None
         from tournaments.games.network_player import NetworkPlayers
 
-        return NetworkPlayers(self._competition, parallel)
+        return NetworkPlayers(self.competition, parallel)
 
     def _measured_parallel(self, guard: Guard) -> int:
         from tournaments.runner.capacity import measured_parallel
 
-        return measured_parallel(self._competition, guard, KEPT_ENGINES)
+        return measured_parallel(self.competition, guard, KEPT_ENGINES)
 
     def _arbiter(self, guard: Guard) -> Arbiter | None:
-        code = self._competition.lzeval.referee
+        code = self.competition.lzeval.referee
         if code is None:
             return None
-        player, timeouts = self._competition.players[code], self._competition.lzeval.timeouts
+        player, timeouts = self.competition.players[code], self.competition.lzeval.timeouts
         return Arbiter(code, lambda: launch(player, GameContext(), timeouts, guard))

@@ -130,7 +130,7 @@ def test_a_program_plays_the_same_games_where_batches_are_alike(
 
 
 def test_the_record_says_what_played_and_what_it_took(nets: Path, tmp_path: Path) -> None:
-    record: GameRecord = play(control_file(tmp_path, both(nets), 2)).games[0].record
+    record: GameRecord = play(control_file(tmp_path, both(nets), 2)).games[0]
     assert record.black_engine.startswith("lzeval one:")
     assert "network two (1 blocks x 4 filters" in record.white_description
     assert "8 visits" in record.white_description

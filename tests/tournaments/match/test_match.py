@@ -22,6 +22,7 @@ from lzeval.records.record_folder import read_games
 from lzeval.system.locks import locked
 from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.fakes.weights_files import lived_in_network
+from tournaments.gomill.control_file import read_control_file
 
 GAMES = 12
 OPTIONS = ["--games", GAMES, "--visits", 4, "--size", 9, "--resign", 0, "--move-limit", 250]
@@ -87,6 +88,13 @@ def test_what_a_match_leaves_behind(whole: Path) -> None:
     settings = json.loads((whole / "match.json").read_text())
     assert settings["games"] == GAMES
     assert [player["code"] for player in settings["settings"]["players"]] == ["one", "two"]
+
+
+def test_the_control_file_says_what_was_played(whole: Path) -> None:
+    (matchup,) = read_control_file(whole / "match.ctl").matchups
+    assert (matchup.players, matchup.alternating, matchup.scorer) == (("one", "two"), True, "internal")
+    assert (matchup.board_size, matchup.komi, matchup.move_limit) == (9, 7.5, 250)
+    assert [f"{matchup.game_id(number)}.sgf" for number in range(GAMES)] == sorted(games_in(whole))
 
 
 def test_pairs_share_an_opening_and_swap_colours(whole: Path) -> None:

@@ -303,16 +303,22 @@ def test_no_damage_raises(tmp_path_factory: pytest.TempPathFactory, name: str, k
     json.dumps(found.as_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("number", ["nan", "inf", "1e300", "-5", "x"])
+ODD = ("nan", "inf", "1e300", "-5", "x")
+
+
+@pytest.mark.parametrize("numbers", [*([number] for number in ODD), ODD], ids=" ".join)
 @pytest.mark.parametrize("column", ["step", "positions", "train/policy_loss", "holdout/policy_loss"])
-def test_odd_numbers_do_no_harm(tmp_path: Path, column: str, number: str) -> None:
-    log = learning(range(9, 60, 10), evaluated=(29,))
-    log.rows[3][column] = number
+def test_odd_numbers_do_no_harm(tmp_path: Path, column: str, numbers: Sequence[str]) -> None:
+    """One by one, and all of them in a picture."""
+    log = learning(range(9, 100, 10), evaluated=(29,))
+    for row, number in enumerate(numbers, start=3):
+        log.rows[row][column] = number
     run = read_run(make_run(tmp_path / "run", {"csv": log}), NOW)
     json.dumps(run.as_dict(), allow_nan=False)
     assert run.positions is not None
-    assert 0 < run.positions <= 60 * BATCH
-    plot_run(run, tmp_path / "plot.svg")
+    assert 0 < run.positions <= 100 * BATCH
+    if len(numbers) > 1:
+        plot_run(run, tmp_path / "plot.svg")
 
 
 def test_a_diverged_run_says_so(tmp_path: Path) -> None:

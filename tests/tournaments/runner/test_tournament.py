@@ -167,7 +167,7 @@ def test_games_of_a_seed_are_the_same_at_any_parallelism(tmp_path: Path) -> None
     found = []
     for name, options in {"a": {}, "b": {"parallel": 3}, "c": {"fresh": True}}.items():
         (tmp_path / name).mkdir()
-        path = two_players(tmp_path / name, games=20)
+        path = two_players(tmp_path / name, games=8)
         play(path, **options)
         found.append((results(path), report(path)))
     assert found[0] == found[1] == found[2]
@@ -544,8 +544,8 @@ def kill_at_random_moments(folder: Path, kills: int, games: int, seed: int) -> N
 
 
 @POSIX_ONLY
-def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
-    kill_at_random_moments(tmp_path, kills=10, games=300, seed=1)
+def test_four_kills_lose_nothing(tmp_path: Path) -> None:
+    kill_at_random_moments(tmp_path, kills=4, games=120, seed=1)
 
 
 @POSIX_ONLY

@@ -59,7 +59,8 @@ def all_positions(data: PackedData) -> ChunkPositions:
 def _decided(data: PackedData) -> Ints64:
     """The rows to be learnt from whose game has a winner."""
     numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
-    return numbers[data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE) != 0]
+    decided: Ints64 = numbers[data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE) != 0]
+    return decided
 
 
 def _chunk(data: PackedData, rows: Ints64, size: int, version: str) -> bytes:

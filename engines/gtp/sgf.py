@@ -8,10 +8,11 @@ from pathlib import Path
 
 from lzeval.errors import RecordError
 from lzeval.go.colour import Colour
-from lzeval.go.points import pass_index
 from lzeval.go.rules import DEFAULT_RULES, Rules, as_recorded
 from lzeval.records.input.one_game import game_texts
+from lzeval.records.nodes import PropertyMap
 from lzeval.records.reader import read_game
+from lzeval.records.writer import point_value, real_value, serialise_nodes, text_value
 
 ColouredMove = tuple[Colour, int]
 FEWEST_STONES = 2
@@ -87,31 +88,27 @@ def read_sgf(path: Path, before_move: int | None = None, rules: Rules = DEFAULT_
 
 def write_sgf(position: GameSoFar, application: str) -> str:
     """The record as text; `application` is the program's `name:version`."""
-    from sgfmill import sgf  # not needed to start
-
-    game = sgf.Sgf_game(position.size)
-    root = game.get_root()
-    root.set("AP", tuple(application.rsplit(":", 1)))
+    size = position.size
+    root: PropertyMap = {"FF": [b"4"], "GM": [b"1"], "CA": [b"UTF-8"], "SZ": [b"%d" % size]}
+    root["AP"] = [text_value(application)]
     if position.komi is not None:
-        root.set("KM", position.komi)
+        root["KM"] = [real_value(position.komi)]
     played_by = as_recorded(position.rules)
     if played_by is not None:
-        root.set("RU", played_by)
+        root["RU"] = [text_value(played_by)]
     if position.handicap:
-        root.set("HA", position.handicap)
-    if position.setup:
-        black, white = (_points(position, colour) for colour in Colour)
-        root.set_setup_stones(black, white)
+        root["HA"] = [b"%d" % position.handicap]
+    for name, colour in (("AB", Colour.BLACK), ("AW", Colour.WHITE)):
+        stones = sorted(point_value(point, size) for stone, point in position.setup if stone is colour)
+        if stones:
+            root[name] = stones
     if position.first_player is not None:
-        root.set("PL", position.first_player.letter)
-    for colour, move in position.moves:
-        point = None if move == pass_index(position.size) else divmod(move, position.size)
-        game.extend_main_sequence().set_move(colour.letter, point)
+        root["PL"] = [_letter(position.first_player)]
+    nodes = [root, *({colour.letter.upper(): [point_value(move, size)]} for colour, move in position.moves)]
     if position.moves and position.player is not None:
-        game.extend_main_sequence().set("PL", position.player.letter)
-    text: str = game.serialise().decode("utf-8")
-    return text
+        nodes.append({"PL": [_letter(position.player)]})
+    return serialise_nodes(nodes).decode("utf-8")
 
 
-def _points(position: GameSoFar, colour: Colour) -> Sequence[tuple[int, int]]:
-    return [divmod(point, position.size) for stone, point in position.setup if stone is colour]
+def _letter(colour: Colour) -> bytes:
+    return colour.letter.upper().encode("ascii")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
-from lzeval.go.colour import Colour
+from lzeval.go.colour import COLOURS, Colour
 from lzeval.records.result import GameResult, Outcome, format_result
 
 
@@ -58,12 +59,58 @@ class GameRecord:
     remarks: tuple[str, ...] = field(default=(), compare=False)
     """Departures from what is written: properties that could not be read and count as not given, each in words."""
 
+    def to_dict(self, names: Iterable[str] = ()) -> dict[str, Any]:
+        """The fields `names`, or all that are of the game itself, in values that JSON has.
+
+        Colours are `b` and `w`, a result is its outcome, detail and note, and numbers of moves are text, as JSON's
+        keys are.
+        """
+        fields = {name: getattr(self, name) for name in names or FIELDS}
+        return {name: _AS_JSON[name](value) if name in _AS_JSON else value for name, value in fields.items()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> GameRecord:
+        """The record of which `to_dict` made `content`; fields that it lacks are as in an empty record."""
+        return cls(**read_fields(content))
+
     def player(self, colour: Colour) -> str:
         return self.black if colour is Colour.BLACK else self.white
 
     def score(self, player: str) -> float:
         """Points of `player`, one of the two: 1, 1/2 or 0. Raises ValueError if the game does not count."""
         return self.result.score(Colour.BLACK if self.black == player else Colour.WHITE)
+
+
+FIELDS = tuple(field.name for field in fields(GameRecord) if field.name not in ("path", "remarks"))
+"""Fields that are of the game, not of where it was read."""
+_AS_JSON: Mapping[str, Callable[[Any], Any]] = {
+    "result": lambda result: [result.outcome.value, result.detail, result.note],
+    "moves": lambda moves: [[colour.letter, index] for colour, index in moves],
+    "setup_black": list,
+    "setup_white": list,
+    "black_winrates": list,
+    "move_notes": lambda notes: {str(number): note for number, note in notes.items()},
+    "properties": dict,
+}
+"""How `to_dict` writes the fields that JSON has no value for."""
+_FROM_JSON: Mapping[str, Callable[[Any], Any]] = {
+    "result": lambda parts: GameResult(Outcome(parts[0]), *parts[1:]),
+    "moves": lambda moves: tuple((COLOURS[letter], index) for letter, index in moves),
+    "setup_black": tuple,
+    "setup_white": tuple,
+    "black_winrates": tuple,
+    "move_notes": lambda notes: {int(number): note for number, note in notes.items()},
+    "properties": dict,
+}
+
+
+def read_fields(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Those fields of a GameRecord that `content`, a dictionary of `to_dict` or a part of one, has."""
+    return {
+        name: _FROM_JSON[name](content[name]) if name in _FROM_JSON else content[name]
+        for name in FIELDS
+        if name in content
+    }
 
 
 def describe_result(record: GameRecord) -> str:

@@ -40,6 +40,11 @@ def serialise_game(record: GameRecord, clocks: Sequence[Mapping[str, str]] = ())
     if clocks:
         for node, shown in zip(nodes[1:], clocks, strict=True):
             node.update({name: [value.encode("ascii")] for name, value in shown.items()})
+    return serialise_nodes(nodes)
+
+
+def serialise_nodes(nodes: Iterable[PropertyMap]) -> bytes:
+    """A game without variations, given by its nodes, as SGF: FF first in each node, the others alphabetical."""
     return _lines(_pieces(nodes))
 
 
@@ -71,49 +76,50 @@ def _lines(pieces: Iterable[bytes]) -> bytes:
     return b"\n".join([*lines, b"".join(line)])
 
 
-def _text(value: str) -> bytes:
+def text_value(value: str) -> bytes:
+    """A value of Text or SimpleText, escaped."""
     return utf8(value).replace(b"\\", b"\\\\").replace(b"]", b"\\]")
 
 
-def _real(value: float) -> bytes:
+def real_value(value: float) -> bytes:
     """Without `.0`, and never with an exponent."""
     text = str(int(value)) if value == int(value) else repr(float(value))
     return b"0" if "e-" in text else text.encode("ascii")
 
 
 @lru_cache(maxsize=2048)
-def _point(index: int, size: int) -> bytes:
+def point_value(index: int, size: int) -> bytes:
     """A point, or `tt` for the pass where the board is small enough for that."""
     return (format_sgf(index, size) or ("tt" if size <= 19 else "")).encode("ascii")
 
 
 def _add_comment(node: PropertyMap, text: str) -> None:
     if "C" in node:
-        node["C"] = [node["C"][0] + b"\n\n" + _text(text)]
+        node["C"] = [node["C"][0] + b"\n\n" + text_value(text)]
     else:
-        node["C"] = [_text(text)]
+        node["C"] = [text_value(text)]
 
 
 def _root_node(record: GameRecord) -> PropertyMap:
-    node: PropertyMap = {name: [_text(value)] for name, value in record.properties.items()}
+    node: PropertyMap = {name: [text_value(value)] for name, value in record.properties.items()}
     node |= {"FF": [b"4"], "GM": [b"1"], "CA": [b"UTF-8"], "AP": [f"lzeval:{__version__}".encode("ascii")]}
     node["SZ"] = [b"%d" % record.size]
-    node["RE"] = [_text(format_result(record.result))]
-    node["PB"] = [_text(record.black_engine or record.black)]
-    node["PW"] = [_text(record.white_engine or record.white)]
-    node["GN"] = [_text(f"{record.event} {record.game_id}".strip())]
+    node["RE"] = [text_value(format_result(record.result))]
+    node["PB"] = [text_value(record.black_engine or record.black)]
+    node["PW"] = [text_value(record.white_engine or record.white)]
+    node["GN"] = [text_value(f"{record.event} {record.game_id}".strip())]
     if record.komi is not None:
-        node["KM"] = [_real(record.komi)]
+        node["KM"] = [real_value(record.komi)]
     if record.date:
-        node["DT"] = [_text(record.date[:10])]
+        node["DT"] = [text_value(record.date[:10])]
     if record.event:
-        node["EV"] = [_text(record.event)]
+        node["EV"] = [text_value(record.event)]
     if record.handicap:
         node["HA"] = [b"%d" % record.handicap]
     for name, stones in (("AB", record.setup_black), ("AW", record.setup_white)):
         if stones:
-            node[name] = [_point(index, record.size) for index in stones]
-    node["C"] = [_text("\n".join(_root_comment(record)))]
+            node[name] = [point_value(index, record.size) for index in stones]
+    node["C"] = [text_value("\n".join(_root_comment(record)))]
     return node
 
 
@@ -141,9 +147,9 @@ def _root_comment(record: GameRecord) -> Iterator[str]:
 def _move_nodes(record: GameRecord) -> Iterator[PropertyMap]:
     size, notes, chances = record.size, record.move_notes, record.black_winrates
     for number, (colour, index) in enumerate(record.moves):
-        node: PropertyMap = {colour.letter.upper(): [_point(index, size)]}
+        node: PropertyMap = {colour.letter.upper(): [point_value(index, size)]}
         if number in notes:
-            node["C"] = [_text(notes[number])]
+            node["C"] = [text_value(notes[number])]
         chance = chances[number] if chances else None
         if chance is not None:
             node["SBKV"] = [f"{100 * chance:.2f}".encode("ascii")]

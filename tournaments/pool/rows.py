@@ -10,15 +10,15 @@ from typing import Any
 
 from lzeval.go.colour import Colour
 from lzeval.go.points import format_sgf
-from lzeval.records.record import GameRecord
-from lzeval.records.result import GameResult, Outcome, format_result, parse_result
+from lzeval.records.record import GameRecord, read_fields
+from lzeval.records.result import VOID, GameResult, format_result, parse_result
 
 FURTHER = (
     "handicap", "setup_black", "setup_white", "black_engine", "white_engine", "black_description",
-    "white_description", "black_cpu_s", "white_cpu_s", "end_comment",
+    "white_description", "black_cpu_s", "white_cpu_s", "end_comment", "move_notes", "properties",
 )  # fmt: skip
-"""Fields of a record that have no column of their own and are kept as JSON as they are."""
-_EMPTY = GameRecord("", "", "", GameResult(Outcome.VOID))
+"""Fields of a record that have no column of their own and are kept as JSON."""
+_EMPTY = GameRecord("", "", "", VOID).to_dict(FURTHER)
 
 
 @cache
@@ -53,14 +53,9 @@ def read_winrates(text: str) -> tuple[float | None, ...]:
 
 def write_further(record: GameRecord) -> str:
     """What no column holds, as JSON; fields that are as in an empty record are left out."""
-    content: dict[str, Any] = {
-        name: getattr(record, name) for name in FURTHER if getattr(record, name) != getattr(_EMPTY, name)
-    }
-    if record.move_notes:
-        content["move_notes"] = {str(place): note for place, note in record.move_notes.items()}
-    if record.properties:
-        content["properties"] = dict(record.properties)
-    return json.dumps(content, ensure_ascii=False)
+    content = record.to_dict(FURTHER)
+    told = {name: value for name, value in content.items() if value != _EMPTY[name]}
+    return json.dumps(told, ensure_ascii=False)
 
 
 def fingerprint(record: GameRecord) -> str:
@@ -79,11 +74,6 @@ def fingerprint(record: GameRecord) -> str:
 
 def read_record(row: Mapping[str, Any], event: str) -> GameRecord:
     """The record of a row of `games`, joined with the players' names and the pair's number."""
-    further = json.loads(row["further"])
-    for name in ("setup_black", "setup_white"):
-        if name in further:
-            further[name] = tuple(further[name])
-    notes = {int(place): note for place, note in further.pop("move_notes", {}).items()}
     result = parse_result(row["result"])
     return GameRecord(
         game_id=str(row["id"]),
@@ -99,6 +89,5 @@ def read_record(row: Mapping[str, Any], event: str) -> GameRecord:
         pair=row["number"],
         seed=row["seed"],
         black_winrates=read_winrates(row["winrates"]),
-        move_notes=notes,
-        **further,
+        **read_fields(json.loads(row["further"])),
     )

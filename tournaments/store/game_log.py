@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lzeval.errors import UserError
-from lzeval.go.colour import COLOURS
 from lzeval.records.record import GameRecord
-from lzeval.records.result import GameResult, Outcome
 from tournaments.games.faults import Fault, Incident
 
 FORMAT = {"kind": "log", "format": "lzeval tournament", "version": 1}
@@ -223,26 +221,36 @@ def history_of(entries: Iterable[Entry]) -> History:
     return history
 
 
-_PLAIN = (
-    *("game_id", "black", "white", "size", "komi", "handicap", "date", "event", "opening", "pair", "seed"),
+_LOGGED = (
+    *(
+        "result",
+        "game_id",
+        "black",
+        "white",
+        "size",
+        "komi",
+        "handicap",
+        "date",
+        "event",
+        "opening",
+        "pair",
+        "seed",
+    ),
     *("black_engine", "white_engine", "black_description", "white_description"),
-    *("black_cpu_s", "white_cpu_s", "end_comment"),
+    *("black_cpu_s", "white_cpu_s", "end_comment", "moves", "setup_black", "move_notes", "properties"),
 )
-"""Fields of a record that JSON has as they are."""
+"""Fields of a record, in the order of a line of the log. GTP players set up no white stones and tell no winrates."""
+_LOG_NAMES = {"move_notes": "notes"}
+"""Fields that the log calls otherwise."""
 
 
 def encode_game(game: FinishedGame) -> dict[str, Any]:
-    record = game.record
+    content = game.record.to_dict(_LOGGED)
     return {
         "kind": "game",
         "matchup": game.matchup,
         "number": game.number,
-        "result": [record.result.outcome.value, record.result.detail, record.result.note],
-        **{name: getattr(record, name) for name in _PLAIN},
-        "moves": [[colour.letter, move] for colour, move in record.moves],
-        "setup_black": list(record.setup_black),
-        "notes": {str(number): note for number, note in record.move_notes.items()},
-        "properties": dict(record.properties),
+        **{_LOG_NAMES.get(name, name): value for name, value in content.items()},
         "seconds": round(game.seconds, 3),
         "incidents": [encode_incident(incident) for incident in game.incidents],
         "clocks": [dict(clock) for clock in game.clocks],
@@ -250,15 +258,7 @@ def encode_game(game: FinishedGame) -> dict[str, Any]:
 
 
 def decode_game(entry: Entry) -> FinishedGame:
-    outcome, detail, note = entry["result"]
-    record = GameRecord(
-        result=GameResult(Outcome(outcome), detail, note),
-        moves=tuple((COLOURS[letter], move) for letter, move in entry["moves"]),
-        setup_black=tuple(entry["setup_black"]),
-        move_notes={int(number): text for number, text in entry["notes"].items()},
-        properties=dict(entry["properties"]),
-        **{name: entry[name] for name in _PLAIN},
-    )
+    record = GameRecord.from_dict({name: entry[_LOG_NAMES.get(name, name)] for name in _LOGGED})
     incidents = tuple(_decode_incident(incident) for incident in entry["incidents"])
     return FinishedGame(
         entry["matchup"], entry["number"], record, entry["seconds"], incidents, tuple(entry["clocks"])

@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lzeval.compiled.arrays import Floats, Ints
 from lzeval.errors import UserError
 from lzeval.text.wording import signed
 from tournaments.rating.likelihood import (
@@ -33,7 +34,7 @@ from tournaments.rating.likelihood import (
     scattered,
 )
 from tournaments.rating.placing import joined, one_way, place
-from tournaments.rating.results_array import Floats, Ints, ResultsArray
+from tournaments.rating.results_array import ResultsArray
 
 Anchors = Mapping[str, float]
 """Elo by player."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lzeval.compiled.arrays import Floats
 from tournaments.rating.bradley_terry import Ratings
-from tournaments.rating.results_array import Floats
 from tournaments.rating.two_players import Gap
 
 

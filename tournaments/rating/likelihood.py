@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tournaments.rating.results_array import Floats, Ints, ResultsArray, summed
+from lzeval.compiled.arrays import Floats, Ints
+from tournaments.rating.results_array import ResultsArray, summed
 
 RATING_PRIOR = 50_000.0
 ADVANTAGE_PRIOR = 200.0

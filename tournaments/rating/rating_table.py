@@ -10,14 +10,19 @@ from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped
 from tournaments.rating.bradley_terry import NO_ANCHORS, Anchors, Rating, Ratings, check_names, rate_results
 from tournaments.rating.comparisons import Comparisons, compare_all, compare_two
-from tournaments.rating.elo import HeadToHead, head_to_head
 from tournaments.rating.pairs import Evidence, PairedGames, find_pairs, weigh
 from tournaments.rating.placing import VIRTUAL_JIGOS
 from tournaments.rating.repeats import distinct_counts
 from tournaments.rating.residuals import Residuals, residuals_of
 from tournaments.rating.results_array import ResultsArray, results_of_games
 from tournaments.rating.row_order import printed_order
-from tournaments.rating.two_players import duel_of, gap_of, ratings_of_two
+from tournaments.rating.two_players import (
+    HeadToHead,
+    gap_of,
+    head_to_head,
+    head_to_head_of_results,
+    ratings_of_two,
+)
 
 STAGES: tuple[int | None, ...] = (10, 30, 60, None)
 """After how many moves games are compared; None: at the end."""
@@ -194,7 +199,7 @@ def table_of_results(
     """The table of results without games, each of which counts. Raises UserError as `build_table` does."""
     if not len(results):
         raise UserError("no decided game between two players to rate (no games at all)")
-    duel = duel_of(results) if len(results.players) == 2 else None
+    duel = head_to_head_of_results(results) if len(results.players) == 2 else None
     return _table(
         results,
         results,

@@ -16,13 +16,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats, Ints
 from lzeval.text.wording import counted
 from tournaments.rating.bradley_terry import Ratings
 from tournaments.rating.elo import percent_sure
 from tournaments.rating.likelihood import PER_ELO, Group
-from tournaments.rating.results_array import Floats, Ints, summed
+from tournaments.rating.results_array import summed
 
 SIGNIFICANT = 0.05
 MOST_NAMED = 5
@@ -225,7 +225,7 @@ def _binomial_tail(surplus: Floats, games: Floats, expected: Floats) -> Floats:
     return betainc(points, games - points + 1, expected / games).astype(np.float64)
 
 
-def holm(chances: npt.NDArray[np.float64]) -> Floats:
+def holm(chances: Floats) -> Floats:
     """Of ascending chances: each corrected for all of them being looked at."""
     remaining = len(chances) - np.arange(len(chances))
     corrected: Floats = np.minimum(np.maximum.accumulate(chances * remaining), 1.0)

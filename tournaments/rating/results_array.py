@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats, Ints
 from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import GameResult, Outcome
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
 PairTally = tuple[str, str, int, int, int]
 """Black, White, games that Black won, that it lost, jigos."""
 

@@ -22,11 +22,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats
 from lzeval.text.wording import signed
 from tournaments.rating.elo import CONFIDENCE, SMALLEST_COUNT, percent_sure, score_from_elo
 from tournaments.rating.sprt import ELO_PER_DEVIATION, Sprt
-
-Floats = npt.NDArray[np.float64]
 
 OVERSHOOT = 0.5826
 """Mean overshoot of a normal walk without drift, in standard deviations of a step: -zeta(1/2) / sqrt(2 pi)."""

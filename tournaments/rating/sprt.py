@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats
 from lzeval.errors import UserError
 from lzeval.text.decimals import parse_number
 from tournaments.rating.elo import SMALLEST_COUNT, score_from_elo
 
-Floats = npt.NDArray[np.float64]
 Model = Literal["logistic", "normalized"]
 Verdict = Literal["accepted", "rejected", "undecided"]
 """Of H1: that the player is as strong as `elo1` says."""

@@ -187,27 +187,27 @@ class LengthBin:
         return self.first + self.second + self.jigos
 
 
-def lengths(facts: GamesSummary) -> list[LengthBin]:
+def lengths(summary: GamesSummary) -> list[LengthBin]:
     """A histogram without gaps, of at most MOST_BINS bins of a round width."""
-    games = [game for game in facts.evidence.decided if game.moves]
+    games = [game for game in summary.evidence.decided if game.moves]
     if not games:
         return []
     moves = [len(game.moves) for game in games]
     width = next((w for w in BIN_WIDTHS if max(moves) // w - min(moves) // w < MOST_BINS), BIN_WIDTHS[-1])
     sides: dict[int, Counter[str]] = defaultdict(Counter)
     for game in games:
-        sides[len(game.moves) // width][_side(facts, game)] += 1
+        sides[len(game.moves) // width][_side(summary, game)] += 1
     return [
         LengthBin(n * width, (n + 1) * width, sides[n]["first"], sides[n]["second"], sides[n]["jigo"])
         for n in range(min(sides), max(sides) + 1)
     ]
 
 
-def _side(facts: GamesSummary, game: GameRecord) -> str:
+def _side(summary: GamesSummary, game: GameRecord) -> str:
     winner = game.result.winner
     if winner is None:
         return "jigo"
-    is_first = game.player(winner) == facts.players[0] if facts.is_duel else winner is Colour.BLACK
+    is_first = game.player(winner) == summary.players[0] if summary.is_duel else winner is Colour.BLACK
     return "first" if is_first else "second"
 
 
@@ -221,11 +221,11 @@ class Apart:
     """Their ids."""
 
 
-def _apart(facts: GamesSummary) -> Iterable[Apart]:
-    evidence = facts.evidence
+def _apart(summary: GamesSummary) -> Iterable[Apart]:
+    evidence = summary.evidence
     yield from _by_reason("void", [(game, game.result.note) for game in evidence.void])
     yield from _by_reason("unknown result", [(game, _why_unknown(game)) for game in evidence.unknown])
-    yield from _by_reason("disputed", [(game, why) for game in facts.games if (why := dispute(game))])
+    yield from _by_reason("disputed", [(game, why) for game in summary.games if (why := dispute(game))])
     yield from _by_reason("without two players", [(game, why_nobody(game)) for game in evidence.nobody])
     counting = set(map(id, evidence.distinct))
     repeats = [
@@ -235,7 +235,7 @@ def _apart(facts: GamesSummary) -> Iterable[Apart]:
     unfinished = find_pairs(evidence.decided).unfinished
     yield from _by_reason("half a pair", [(game, "its other game is missing") for game in unfinished])
     skipped: dict[str, list[str]] = defaultdict(list)
-    for one in facts.skipped:
+    for one in summary.skipped:
         skipped[one.why].append(one.path.name if one.number == 1 else f"{one.path.name}#{one.number}")
     for why, names in skipped.items():
         yield Apart("unreadable", why, names)

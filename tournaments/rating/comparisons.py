@@ -1,4 +1,4 @@
-"""Everybody against everybody: how far apart, and how likely in that order."""
+"""Differences of all players of a group from each other, and how likely each is the stronger one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Comparisons:
     """Likelihood that the player of the row is the stronger one: above 97.5 % exactly where `low` is above 0."""
 
     def of(self, players: Sequence[str]) -> Comparisons:
-        """The same for some of the players, in this order."""
+        """Differences of some of the players, in this order."""
         places = [self.players.index(name) for name in players]
         rows = np.ix_(places, places)
         return Comparisons(

@@ -1,9 +1,9 @@
 """The Elo difference of two players from counts of outcomes, and how sure one may be.
 
-Elo is logistic: a difference of d means an expected score of 1 / (1 + 10^(-d / 400)), a jigo being half a
-point. The unit of the statistics is the pair of games from one opening with colours swapped, where games come
-in pairs (five outcomes, the pentanomial model of fishtest and fastchess: M. Van den Bergh, "Normalized Elo", 2020),
-otherwise the game (three outcomes). Units are taken as independent of each other.
+Elo is logistic: a difference of d means an expected score of 1 / (1 + 10^(-d / 400)), a jigo being half a point. The
+unit of the statistics is the pair of games from one opening with colours swapped, where games come in pairs (five
+outcomes, the pentanomial model of fishtest and fastchess, by M. Van den Bergh), otherwise the game (three outcomes).
+Units are taken as independent of each other.
 """
 
 from __future__ import annotations
@@ -94,13 +94,14 @@ class EloEstimate:
 def estimate(counts: Sequence[int]) -> EloEstimate:
     """Elo difference from outcome counts, worst outcome first: three for games, five for pairs.
 
-    `elo`, `elo95` and `los` come from the mean and the standard error of the scores, with SMALLEST_COUNT in
-    the place of zero counts. `low` and `high` enclose the true scores s that the mean score m allows:
-    (m - s)^2 <= t^2 f s (1 - s) / units. There t is Student's 97.5 % quantile, and f is the variance of the
-    units' scores, one imagined unit of independent games added, in parts of m (1 - m). `superiority` is the
-    chance of a smaller t than the one that puts an end of the interval at s = 1/2. Of nothing but points of one side,
-    which have no scatter, the bound is the score that makes N games such a sweep with a chance of 2.5 %, s^N, and
-    `superiority` allows for a chance of 1/2^N among equals. (Openings that favour a colour make sweeps rarer.)
+    `elo`, `elo95` and `los` come from the mean and the standard error of the scores, with SMALLEST_COUNT in the place
+    of zero counts. `low` and `high` enclose the true scores s that the mean score m allows: (m - s)^2 <= t^2 f s (1 -
+    s) / units: Wilson's interval (JASA 22, 1927), with a factor f for scatter. There t is Student's 97.5 % quantile,
+    and f is the variance of the units' scores, one imagined unit of independent games added, in parts of m (1 - m).
+    `superiority` is the chance of a smaller t than the one that puts an end of the interval at s = 1/2. Of nothing
+    but points of one side, which have no scatter, the bound is the score that makes N games such a sweep with a
+    chance of 2.5 %, s^N, and `superiority` allows for a chance of 1/2^N among equals. (Openings that favour a colour
+    make sweeps rarer.)
     Raises UserError if there is no outcome at all.
     """
     from scipy.special import ndtr
@@ -142,7 +143,7 @@ def _mean_and_error(weights: Floats) -> tuple[float, float]:
 
 
 class ScoreIntervals(NamedTuple):
-    """Of many samples at once, `[N]` each; scores are 0 to 1."""
+    """Intervals of `N` samples at once, `[N]` each; scores are 0 to 1."""
 
     low: Floats
     high: Floats

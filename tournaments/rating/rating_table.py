@@ -276,7 +276,7 @@ def _rows(
 
 
 def _in_order(rows: Sequence[RatingRow], pool: Ratings) -> list[RatingRow]:
-    """By rank; without a prior, players who cannot be compared with others stay together."""
+    """Rows by rank; without a prior, players who cannot be compared with others stay together."""
     by_name = {row.rating.player: row for row in rows}
     apart = any(row.rating.elo is None or row.rating.group != 1 for row in rows) and not pool.placed
     blocks = {name: row.rating.group if apart else name for name, row in by_name.items()}
@@ -297,7 +297,7 @@ def _rank(row: RatingRow) -> tuple[int, float, float, str]:
 
 
 def _head_to_head_as_dict(found: HeadToHead) -> dict[str, object]:
-    """As asdict has it, with None for infinite Elo: JSON knows no infinity."""
+    """A dictionary for JSON, which knows no infinity: None for infinite Elo."""
     difference = asdict(found.difference)
     for name in ("low", "high"):
         difference[name] = difference[name] if abs(difference[name]) != float("inf") else None

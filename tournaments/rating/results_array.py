@@ -63,7 +63,7 @@ def results_of_columns(
     points: npt.ArrayLike,
     pair: Sequence[int] | None = None,
 ) -> ResultsArray:
-    """Of decided games, one an entry: names, Black's points (0, 1/2, 1), and the number of the pair, -1 for none.
+    """Results from columns of decided games: names, Black's points (0, 1/2, 1), number of the pair, -1 for none.
 
     Raises ValueError where the columns are no such games.
     """
@@ -91,7 +91,7 @@ def _units(pair: Ints) -> Ints:
 
 
 def results_of_counts(tallies: Iterable[PairTally]) -> ResultsArray:
-    """Of games that belong to no pairs, counted by their players and colours."""
+    """Results from counts by players and colours, of games that belong to no pairs."""
     rows = list(tallies)
     counts = np.array([row[2:] for row in rows], np.intp).reshape(-1, 3)
     times = counts.sum(axis=1)
@@ -105,7 +105,7 @@ def results_of_counts(tallies: Iterable[PairTally]) -> ResultsArray:
 def results_of_games(
     games: Sequence[GameRecord], pairs: Iterable[tuple[GameRecord, GameRecord]] = ()
 ) -> ResultsArray:
-    """Of decided records; both games of one of `pairs`, where they are among `games`, are one unit."""
+    """Results from decided records; both games of one of `pairs`, where they are among `games`, are one unit."""
     number_of = {id(game): number for number, pair in enumerate(pairs) for game in pair}
     return results_of_columns(
         [game.black for game in games],

@@ -19,7 +19,7 @@ from tournaments.rating.results_array import ResultsArray
 
 @dataclass(frozen=True, slots=True)
 class HeadToHead:
-    """What the games between two players say."""
+    """The difference of two players by the games between them."""
 
     player: str
     opponent: str
@@ -93,7 +93,7 @@ def head_to_head_of_results(results: ResultsArray) -> HeadToHead:
 
 @dataclass(frozen=True)
 class Gap:
-    """How far the better of two players, by points, is above the other, in Elo; infinite where nothing limits it."""
+    """Elo of the better of two players, by points, over the other; infinite where nothing limits it."""
 
     player: str
     opponent: str

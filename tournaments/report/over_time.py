@@ -1,4 +1,4 @@
-"""How estimates settled as games came in."""
+"""Estimates after more and more games."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 def duel_course(summary: GamesSummary) -> list[Step]:
-    """Of the first of two players over the other, after more and more pairs (single games if none)."""
+    """Estimates of the first of two players over the other, after more and more pairs (single games if none)."""
     scores = _unit_scores(summary)
     outcomes = 5 if any(summary.pair_counts) else 3
     counts = [0] * outcomes
@@ -64,7 +64,7 @@ def running_scores(summary: GamesSummary, players: Iterable[str]) -> dict[str, l
 
 
 def pool_courses(summary: GamesSummary) -> dict[str, list[Step]]:
-    """Of the players of group 1 with the most games, from when the games alone can rate all of that group.
+    """Estimates of the players of group 1 with the most games, from when games alone can rate all of that group.
 
     Without those whom only a prior can place.
     """

@@ -28,7 +28,7 @@ SCRIPTS = ("rules.js", "listing.js", "viewer.js")
 
 
 def check_report(path: Path) -> None:
-    """Raises UserError if `path` cannot be meant for a page."""
+    """Raise UserError if `path` cannot be meant for a page."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: a report is a page, name it *.html")
 
@@ -94,6 +94,6 @@ def _data_file(name: str) -> str:
 
 
 def _policy(script: str) -> str:
-    """What a browser may do for this page: run this one script; fetch nothing at all."""
+    """The page's Content-Security-Policy: the browser runs this one script and fetches nothing."""
     digest = base64.b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode("ascii")
     return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"

@@ -1,4 +1,4 @@
-"""What the page says, section by section: the values that the templates of the same names show."""
+"""Values that the templates of a page's sections show."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _rating_cells(row: RatingRow) -> Sequence[object]:
 
 
 def crosses(summary: GamesSummary) -> Values:
-    """Who made what against whom; of many players those with the most games."""
+    """Results of all players against each other; of many players those with the most games."""
     found = cross_table(summary.evidence.decided)
     rows = summary.table.rows
     chosen = sorted(rows, key=lambda row: -row.total.games)[:LARGEST_CROSS_TABLE]
@@ -121,7 +121,7 @@ def _cross_cell(tally: Tally | None) -> Cell:
 
 
 def differences(summary: GamesSummary) -> Values | None:
-    """Everybody against everybody, of three players and more; and who beats whom more than the ratings say."""
+    """Differences between three players and more, and results that go beyond the ratings."""
     found, residuals = summary.table.comparisons, summary.table.residuals
     if summary.is_duel or found is None:
         return None
@@ -165,7 +165,7 @@ def _pairs_beyond(found: Residuals) -> list[Sequence[str]]:
 
 
 def course(summary: GamesSummary) -> Values | None:
-    """How the estimates settled; None where two players had too few games for that."""
+    """Courses of the estimates; None where two players had too few games for one."""
     if summary.is_duel:
         steps, unit = duel_course(summary), "pairs" if any(summary.pair_counts) else "games"
         if len(steps) < 2:

@@ -1,4 +1,4 @@
-"""Everything that a report tells of its games, counted once and written nowhere yet."""
+"""Games with their ratings and breakdowns: the data of every report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class GamesSummary:
 
     @cached_property
     def players(self) -> list[str]:
-        """Who has a row in the table, strongest first."""
+        """Players with a row in the table, strongest first."""
         return [row.rating.player for row in self.table.rows]
 
     @property
@@ -67,7 +67,7 @@ def gather(
     origin: str | None = None,
     prior: bool = True,
 ) -> GamesSummary:
-    """Raises UserError if no game between two players was decided, or for an anchor or the origin."""
+    """Sort and rate games. Raises UserError if none between two players was decided, or for an anchor or the origin."""
     everything = list(everything)
     games = [game for game in everything if isinstance(game, GameRecord)]
     skipped = [game for game in everything if isinstance(game, Skipped)]
@@ -78,7 +78,7 @@ def gather(
 
 
 def tally(games: Iterable[GameRecord], player: str) -> Tally:
-    """Of the decided games of `player` among `games`."""
+    """Wins, losses and jigos of `player` among its decided `games`."""
     points = Counter(game.score(player) for game in games if player in (game.black, game.white))
     return Tally(points[1.0], points[0.0], points[0.5])
 
@@ -90,7 +90,7 @@ def black_tally(games: Iterable[GameRecord]) -> Tally:
 
 
 def cross_table(games: Iterable[GameRecord]) -> dict[tuple[str, str], Tally]:
-    """By player and opponent: what the player made of their decided games."""
+    """Results by player and opponent: the player's, in their decided games."""
     points: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
     for game in games:
         points[game.black, game.white][game.score(game.black)] += 1
@@ -117,7 +117,7 @@ def opening_of(game: GameRecord) -> str:
 
 
 def _openings(games: Iterable[GameRecord], first: str) -> list[OpeningResults]:
-    """Those with the most games first, and among them those that tell the most of colour."""
+    """Results by opening, those with the most games first, then those that tell the most of colour."""
     by_name: dict[str, list[GameRecord]] = defaultdict(list)
     for game in games:
         by_name[opening_of(game)].append(game)
@@ -153,7 +153,7 @@ def ending_of(game: GameRecord) -> str:
 
 
 def endings(games: Sequence[GameRecord]) -> list[Ending]:
-    """In the order of ENDINGS, those that came about."""
+    """The ways of ending that came about, in the order of ENDINGS."""
     by_way: dict[str, list[GameRecord]] = defaultdict(list)
     for game in games:
         by_way[ending_of(game)].append(game)
@@ -260,7 +260,7 @@ def why_nobody(game: GameRecord) -> str:
 
 
 def dispute(game: GameRecord) -> str:
-    """What was disputed about the result; empty if nothing was."""
+    """A reason why the result was disputed; empty if it was not."""
     if game.result.note.startswith(_DISAGREED):
         return game.result.note
     for who, said in _FINAL_SCORE.findall(game.end_comment):

@@ -16,7 +16,7 @@ NAMED_RIVALS = 3
 
 @dataclass(frozen=True)
 class Conclusion:
-    """Who is stronger."""
+    """A sentence on who is stronger."""
 
     sentence: str
     basis: str
@@ -92,7 +92,7 @@ def _of_many(summary: GamesSummary) -> Conclusion:
 
 
 def _compared(rows: list[RatingRow]) -> str:
-    """How many players the strongest one was compared with, itself included."""
+    """Words for the players the strongest one was compared with, itself included."""
     foreign = sum(row.rating.group != 1 and row.rating.elo is not None for row in rows)
     return f"the {len(rows) - foreign} players who can be compared" if foreign else f"{len(rows)}"
 

@@ -22,6 +22,7 @@ import numpy as np
 import typer
 
 from benchmarks.report import Row, present, restrict_to, run
+from lzeval.compiled.arrays import Floats
 from lzeval.errors import UserError
 from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
@@ -30,7 +31,7 @@ from tournaments.rating.bradley_terry import rate_results
 from tournaments.rating.likelihood import PER_ELO, encounters_of_results
 from tournaments.rating.pairs import weigh
 from tournaments.rating.rating_table import table_of, table_of_results
-from tournaments.rating.results_array import Floats, ResultsArray, results_of_columns
+from tournaments.rating.results_array import ResultsArray, results_of_columns
 
 BLACK_WORTH = 20.0
 JIGOS = 0.02

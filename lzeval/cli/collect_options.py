@@ -91,23 +91,23 @@ def choose(
     )
 
 
-def take(
+def collect(
     paths: Sequence[Path], choice: Filters, alias: Sequence[str] | None, aliases: Path | None
 ) -> CollectedGames:
-    """Read everything, with a bar if it takes long; warnings go to standard error."""
+    """The games of `paths`, with a bar if reading takes long; warnings go to standard error."""
     from tournaments.collect.aliases import parse_aliases
     from tournaments.collect.collect import collect_games
 
     names = parse_aliases(alias or (), aliases)
     try:
         with _bar() as listener:
-            intake = collect_games(paths, choice, names, listener)
+            collected = collect_games(paths, choice, names, listener)
     except KeyboardInterrupt as exc:
         say("lzeval: interrupted while reading", err=True)
         raise typer.Exit(INTERRUPTED) from exc
-    for warning in intake.warnings:
+    for warning in collected.warnings:
         say(f"lzeval: {warning}", err=True)
-    return intake
+    return collected
 
 
 @contextmanager

@@ -178,7 +178,7 @@ def _print(planned: Match, result: MatchResult) -> None:
 
 def _standing(players: tuple[str, str], progress: Progress) -> list[str]:
     """Score and Elo, and how far the rule for stopping has come."""
-    from tournaments.rating.elo import head_to_head
+    from tournaments.rating.two_players import head_to_head
 
     parts = []
     decided = [game for game in progress.games if game.result.is_decided]

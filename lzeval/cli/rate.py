@@ -84,34 +84,34 @@ def rate(
         check_report(report)
     anchors = parse_anchors(anchor or ())
     choice = collect_options.choose(size, komi, handicap, rules, since, until, player)
-    taken = collect_options.take(paths, choice, alias, aliases)
+    collected = collect_options.collect(paths, choice, alias, aliases)
     try:
-        facts = gather([*taken.games, *taken.skipped], anchors, origin=origin, prior=prior)
+        summary = gather([*collected.games, *collected.skipped], anchors, origin=origin, prior=prior)
     except UserError:
-        for line in lines_of(taken):
+        for line in lines_of(collected):
             say(f"lzeval: {line}", err=True)
         raise
     if plot is not None:
         from tournaments.report.plots import plot_course
 
-        plot_course(facts.games, plot)
+        plot_course(summary.games, plot)
     if out is not None:
-        write_ratings(facts.table, out)
+        write_ratings(summary.table, out)
     if report is not None:
-        write_report(facts, paths, report)
+        write_report(summary, paths, report)
     if markdown is not None:
-        write_markdown(facts, markdown)
+        write_markdown(summary, markdown)
     if latex is not None:
-        write_latex(facts, latex)
+        write_latex(summary, latex)
     if as_json:
-        indent = 2 if len(facts.players) <= MOST_INDENTED else None
-        content = {**facts.table.as_dict(), **as_dict(taken)}
+        indent = 2 if len(summary.players) <= MOST_INDENTED else None
+        content = {**summary.table.as_dict(), **as_dict(collected)}
         say_json(content, indent=indent)
         return
-    _print(facts, taken, matrix)
+    _print(summary, collected, matrix)
 
 
-def _print(facts: GamesSummary, taken: CollectedGames, matrix: bool) -> None:
+def _print(summary: GamesSummary, collected: CollectedGames, matrix: bool) -> None:
     """The table, and if asked for everybody against everybody; what was not counted; the running score.
 
     The latter where the terminal can show it, and the order of the games is known.
@@ -121,12 +121,12 @@ def _print(facts: GamesSummary, taken: CollectedGames, matrix: bool) -> None:
     from tournaments.report.terminal import render, render_matrix
 
     console = screen()
-    render(facts.table, console)
+    render(summary.table, console)
     if matrix:
-        render_matrix(facts.table.comparisons, facts.table.residuals, console)
-    for line in lines_of(taken):
+        render_matrix(summary.table.comparisons, summary.table.residuals, console)
+    for line in lines_of(collected):
         say_prose(line, console)
-    if taken.is_in_order and console.encoding.lower().startswith("utf"):
-        scores = score_table(facts, console.width)
+    if collected.is_in_order and console.encoding.lower().startswith("utf"):
+        scores = score_table(summary, console.width)
         if scores is not None:
             console.print(scores)

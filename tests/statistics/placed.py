@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats, Ints
 from tournaments.rating.likelihood import PER_ELO
 from tournaments.rating.rating_table import RatingTable, table_of_results
-from tournaments.rating.results_array import Floats, Ints, ResultsArray
+from tournaments.rating.results_array import ResultsArray
 
 Plan = Literal["round robin", "knock-out", "newcomers"]
 NEWCOMERS = 3

@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats
 from tournaments.rating.bradley_terry import fit_pool
 from tournaments.rating.likelihood import PER_ELO
 from tournaments.rating.rating_table import RatingTable, table_of_results
-from tournaments.rating.results_array import Floats, ResultsArray
+from tournaments.rating.results_array import ResultsArray
 
 Schedule = Literal["all alike", "lopsided", "one against all"]
 EVEN: tuple[Schedule, ...] = ("all alike",)

@@ -8,10 +8,11 @@ from itertools import combinations, cycle
 
 import numpy as np
 
+from lzeval.compiled.arrays import Floats
 from tournaments.pool.matchmaking import PairStandings
 from tournaments.rating.bradley_terry import Ratings, rate_results
 from tournaments.rating.likelihood import PER_ELO
-from tournaments.rating.results_array import Floats, results_of_columns
+from tournaments.rating.results_array import results_of_columns
 
 NETWORKS = 12
 STEP = 200.0

@@ -1,5 +1,5 @@
-"""What `lzeval rate` takes in: games from records, logs, histories and tables, each once, under the right names.
+"""Games from records, logs, histories and tables, each once, under the right names: the input of `lzeval rate`.
 
-`collect_games` is the way in. `finding` tells what a path holds, `reading` reads records on all cores, `state` logs and
-gomill's files, `tables` CSV; `merging` drops what came twice, `names` and `choice` rename and leave out.
+`collect.collect_games` is the way in. `read_records` reads records on all cores, `tournament_state` logs and gomill's
+files, `csv_tables` CSV; `deduplicate` drops what came twice, `aliases` and `filters` rename and leave out.
 """

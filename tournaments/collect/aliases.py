@@ -17,7 +17,7 @@ EXAMPLE = "write OLD=NEW, the name in the records first"
 
 
 def parse_aliases(given: Iterable[str], file: Path | None = None) -> dict[str, str]:
-    """From `OLD=NEW` and a file of such lines, where `#` begins a comment. Raises UserError for what is none."""
+    """Aliases from `OLD=NEW` and a file of such lines, where `#` begins a comment. Raises UserError for others."""
     aliases: dict[str, str] = {}
     for place, text in [*_lines(file), *((f"--alias {text}", text) for text in given)]:
         old, sign, new = text.partition("=")
@@ -70,7 +70,7 @@ def renamed(games: Sequence[GameRecord], aliases: Mapping[str, str]) -> list[Gam
 
 
 def names_in(games: Sequence[GameRecord]) -> Counter[str]:
-    """How many games each player has."""
+    """Number of games of each player."""
     found: Counter[str] = Counter()
     for colour in ("black", "white"):
         found.update(map(attrgetter(colour), games))

@@ -1,4 +1,4 @@
-"""From what the user names to games: each once, under the right name, and what was left out with reasons."""
+"""Collect games from files and folders: each once, under the right name, and what was left out with reasons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _READERS = {
 
 @dataclass(frozen=True)
 class CollectedGames:
-    """What was taken in, and what was not."""
+    """Games that were read, and what could not be, or was not wanted."""
 
     games: list[GameRecord]
     """In order; void and unknown ones among them."""

@@ -97,7 +97,7 @@ def _check_quotes(text: str, first: int, last: int) -> None:
 
 
 def _delimiter(text: str) -> str:
-    """As Excel's line `sep=;` says, else the one that is most frequent in the first line with any text."""
+    """The separator that Excel's line `sep=;` names, else the most frequent one in the first line with any text."""
     first = next((line for line in text[:LONGEST_HEADER].splitlines() if line.strip()), "")
     told = _SEPARATOR.fullmatch(first)
     return told[1] if told and told[1] else max(",;\t", key=first.count)
@@ -124,7 +124,7 @@ def _problem_of(columns: Sequence[str]) -> str:
 
 
 def _check_surplus(cells: Sequence[str], columns: Sequence[str]) -> None:
-    """Raises ValueError for text behind the last column: the cells before it may be in wrong ones as well."""
+    """Raise ValueError for text behind the last column: the cells before it may be in wrong ones as well."""
     if any(map(str.strip, cells[len(columns) :])):
         raise ValueError(
             f"{len(cells)} cells for {len(columns)} columns; text that holds the separator (a decimal comma?) "
@@ -139,7 +139,7 @@ def _reader(columns: Sequence[str], path: Path) -> Reader:
 
 
 class _Meanings(dict[str, T]):
-    """What cells of one column mean; each text is parsed once, and its meaning is one object."""
+    """Values of the cells of one column; each text is parsed once, and its value is one object."""
 
     def __init__(self, parse: Callable[[str], T]) -> None:
         super().__init__()
@@ -247,7 +247,7 @@ def _komi(text: str) -> float | None:
 
 
 def _whole(name: str, text: str) -> int | None:
-    """The same for whole numbers, which programs that calculate in floats write as 12.0 (or 12,0)."""
+    """The whole number in the cell, None if it is empty; calculating programs write 12.0 (or 12,0)."""
     text = text.strip()
     if not text:
         return None
@@ -262,7 +262,7 @@ def _whole(name: str, text: str) -> int | None:
 
 
 def _counted(row: Mapping[str, str], path: Path, line: int) -> list[GameRecord]:
-    """As many games as are counted; those that tell the same are one object. Raises ValueError."""
+    """Games, as many as a line of counts says; alike ones are one object. Raises ValueError."""
     for name in COUNT_COLUMNS:
         if not row.get(name, "").strip():
             raise ValueError(f"{name} is empty" + ("" if name.startswith("player") else "; write 0 for none"))

@@ -60,7 +60,7 @@ def _absolute(path: str) -> str:
 
 
 def _home_of_table(folder: Path) -> str:
-    """Of a match: `match.games` lies beside `results.csv`."""
+    """The competition of a match's table: `match.games` lies beside `results.csv`."""
     beside = [path for path in folder.glob("*.games") if path.is_dir()]
     return _absolute(str(beside[0].with_suffix(""))) if len(beside) == 1 else ""
 

@@ -1,4 +1,4 @@
-"""Which games are wanted, and how many are left out for which reason."""
+"""Filters of games, and how many each leaves out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DATE = re.compile(r"([0-9]{4})(?:[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?)?")
 
 @dataclass(frozen=True)
 class Filters:
-    """What a game must be like; None and empty: anything."""
+    """Conditions on games; None and empty: anything."""
 
     sizes: frozenset[int] = frozenset()
     komi: tuple[float, float] | None = None

@@ -79,7 +79,7 @@ def _cores() -> int:
 
 
 def _tasks(files: Sequence[Path], sizes: Sequence[int]) -> Iterator[Task | Skipped]:
-    """Everything cut into tasks, in order, and files that are named but cannot be read."""
+    """Tasks, in order, and files that are named but cannot be read."""
     total = max(1, sum(sizes))
     together: list[Path] = []
     size = 0
@@ -138,7 +138,7 @@ def _alone(tasks: Iterable[Task | Skipped]) -> Iterator[Read]:
 
 
 def _together(tasks: Iterable[Task | Skipped], processes: int) -> Iterator[Read]:
-    """The same by several processes, which end with this one."""
+    """Games read by several processes, which end with this one."""
     waiting: deque[tuple[float, Future[list[GameRecord | Skipped]] | list[GameRecord | Skipped]]] = deque()
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin)
     try:

@@ -32,24 +32,24 @@ class Case:
     why: str
 
 
-def cases_of(intake: CollectedGames) -> list[Case]:
+def cases_of(collected: CollectedGames) -> list[Case]:
     """All of them, by kind."""
-    evidence = weigh([game for game in intake.games if not _counts(game)])
-    found = [Case("unreadable", str(one.path), str(one.number), one.why) for one in intake.skipped]
+    evidence = weigh([game for game in collected.games if not _counts(game)])
+    found = [Case("unreadable", str(one.path), str(one.number), one.why) for one in collected.skipped]
     found += [_case("void", game, game.result.note or "no reason given") for game in evidence.void]
     found += [_case("unknown result", game, game.result.note or "RE says '?'") for game in evidence.unknown]
     found += [_case("without two players", game, why_nobody(game)) for game in evidence.nobody]
     found += [
         _case("disputed", game, why)
-        for game in intake.games
+        for game in collected.games
         if (game.result.note or game.end_comment) and (why := dispute(game))
     ]
     return found
 
 
-def remarks_on(intake: CollectedGames) -> list[Case]:
+def remarks_on(collected: CollectedGames) -> list[Case]:
     """Departures from what records say, such as properties that could not be read and count as not given."""
-    return [_case("taken, although", game, why) for game in intake.games for why in game.remarks]
+    return [_case("taken, although", game, why) for game in collected.games for why in game.remarks]
 
 
 def _counts(game: GameRecord) -> bool:
@@ -63,25 +63,25 @@ def _case(kind: str, game: GameRecord, why: str) -> Case:
     return Case(kind, str(game.path or ""), game.game_id, why)
 
 
-def as_dict(intake: CollectedGames) -> dict[str, object]:
+def as_dict(collected: CollectedGames) -> dict[str, object]:
     """Everything, as JSON has it."""
     return {
-        "skipped": [asdict(case) for case in cases_of(intake)],
-        "remarks": [asdict(case) for case in remarks_on(intake)],
-        "duplicates": intake.duplicates,
-        "left_out": dict(intake.left_out),
-        "warnings": list(intake.warnings),
+        "skipped": [asdict(case) for case in cases_of(collected)],
+        "remarks": [asdict(case) for case in remarks_on(collected)],
+        "duplicates": collected.duplicates,
+        "left_out": dict(collected.left_out),
+        "warnings": list(collected.warnings),
     }
 
 
-def lines_of(intake: CollectedGames) -> Iterator[str]:
-    """What has to be known of the intake, in a few lines."""
-    if intake.duplicates:
-        yield f"Dropped {counted(intake.duplicates, 'game')} that another source told of as well."
-    if intake.left_out:
-        parts = ", ".join(f"{count:,} by {why}" for why, count in intake.left_out.items())
+def lines_of(collected: CollectedGames) -> Iterator[str]:
+    """Lines for the terminal on what was dropped, left out or taken in with a remark."""
+    if collected.duplicates:
+        yield f"Dropped {counted(collected.duplicates, 'game')} that another source told of as well."
+    if collected.left_out:
+        parts = ", ".join(f"{count:,} by {why}" for why, count in collected.left_out.items())
         yield f"Not wanted: {parts}."
-    yield from _lines_of_cases([*cases_of(intake), *remarks_on(intake)])
+    yield from _lines_of_cases([*cases_of(collected), *remarks_on(collected)])
 
 
 def _lines_of_cases(cases: Sequence[Case]) -> Iterator[str]:

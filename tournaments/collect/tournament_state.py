@@ -68,7 +68,7 @@ def read_history(path: Path) -> Iterator[GameRecord | Skipped]:
 
 
 def read_competition(control_file: Path) -> Iterator[GameRecord | Skipped]:
-    """What has been played of the matchups of a control file, by us or by gomill, void games included."""
+    """Games of the matchups of a control file, played by us or by gomill, void ones included."""
     competition = read_control_file(control_file)
     files = TournamentFiles.of(competition)
     if files.played.exists():

@@ -31,7 +31,7 @@ def bayeselo_llr(
 
 
 def _log_chances(elo: float, draw_elo: float) -> tuple[float, float]:
-    """Of a loss and of a win, by BayesElo's difference.
+    """Logarithms of the chances of a loss and of a win, by BayesElo's difference.
 
     That of a draw is their sum and what depends on drawelo alone, as 1 - 1 / (1 + a) - 1 / (1 + b) is
     (a b - 1) / ((1 + a) (1 + b)).

@@ -1,4 +1,4 @@
-"""Everybody's rating by Bradley and Terry's model, by likelihood or with a prior's help, and what Elo 0 means.
+"""Ratings of all players by Bradley and Terry's model (Biometrika 39, 1952), by likelihood or with a prior's help.
 
 Within a group Elo 0 is the mean of its members, unless anchors say otherwise: then all ratings are moved by one number,
 so that the anchors are right on average (least squares; one anchor exactly). Several anchors are not forced to their
@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lzeval.compiled.arrays import Floats, Ints
 from lzeval.errors import UserError
 from lzeval.text.wording import signed
 from tournaments.rating.likelihood import (
@@ -33,7 +34,7 @@ from tournaments.rating.likelihood import (
     scattered,
 )
 from tournaments.rating.placing import joined, one_way, place
-from tournaments.rating.results_array import Floats, Ints, ResultsArray
+from tournaments.rating.results_array import ResultsArray
 
 Anchors = Mapping[str, float]
 """Elo by player."""
@@ -193,7 +194,7 @@ def _pool(
 
 
 def _joint_group(met: Encounters, parts: Sequence[Ints], groups: Sequence[Group]) -> Group:
-    """Of `parts` that are joined: as the likelihood has it where there is one, otherwise with the prior."""
+    """Ratings of `parts` that are joined: by likelihood where there is one part, otherwise with the prior."""
     core = next((group for group in groups if group.members[0] == parts[0][0]), None)
     if len(parts) == 1:
         assert core is not None
@@ -217,7 +218,7 @@ def _bounds(
 
 
 def check_names(names: Iterable[str], players: Iterable[str], option: str = "--anchor") -> None:
-    """Raises UserError for a name, given to `option`, that is no player's."""
+    """Raise UserError for a name, given to `option`, that is no player's."""
     known = set(players)
     for name in names:
         if name not in known:

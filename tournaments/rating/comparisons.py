@@ -1,4 +1,4 @@
-"""Everybody against everybody: how far apart, and how likely in that order."""
+"""Differences of all players of a group from each other, and how likely each is the stronger one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lzeval.compiled.arrays import Floats
 from tournaments.rating.bradley_terry import Ratings
-from tournaments.rating.results_array import Floats
 from tournaments.rating.two_players import Gap
 
 
@@ -25,7 +25,7 @@ class Comparisons:
     """Likelihood that the player of the row is the stronger one: above 97.5 % exactly where `low` is above 0."""
 
     def of(self, players: Sequence[str]) -> Comparisons:
-        """The same for some of the players, in this order."""
+        """Differences of some of the players, in this order."""
         places = [self.players.index(name) for name in players]
         rows = np.ix_(places, places)
         return Comparisons(

@@ -1,8 +1,9 @@
-"""How much stronger one of two players is, and how sure one may be.
+"""The Elo difference of two players from counts of outcomes, and how sure one may be.
 
-Elo is logistic: a difference of d means an expected score of 1 / (1 + 10^(-d / 400)), a jigo being half a
-point. The unit of the statistics is the pair of games from one opening with colours swapped, where games come
-in pairs (five outcomes), otherwise the game (three outcomes). Units are taken as independent of each other.
+Elo is logistic: a difference of d means an expected score of 1 / (1 + 10^(-d / 400)), a jigo being half a point. The
+unit of the statistics is the pair of games from one opening with colours swapped, where games come in pairs (five
+outcomes, the pentanomial model of fishtest and fastchess, by M. Van den Bergh), otherwise the game (three outcomes).
+Units are taken as independent of each other.
 """
 
 from __future__ import annotations
@@ -13,14 +14,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats
 from lzeval.errors import UserError
-from lzeval.records.record import GameRecord
-from lzeval.text.wording import counted, signed
-from tournaments.rating.pairs import find_pairs, game_counts, pair_counts, weigh
-
-Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 SMALLEST_COUNT = 1e-3
@@ -98,13 +94,14 @@ class EloEstimate:
 def estimate(counts: Sequence[int]) -> EloEstimate:
     """Elo difference from outcome counts, worst outcome first: three for games, five for pairs.
 
-    `elo`, `elo95` and `los` come from the mean and the standard error of the scores, with SMALLEST_COUNT in
-    the place of zero counts. `low` and `high` enclose the true scores s that the mean score m allows:
-    (m - s)^2 <= t^2 f s (1 - s) / units. There t is Student's 97.5 % quantile, and f is the variance of the
-    units' scores, one imagined unit of independent games added, in parts of m (1 - m). `superiority` is the
-    chance of a smaller t than the one that puts an end of the interval at s = 1/2. Of nothing but points of one side,
-    which have no scatter, the bound is the score that makes N games such a sweep with a chance of 2.5 %, s^N, and
-    `superiority` allows for a chance of 1/2^N among equals. (Openings that favour a colour make sweeps rarer.)
+    `elo`, `elo95` and `los` come from the mean and the standard error of the scores, with SMALLEST_COUNT in the place
+    of zero counts. `low` and `high` enclose the true scores s that the mean score m allows: (m - s)^2 <= t^2 f s (1 -
+    s) / units: Wilson's interval (JASA 22, 1927), with a factor f for scatter. There t is Student's 97.5 % quantile,
+    and f is the variance of the units' scores, one imagined unit of independent games added, in parts of m (1 - m).
+    `superiority` is the chance of a smaller t than the one that puts an end of the interval at s = 1/2. Of nothing
+    but points of one side, which have no scatter, the bound is the score that makes N games such a sweep with a
+    chance of 2.5 %, s^N, and `superiority` allows for a chance of 1/2^N among equals. (Openings that favour a colour
+    make sweeps rarer.)
     Raises UserError if there is no outcome at all.
     """
     from scipy.special import ndtr
@@ -130,18 +127,6 @@ def estimate(counts: Sequence[int]) -> EloEstimate:
     )
 
 
-def pair_statistics(counts: Sequence[int]) -> EloEstimate:
-    """`estimate` from pairs that brought 0, 1/2, 1, 3/2 and 2 points."""
-    if len(counts) != 5:
-        raise ValueError("pairs have five outcomes")
-    return estimate(counts)
-
-
-def game_statistics(losses: int, jigos: int, wins: int) -> EloEstimate:
-    """`estimate` from games that were not played in pairs."""
-    return estimate((losses, jigos, wins))
-
-
 def _normal_quantile() -> float:
     from scipy.special import ndtri
 
@@ -158,7 +143,7 @@ def _mean_and_error(weights: Floats) -> tuple[float, float]:
 
 
 class ScoreIntervals(NamedTuple):
-    """Of many samples at once, `[N]` each; scores are 0 to 1."""
+    """Intervals of `N` samples at once, `[N]` each; scores are 0 to 1."""
 
     low: Floats
     high: Floats
@@ -190,65 +175,3 @@ def score_intervals(counts: Floats) -> ScoreIntervals:
         high=np.where(mean == 1, 1.0, np.where(mean == 0, 1 - swept, centre + reach)),
         superiority=np.where(mean == 1, 1 - by_chance, np.where(mean == 0, by_chance, sure)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class HeadToHead:
-    """What the games between two players say."""
-
-    player: str
-    opponent: str
-    difference: EloEstimate
-    """Of `player` over `opponent`: from pairs where there are any, otherwise from single games."""
-    unfinished_pairs: int
-    """Games left out because their pair is not complete."""
-    unpaired_games: int
-    """Games left out because they belong to no pair, while others do."""
-    repeated_pairs: int
-    """Pairs left out because they repeat a game."""
-
-    def sentence(self) -> str:
-        """The finding in one line, from the side of the player who scored more."""
-        if self.difference.score < 0.5:
-            return self._reversed().sentence()
-        found = self.difference
-        units = counted(found.units, found.unit.removesuffix("s"))
-        source = f"from {units}"
-        sure = f"LOS {percent_sure(found.superiority)}"
-        names = f"{self.player} over {self.opponent}"
-        if found.is_unbounded:
-            won = f"won both games of {units}" if found.unit == "pairs" else f"won every game, {source}"
-            return f"{names}: {won}; at least {signed(found.low)} Elo (97.5 %)"
-        bounds = f"{signed(found.low)} to {signed(found.high)}"
-        return f"{names}: {signed(found.elo)} Elo (95 % interval {bounds}; {sure}), {source}"
-
-    def _reversed(self) -> HeadToHead:
-        return HeadToHead(
-            self.opponent,
-            self.player,
-            self.difference.reversed(),
-            self.unfinished_pairs,
-            self.unpaired_games,
-            self.repeated_pairs,
-        )
-
-
-def head_to_head(games: Sequence[GameRecord], player: str, opponent: str) -> HeadToHead:
-    """Compare two players by the games they played with each other; others are ignored.
-
-    Identical games count once. Raises UserError if no game between them was decided.
-    """
-    mutual = [game for game in games if {game.black, game.white} == {player, opponent}]
-    evidence = weigh(mutual)
-    if not evidence.decided:
-        raise UserError(
-            f"no game between {player} and {opponent} was decided: nothing can be said of their difference"
-        )
-    paired = find_pairs(evidence.decided)
-    if paired.pairs:
-        difference = pair_statistics(pair_counts(paired.pairs, player))
-        return HeadToHead(
-            player, opponent, difference, len(paired.unfinished), len(paired.unpaired), paired.repeated
-        )
-    losses, jigos, wins = game_counts(evidence.distinct, player)
-    return HeadToHead(player, opponent, game_statistics(losses, jigos, wins), len(paired.unfinished), 0, 0)

@@ -1,12 +1,16 @@
 """Bradley and Terry's model of many players at once, fitted by maximum likelihood.
 
+The model with an advantage for one side is that of Davidson and Beaver (Biometrics 33, 1977). The fit is by Newton's
+method; Hunter (MM algorithms for generalized Bradley-Terry models, Annals of Statistics 32, 2004) has the alternatives.
+
 The chance of Black's win is 1 / (1 + 10^(-(black - white + advantage) / 400)) with one rating a player and
 one advantage of playing Black, all in Elo; a jigo is half a win. The prior is weak: each rating is normal
 about the mean of its group with a standard deviation of RATING_PRIOR Elo, too wide to move any rating that
 games speak of; the advantage is normal about 0 with ADVANTAGE_PRIOR, which matters only where colours and
 players cannot be told apart.
 
-A rating exists only among players each of whom can be reached from each other along games that were not lost:
+A rating exists only among players each of whom can be reached from each other along games that were not lost (Ford,
+American Mathematical Monthly 64, 1957; Hunter's assumption 1):
 `groups_of` splits the players into such groups, and `fit_group` rates one of them about its own mean. What joins such
 groups is `tournaments.rating.placing`'s.
 
@@ -22,7 +26,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tournaments.rating.results_array import Floats, Ints, ResultsArray, summed
+from lzeval.compiled.arrays import Floats, Ints
+from tournaments.rating.results_array import ResultsArray, summed
 
 RATING_PRIOR = 50_000.0
 ADVANTAGE_PRIOR = 200.0
@@ -281,7 +286,7 @@ class _Posterior:
 
 
 def scattered(groups: Sequence[Group], results: ResultsArray) -> list[Group]:
-    """The same ratings, with variances by how much the results of units scatter about the model.
+    """Groups with the same ratings, and variances by how much the results of units scatter about the model.
 
     Units are pairs, and games that belong to no pair; they are independent of each other. The model takes games for
     independent and without jigos; what the units' results vary, in parts of what that makes it, multiplies all

@@ -26,8 +26,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lzeval.compiled.arrays import Floats, Ints
 from tournaments.rating.likelihood import CONVERGED, PER_ELO, ROUNDING, Encounters, Group
-from tournaments.rating.results_array import Floats, Ints, summed
+from tournaments.rating.results_array import summed
 
 VIRTUAL_JIGOS = 1.0
 """Of each group of players that games of one side only join to others."""

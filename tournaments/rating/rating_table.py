@@ -10,14 +10,19 @@ from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped
 from tournaments.rating.bradley_terry import NO_ANCHORS, Anchors, Rating, Ratings, check_names, rate_results
 from tournaments.rating.comparisons import Comparisons, compare_all, compare_two
-from tournaments.rating.elo import HeadToHead, head_to_head
 from tournaments.rating.pairs import Evidence, PairedGames, find_pairs, weigh
 from tournaments.rating.placing import VIRTUAL_JIGOS
 from tournaments.rating.repeats import distinct_counts
 from tournaments.rating.residuals import Residuals, residuals_of
 from tournaments.rating.results_array import ResultsArray, results_of_games
 from tournaments.rating.row_order import printed_order
-from tournaments.rating.two_players import duel_of, gap_of, ratings_of_two
+from tournaments.rating.two_players import (
+    HeadToHead,
+    gap_of,
+    head_to_head,
+    head_to_head_of_results,
+    ratings_of_two,
+)
 
 STAGES: tuple[int | None, ...] = (10, 30, 60, None)
 """After how many moves games are compared; None: at the end."""
@@ -194,7 +199,7 @@ def table_of_results(
     """The table of results without games, each of which counts. Raises UserError as `build_table` does."""
     if not len(results):
         raise UserError("no decided game between two players to rate (no games at all)")
-    duel = duel_of(results) if len(results.players) == 2 else None
+    duel = head_to_head_of_results(results) if len(results.players) == 2 else None
     return _table(
         results,
         results,
@@ -271,7 +276,7 @@ def _rows(
 
 
 def _in_order(rows: Sequence[RatingRow], pool: Ratings) -> list[RatingRow]:
-    """By rank; without a prior, players who cannot be compared with others stay together."""
+    """Rows by rank; without a prior, players who cannot be compared with others stay together."""
     by_name = {row.rating.player: row for row in rows}
     apart = any(row.rating.elo is None or row.rating.group != 1 for row in rows) and not pool.placed
     blocks = {name: row.rating.group if apart else name for name, row in by_name.items()}
@@ -292,7 +297,7 @@ def _rank(row: RatingRow) -> tuple[int, float, float, str]:
 
 
 def _head_to_head_as_dict(found: HeadToHead) -> dict[str, object]:
-    """As asdict has it, with None for infinite Elo: JSON knows no infinity."""
+    """A dictionary for JSON, which knows no infinity: None for infinite Elo."""
     difference = asdict(found.difference)
     for name in ("low", "high"):
         difference[name] = difference[name] if abs(difference[name]) != float("inf") else None

@@ -27,7 +27,7 @@ def canonical_key(game: GameRecord, moves: int | None = None) -> bytes:
 
 
 def _canonical(game: GameRecord) -> tuple[bytes, bytes]:
-    """Of the eight views of the game the one that sorts first: its set-up, and a code a move.
+    """Set-up and codes of moves, one a move, of that of the game's eight views which sorts first.
 
     What sorts first in the whole begins with what sorts first in any beginning of it, so both can be cut.
     """
@@ -63,7 +63,7 @@ def _coded(size: int) -> tuple[npt.NDArray[Any], list[list[int]]]:
 def distinct_counts(
     games: Iterable[GameRecord], at: Sequence[int | None] = (10, 30, 60, None)
 ) -> dict[int | None, int]:
-    """How many different games there are, judged by their first 10, 30, ... moves; None judges by all moves.
+    """Numbers of different games by their first 10, 30, ... moves; None: by all moves.
 
     A game that ended earlier is judged by what there is of it.
     """

@@ -1,4 +1,4 @@
-"""Who beats whom more than the ratings say, and whether that is more than chance.
+"""Residuals: pairs of players whose results differ from the ratings, and whether by more than chance.
 
 For every two players of a group who met, the points that one made of the other are compared with what both ratings
 let expect. A rating is made of these very games, which draws it towards them: the variance of what is left is therefore
@@ -16,13 +16,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats, Ints
 from lzeval.text.wording import counted
 from tournaments.rating.bradley_terry import Ratings
 from tournaments.rating.elo import percent_sure
 from tournaments.rating.likelihood import PER_ELO, Group
-from tournaments.rating.results_array import Floats, Ints, summed
+from tournaments.rating.results_array import summed
 
 SIGNIFICANT = 0.05
 MOST_NAMED = 5
@@ -112,7 +112,7 @@ class Residuals:
         )
 
     def rows(self) -> Iterator[tuple[int, int, float, float, float, float, float]]:
-        """Of each pair: ahead, behind, games, points, expected, chance, corrected."""
+        """Tuples of ahead, behind, games, points, expected, chance and corrected, one a pair."""
         columns = (self.games, self.points, self.expected, self.chance, self.corrected)
         yield from zip(
             self.ahead.tolist(), self.behind.tolist(), *(column.tolist() for column in columns), strict=True
@@ -139,7 +139,7 @@ def _points(points: float) -> str:
 
 
 def residuals_of(pool: Ratings) -> Residuals | None:
-    """Of group 1, as far as the likelihood alone rates it.
+    """Residuals of group 1, as far as the likelihood alone rates it.
 
     None where that are fewer than three players: two ratings can say everything of two players.
     """
@@ -225,8 +225,8 @@ def _binomial_tail(surplus: Floats, games: Floats, expected: Floats) -> Floats:
     return betainc(points, games - points + 1, expected / games).astype(np.float64)
 
 
-def holm(chances: npt.NDArray[np.float64]) -> Floats:
-    """Of ascending chances: each corrected for all of them being looked at."""
+def holm(chances: Floats) -> Floats:
+    """Ascending chances, each corrected for all of them being looked at (Holm's step-down method)."""
     remaining = len(chances) - np.arange(len(chances))
     corrected: Floats = np.minimum(np.maximum.accumulate(chances * remaining), 1.0)
     return corrected

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats, Ints
 from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import GameResult, Outcome
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
 PairTally = tuple[str, str, int, int, int]
 """Black, White, games that Black won, that it lost, jigos."""
 
@@ -64,7 +63,7 @@ def results_of_columns(
     points: npt.ArrayLike,
     pair: Sequence[int] | None = None,
 ) -> ResultsArray:
-    """Of decided games, one an entry: names, Black's points (0, 1/2, 1), and the number of the pair, -1 for none.
+    """Results from columns of decided games: names, Black's points (0, 1/2, 1), number of the pair, -1 for none.
 
     Raises ValueError where the columns are no such games.
     """
@@ -92,7 +91,7 @@ def _units(pair: Ints) -> Ints:
 
 
 def results_of_counts(tallies: Iterable[PairTally]) -> ResultsArray:
-    """Of games that belong to no pairs, counted by their players and colours."""
+    """Results from counts by players and colours, of games that belong to no pairs."""
     rows = list(tallies)
     counts = np.array([row[2:] for row in rows], np.intp).reshape(-1, 3)
     times = counts.sum(axis=1)
@@ -106,7 +105,7 @@ def results_of_counts(tallies: Iterable[PairTally]) -> ResultsArray:
 def results_of_games(
     games: Sequence[GameRecord], pairs: Iterable[tuple[GameRecord, GameRecord]] = ()
 ) -> ResultsArray:
-    """Of decided records; both games of one of `pairs`, where they are among `games`, are one unit."""
+    """Results from decided records; both games of one of `pairs`, where they are among `games`, are one unit."""
     number_of = {id(game): number for number, pair in enumerate(pairs) for game in pair}
     return results_of_columns(
         [game.black for game in games],

@@ -1,4 +1,4 @@
-"""What may be expected of a sequential test, and what may be said of the Elo difference after one.
+"""Plans of sequential tests, and estimates of the Elo difference after one.
 
 The log likelihood ratio (LLR) of a test is taken for a Brownian motion that starts at 0 and is absorbed at two bounds.
 Its chances have closed forms by the method of images (Siegmund, Sequential Analysis, 1985, chapter III).
@@ -22,11 +22,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats
 from lzeval.text.wording import signed
 from tournaments.rating.elo import CONFIDENCE, SMALLEST_COUNT, percent_sure, score_from_elo
 from tournaments.rating.sprt import ELO_PER_DEVIATION, Sprt
-
-Floats = npt.NDArray[np.float64]
 
 OVERSHOOT = 0.5826
 """Mean overshoot of a normal walk without drift, in standard deviations of a step: -zeta(1/2) / sqrt(2 pi)."""
@@ -58,7 +57,7 @@ class BoundedWalk:
         return self._absorbed(self.upper, self.drift, np.asarray(times, float))
 
     def _absorbed(self, distance: float, towards: float, times: Floats) -> Floats:
-        """By `times`, at the bound that lies at `distance` and towards which the drift is `towards`."""
+        """Chance of absorption by `times` at the bound at `distance`, towards which the drift is `towards`."""
         from scipy.special import log_ndtr
 
         spread = (self.deviation * np.sqrt(times))[..., None]
@@ -111,7 +110,7 @@ class BoundedWalk:
         return ahead if self.drift > 0 else 1 - ahead
 
     def mean_time(self) -> float:
-        """Until one of the bounds is reached, by Wald's identities."""
+        """Mean time until one of the bounds is reached, by Wald's identities."""
         accepted = self.acceptance()
         if self.drift_per_variance * (self.upper - self.lower) < 1e-6:
             return -self.lower * self.upper / self.deviation**2
@@ -127,7 +126,7 @@ class BoundedWalk:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a test will come to if the true difference is `elo`."""
+    """Length and outcome that a test is expected to have if the true difference is `elo`."""
 
     elo: float
     """In the units of the test's model."""
@@ -150,7 +149,7 @@ def plan(
     paired: bool = True,
     cap: int | None = None,
 ) -> list[Expectation]:
-    """What to expect of `test` for each true difference, where a share `jigos`, 0 to 1, of the games is a jigo.
+    """Expectations of `test` for each true difference, where a share `jigos`, 0 to 1, of the games is a jigo.
 
     Games are independent of each other: openings that favour a colour make paired tests shorter than this. `cap` is the
     largest number of games.
@@ -205,7 +204,7 @@ def _planned_walk(test: Sprt, chances: Floats) -> BoundedWalk:
 
 
 def _time_of_share(walk: BoundedWalk, share: float) -> float:
-    """By when this share of tests has ended."""
+    """Time by which this share of tests has ended."""
     from scipy.optimize import brentq
 
     late = walk.mean_time()
@@ -242,7 +241,7 @@ class StoppedEstimate:
 
 
 def after_stop(test: Sprt, counts: Sequence[float]) -> StoppedEstimate:
-    """What outcome counts say of the difference if `test` stopped with them, or by a cap without a decision.
+    """Estimate of the difference from outcome counts with which `test` stopped, or which a cap ended undecided.
 
     The LLR's drift and deviation under another true score come from its normal approximation, with the variance of the
     outcomes that was observed.

@@ -6,8 +6,9 @@ The unit is the pair of games from one opening with colours swapped (five outcom
 `logistic` Elo fixes the expected score; `normalized` Elo fixes the score's distance from 1/2 in standard deviations
 of a single game, which is what the length of a test depends on.
 
-The empirical likelihood under a fixed mean is Owen's (Empirical Likelihood, 2001, section 2.9), the bounds are Wald's
-(Sequential Analysis, 1947, section 3.2).
+The generalised test is that of fishtest and fastchess (by M. Van den Bergh, as is normalized Elo). The empirical
+likelihood under a fixed mean is Owen's (Empirical Likelihood, 2001, section 2.9), the bounds are Wald's (Annals of
+Mathematical Statistics 16, 1945; Sequential Analysis, 1947, section 3.2).
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from lzeval.compiled.arrays import Floats
 from lzeval.errors import UserError
 from lzeval.text.decimals import parse_number
 from tournaments.rating.elo import SMALLEST_COUNT, score_from_elo
 
-Floats = npt.NDArray[np.float64]
 Model = Literal["logistic", "normalized"]
 Verdict = Literal["accepted", "rejected", "undecided"]
 """Of H1: that the player is as strong as `elo1` says."""
@@ -118,13 +118,13 @@ def _outcome_scores(outcomes: int) -> Floats:
 
 
 def _divisors_of_score(observed: Floats, elo: float) -> Floats:
-    """By what `observed` probabilities must be divided to be the likeliest whose mean score is that of `elo`."""
+    """Divisors that make `observed` probabilities the likeliest ones whose mean score is that of `elo`."""
     gaps = np.broadcast_to(_outcome_scores(observed.shape[1]) - score_from_elo(elo), observed.shape)
     return 1 + _root(observed, gaps)[:, None] * gaps
 
 
 def _divisors_of_deviation(observed: Floats, elo: float) -> Floats:
-    """The same for normalized Elo: (mean - 1/2) / deviation is to be `wanted`.
+    """Divisors for normalized Elo: (mean - 1/2) / deviation is to be `wanted`.
 
     That constraint is not linear in the probabilities; its tangent at the latest solution is, so that the solution is
     approached as by Newton's method.

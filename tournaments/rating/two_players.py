@@ -1,19 +1,86 @@
-"""Two players of a table: rated by their difference, so that table and headline agree."""
+"""Two players: what the games between them say, and ratings made of it, so that table and headline agree."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from lzeval.errors import UserError
+from lzeval.records.record import GameRecord
+from lzeval.text.wording import counted, signed
 from tournaments.rating.bradley_terry import Anchors, Rating, Ratings
-from tournaments.rating.elo import EloEstimate, HeadToHead, estimate
+from tournaments.rating.elo import EloEstimate, estimate, percent_sure
+from tournaments.rating.pairs import find_pairs, game_counts, pair_counts, weigh
 from tournaments.rating.results_array import ResultsArray
 
 
-def duel_of(results: ResultsArray) -> HeadToHead:
-    """Two players by their pairs, if there are any; otherwise by their games."""
+@dataclass(frozen=True, slots=True)
+class HeadToHead:
+    """The difference of two players by the games between them."""
+
+    player: str
+    opponent: str
+    difference: EloEstimate
+    """Of `player` over `opponent`: from pairs where there are any, otherwise from single games."""
+    unfinished_pairs: int
+    """Games left out because their pair is not complete."""
+    unpaired_games: int
+    """Games left out because they belong to no pair, while others do."""
+    repeated_pairs: int
+    """Pairs left out because they repeat a game."""
+
+    def sentence(self) -> str:
+        """The finding in one line, from the side of the player who scored more."""
+        if self.difference.score < 0.5:
+            return self._reversed().sentence()
+        found = self.difference
+        units = counted(found.units, found.unit.removesuffix("s"))
+        source = f"from {units}"
+        sure = f"LOS {percent_sure(found.superiority)}"
+        names = f"{self.player} over {self.opponent}"
+        if found.is_unbounded:
+            won = f"won both games of {units}" if found.unit == "pairs" else f"won every game, {source}"
+            return f"{names}: {won}; at least {signed(found.low)} Elo (97.5 %)"
+        bounds = f"{signed(found.low)} to {signed(found.high)}"
+        return f"{names}: {signed(found.elo)} Elo (95 % interval {bounds}; {sure}), {source}"
+
+    def _reversed(self) -> HeadToHead:
+        return HeadToHead(
+            self.opponent,
+            self.player,
+            self.difference.reversed(),
+            self.unfinished_pairs,
+            self.unpaired_games,
+            self.repeated_pairs,
+        )
+
+
+def head_to_head(games: Sequence[GameRecord], player: str, opponent: str) -> HeadToHead:
+    """Compare two players by the games they played with each other; others are ignored.
+
+    Identical games count once. Raises UserError if no game between them was decided.
+    """
+    mutual = [game for game in games if {game.black, game.white} == {player, opponent}]
+    evidence = weigh(mutual)
+    if not evidence.decided:
+        raise UserError(
+            f"no game between {player} and {opponent} was decided: nothing can be said of their difference"
+        )
+    paired = find_pairs(evidence.decided)
+    if paired.pairs:
+        difference = estimate(pair_counts(paired.pairs, player))
+        return HeadToHead(
+            player, opponent, difference, len(paired.unfinished), len(paired.unpaired), paired.repeated
+        )
+    difference = estimate(game_counts(evidence.distinct, player))
+    return HeadToHead(player, opponent, difference, len(paired.unfinished), 0, 0)
+
+
+def head_to_head_of_results(results: ResultsArray) -> HeadToHead:
+    """`head_to_head` of results without records, between two players."""
     player, opponent = results.players
     points, games = results.unit_scores(player)
     pairs = int((games == 2).sum())
@@ -26,7 +93,7 @@ def duel_of(results: ResultsArray) -> HeadToHead:
 
 @dataclass(frozen=True)
 class Gap:
-    """How far the better of two players, by points, is above the other, in Elo; infinite where nothing limits it."""
+    """Elo of the better of two players, by points, over the other; infinite where nothing limits it."""
 
     player: str
     opponent: str

@@ -1,1 +1,1 @@
-"""What games say, for readers: one page of HTML, tables for papers, a line for the terminal."""
+"""Reports of games: a page of HTML, tables as CSV, Markdown and LaTeX, tables on the terminal."""

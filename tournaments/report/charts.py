@@ -175,7 +175,7 @@ class ShareBar(NamedTuple):
 
 
 def share_bar(counts: Sequence[tuple[str, int, str]]) -> ShareBar:
-    """Of `(label, count, class of the style sheet)`."""
+    """A bar of counts: `(label, count, class of the style sheet)`."""
     total = sum(count for _, count, _ in counts) or 1
     start, parts = 0.0, []
     for label, count, kind in counts:

@@ -24,16 +24,16 @@ NO_POINT = "zz"
 NO_WINRATE = ".."
 
 
-def embed(facts: GamesSummary) -> str:
+def embed(summary: GamesSummary) -> str:
     """JSON that is safe inside of a script element: it holds no `<`."""
-    names = sorted({name for game in facts.games for name in (game.black, game.white)})
-    players = [*facts.players, *(name for name in names if name not in set(facts.players))]
-    openings = sorted({opening_of(game) for game in facts.games} - {""})
+    names = sorted({name for game in summary.games for name in (game.black, game.white)})
+    players = [*summary.players, *(name for name in names if name not in set(summary.players))]
+    openings = sorted({opening_of(game) for game in summary.games} - {""})
     places = {name: number for number, name in enumerate(players)}
     opening_places = {name: number for number, name in enumerate(openings)}
-    counting = set(map(id, facts.evidence.distinct))
-    decided = set(map(id, facts.evidence.decided))
-    games = [_row(game, places, opening_places, _standing(game, counting, decided)) for game in facts.games]
+    counting = set(map(id, summary.evidence.distinct))
+    decided = set(map(id, summary.evidence.decided))
+    games = [_row(game, places, opening_places, _standing(game, counting, decided)) for game in summary.games]
     content = {"fields": FIELDS, "players": players, "openings": openings, "games": games}
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -34,7 +34,7 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def interval_of(rating: Rating) -> str:
-    """As above; who intervals are measured from has none."""
+    """The interval of a rating; the player from whom intervals are measured has none."""
     if rating.low is not None and rating.low == rating.high:
         return "reference"
     return interval(rating.low, rating.high)
@@ -50,7 +50,7 @@ def record_of(tally: Tally) -> str:
 
 
 def reach_of(elo: float, low: float, high: float) -> str:
-    """How far an interval reaches from `elo`: `±40`, or `-90 +300` where that differs by half and more."""
+    """Distances that an interval reaches from `elo`: `±40`, or `-90 +300` where that differs by half and more."""
     below, above = elo - low, high - elo
     if max(below, above) < LOPSIDED * min(below, above) or math.isinf(high - low):
         return f"±{(high - low) / 2:.0f}"

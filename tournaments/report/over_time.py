@@ -1,4 +1,4 @@
-"""How estimates settled as games came in."""
+"""Estimates after more and more games."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Step(NamedTuple):
     high: float
 
 
-def duel_course(facts: GamesSummary) -> list[Step]:
-    """Of the first of two players over the other, after more and more pairs (single games if none)."""
-    scores = _unit_scores(facts)
-    outcomes = 5 if any(facts.pair_counts) else 3
+def duel_course(summary: GamesSummary) -> list[Step]:
+    """Estimates of the first of two players over the other, after more and more pairs (single games if none)."""
+    scores = _unit_scores(summary)
+    outcomes = 5 if any(summary.pair_counts) else 3
     counts = [0] * outcomes
     steps = []
     stride = math.ceil(len(scores) / DUEL_STEPS)
@@ -42,20 +42,20 @@ def duel_course(facts: GamesSummary) -> list[Step]:
     return steps
 
 
-def _unit_scores(facts: GamesSummary) -> list[float]:
+def _unit_scores(summary: GamesSummary) -> list[float]:
     """The first player's share, 0 to 1, of each pair (each game if there are none), in order."""
-    first = facts.players[0]
-    pairs = find_pairs(facts.evidence.decided).pairs
+    first = summary.players[0]
+    pairs = find_pairs(summary.evidence.decided).pairs
     if pairs:
         return [sum(score_of(game, first) for game in pair) / 2 for pair in pairs]
-    return [score_of(game, first) for game in facts.evidence.distinct]
+    return [score_of(game, first) for game in summary.evidence.distinct]
 
 
-def running_scores(facts: GamesSummary, players: Iterable[str]) -> dict[str, list[float]]:
+def running_scores(summary: GamesSummary, players: Iterable[str]) -> dict[str, list[float]]:
     """Points a game, 0 to 1, of each of `players` after each of its decided games."""
     totals = dict.fromkeys(players, 0.0)
     shares: dict[str, list[float]] = {name: [] for name in totals}
-    for game in facts.evidence.decided:
+    for game in summary.evidence.decided:
         for name in (game.black, game.white):
             if name in shares:
                 totals[name] += score_of(game, name)
@@ -63,19 +63,19 @@ def running_scores(facts: GamesSummary, players: Iterable[str]) -> dict[str, lis
     return shares
 
 
-def pool_courses(facts: GamesSummary) -> dict[str, list[Step]]:
-    """Of the players of group 1 with the most games, from when the games alone can rate all of that group.
+def pool_courses(summary: GamesSummary) -> dict[str, list[Step]]:
+    """Estimates of the players of group 1 with the most games, from when games alone can rate all of that group.
 
     Without those whom only a prior can place.
     """
-    pool = facts.table.pool
+    pool = summary.table.pool
     members = set() if pool.core is None else set(pool.names_of(pool.core))
-    games = facts.evidence.decided
+    games = summary.evidence.decided
     ends = sorted({math.ceil(len(games) * n / POOL_STEPS) for n in range(1, POOL_STEPS + 1)})
-    courses: dict[str, list[Step]] = {name: [] for name in _busiest(facts, members)}
+    courses: dict[str, list[Step]] = {name: [] for name in _busiest(summary, members)}
     pairs = find_pairs(games).pairs
     for end in reversed(ends):
-        pool = _pool_by(facts, pairs, end)
+        pool = _pool_by(summary, pairs, end)
         if set(pool.members) != members:
             break
         for name, steps in courses.items():
@@ -83,11 +83,11 @@ def pool_courses(facts: GamesSummary) -> dict[str, list[Step]]:
     return courses
 
 
-def _pool_by(facts: GamesSummary, pairs: Iterable[tuple[GameRecord, GameRecord]], end: int) -> Ratings:
+def _pool_by(summary: GamesSummary, pairs: Iterable[tuple[GameRecord, GameRecord]], end: int) -> Ratings:
     """Ratings by the first `end` decided games, as the table's are made of all."""
-    played = set(map(id, facts.evidence.decided[:end]))
+    played = set(map(id, summary.evidence.decided[:end]))
     whole = [pair for pair in pairs if played.issuperset(map(id, pair))]
-    counting = [game for game in facts.evidence.distinct if id(game) in played]
+    counting = [game for game in summary.evidence.distinct if id(game) in played]
     return rate_results(results_of_games(counting, whole), prior=False)
 
 
@@ -98,7 +98,7 @@ def _step(games: int, rating: Rating) -> Step:
     return Step(games, rating.elo, rating.low, rating.high)
 
 
-def _busiest(facts: GamesSummary, members: Iterable[str]) -> list[str]:
-    rows = [row for row in facts.table.rows if row.rating.player in members]
+def _busiest(summary: GamesSummary, members: Iterable[str]) -> list[str]:
+    rows = [row for row in summary.table.rows if row.rating.player in members]
     chosen = sorted(rows, key=lambda row: -row.distinct_games)[:MOST_PLAYERS]
     return [row.rating.player for row in rows if row in chosen]

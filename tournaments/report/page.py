@@ -21,52 +21,52 @@ from tournaments.report.embedded import embed
 from tournaments.report.formatting import elo, interval_of, percent
 from tournaments.report.settings import find_description
 from tournaments.report.summary import GamesSummary
-from tournaments.report.verdict import judge
+from tournaments.report.verdict import conclude
 
 SUFFIXES = (".html", ".htm")
 SCRIPTS = ("rules.js", "listing.js", "viewer.js")
 
 
 def check_report(path: Path) -> None:
-    """Raises UserError if `path` cannot be meant for a page."""
+    """Raise UserError if `path` cannot be meant for a page."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: a report is a page, name it *.html")
 
 
-def write_report(facts: GamesSummary, sources: Sequence[Path], path: Path) -> None:
+def write_report(summary: GamesSummary, sources: Sequence[Path], path: Path) -> None:
     """Write the page of the games that were read from `sources`. Raises UserError where that is impossible."""
     check_report(path)
-    text = page(facts, find_description(sources))
+    text = page(summary, find_description(sources))
     write_bytes_atomically(path, utf8(text))
 
 
-def page(facts: GamesSummary, description: Mapping[str, Any] | None = None) -> str:
+def page(summary: GamesSummary, description: Mapping[str, Any] | None = None) -> str:
     """The text of the page; `description` is the content of a match.json."""
     script = "\n".join(map(_data_file, SCRIPTS))
     body = [
-        ("ratings", "Ratings", sections.ratings(facts)),
-        ("cross-table", "Cross table", sections.crosses(facts)),
-        ("differences", "Differences", sections.differences(facts)),
-        ("course", "Over time", sections.course(facts)),
-        ("breakdowns", "Breakdowns", sections.breakdowns(facts)),
-        ("counted-apart", "Counted apart", sections.left_out(facts)),
-        ("settings", "Settings", sections.settings(facts, description)),
+        ("ratings", "Ratings", sections.ratings(summary)),
+        ("cross-table", "Cross table", sections.crosses(summary)),
+        ("differences", "Differences", sections.differences(summary)),
+        ("course", "Over time", sections.course(summary)),
+        ("breakdowns", "Breakdowns", sections.breakdowns(summary)),
+        ("counted-apart", "Counted apart", sections.left_out(summary)),
+        ("settings", "Settings", sections.settings(summary, description)),
         ("games", "Games", {}),
     ]
-    residuals = facts.table.residuals
+    residuals = summary.table.residuals
     return (
         _templates()
         .get_template("page.html")
         .render(
-            title=" v ".join(facts.players) if facts.is_duel else f"{len(facts.players)} players",
-            conclusion=judge(facts),
-            conditions=sections.conditions(facts),
+            title=" v ".join(summary.players) if summary.is_duel else f"{len(summary.players)} players",
+            conclusion=conclude(summary),
+            conditions=sections.conditions(summary),
             circles=residuals.circle_sentences() if residuals is not None else [],
             sections=[(name, title, content) for name, title, content in body if content is not None],
             style=_data_file("page.css"),
             script=script,
             policy=_policy(script),
-            data=embed(facts),
+            data=embed(summary),
             version=__version__,
         )
     )
@@ -94,6 +94,6 @@ def _data_file(name: str) -> str:
 
 
 def _policy(script: str) -> str:
-    """What a browser may do for this page: run this one script; fetch nothing at all."""
+    """The page's Content-Security-Policy: the browser runs this one script and fetches nothing."""
     digest = base64.b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode("ascii")
     return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"

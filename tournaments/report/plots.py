@@ -10,7 +10,8 @@ from typing import NamedTuple
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.text.wording import signed
-from tournaments.rating.elo import EloEstimate, head_to_head
+from tournaments.rating.elo import EloEstimate
+from tournaments.rating.two_players import head_to_head
 
 WIDTH_IN, HEIGHT_IN, DPI = 7.2, 3.4, 150
 SHOWN_STEPS = 120

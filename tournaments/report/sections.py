@@ -1,4 +1,4 @@
-"""What the page says, section by section: the values that the templates of the same names show."""
+"""Values that the templates of a page's sections show."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Cell(NamedTuple):
     small: str = ""
 
 
-def conditions(facts: GamesSummary) -> str:
+def conditions(summary: GamesSummary) -> str:
     """Numbers of games, board, komi and days, as far as they are the same throughout."""
-    games = facts.games
+    games = summary.games
     parts = [counted(len(games), "game") + " read"]
     sizes = {game.size for game in games}
     komis = {game.komi for game in games}
@@ -64,17 +64,17 @@ def conditions(facts: GamesSummary) -> str:
     return ", ".join(parts) + "."
 
 
-def ratings(facts: GamesSummary) -> Values:
+def ratings(summary: GamesSummary) -> Values:
     """Table and chart; of many players the first at once, the others on demand."""
-    rows = facts.table.rows
+    rows = summary.table.rows
     charted = [row.rating for row in rows if _is_comparable(row.rating)][:SHOWN_PLAYERS]
     return {
         "rows": [_rating_cells(row) for row in rows],
         "shown": SHOWN_PLAYERS,
         "charted": charted,
-        "scale": rating_scale(charted, with_zero=not facts.table.anchors),
-        "remarks": [*notes_of(facts.table), *prior_of(facts.table)],
-        "zero": zero_of(facts.table),
+        "scale": rating_scale(charted, with_zero=not summary.table.anchors),
+        "remarks": [*notes_of(summary.table), *prior_of(summary.table)],
+        "zero": zero_of(summary.table),
         "has_repeats": any(row.distinct_games != row.total.games for row in rows),
     }
 
@@ -100,10 +100,10 @@ def _rating_cells(row: RatingRow) -> Sequence[object]:
     )
 
 
-def crosses(facts: GamesSummary) -> Values:
-    """Who made what against whom; of many players those with the most games."""
-    found = cross_table(facts.evidence.decided)
-    rows = facts.table.rows
+def crosses(summary: GamesSummary) -> Values:
+    """Results of all players against each other; of many players those with the most games."""
+    found = cross_table(summary.evidence.decided)
+    rows = summary.table.rows
     chosen = sorted(rows, key=lambda row: -row.total.games)[:LARGEST_CROSS_TABLE]
     players = [row.rating.player for row in rows if row in chosen]
     return {
@@ -120,10 +120,10 @@ def _cross_cell(tally: Tally | None) -> Cell:
     return Cell(side, record_of(tally), percent(tally.score, 0))
 
 
-def differences(facts: GamesSummary) -> Values | None:
-    """Everybody against everybody, of three players and more; and who beats whom more than the ratings say."""
-    found, residuals = facts.table.comparisons, facts.table.residuals
-    if facts.is_duel or found is None:
+def differences(summary: GamesSummary) -> Values | None:
+    """Differences between three players and more, and results that go beyond the ratings."""
+    found, residuals = summary.table.comparisons, summary.table.residuals
+    if summary.is_duel or found is None:
         return None
     shown = found.of(found.players[:LARGEST_MATRIX])
     places = range(len(shown.players))
@@ -164,27 +164,27 @@ def _pairs_beyond(found: Residuals) -> list[Sequence[str]]:
     ]
 
 
-def course(facts: GamesSummary) -> Values | None:
-    """How the estimates settled; None where two players had too few games for that."""
-    if facts.is_duel:
-        steps, unit = duel_course(facts), "pairs" if any(facts.pair_counts) else "games"
+def course(summary: GamesSummary) -> Values | None:
+    """Courses of the estimates; None where two players had too few games for one."""
+    if summary.is_duel:
+        steps, unit = duel_course(summary), "pairs" if any(summary.pair_counts) else "games"
         if len(steps) < 2:
             return None
-        title = "Elo of {} over {} over time".format(*facts.players)
+        title = "Elo of {} over {} over time".format(*summary.players)
         return {
-            "of_two": facts.players,
+            "of_two": summary.players,
             "courses": [course_chart(steps, course_scale([steps]), unit, "", title)],
         }
-    courses = {name: steps for name, steps in pool_courses(facts).items() if len(steps) > 1}
+    courses = {name: steps for name, steps in pool_courses(summary).items() if len(steps) > 1}
     scale = course_scale(courses.values())
     charts = [course_chart(steps, scale, "games", name, f"Elo of {name}") for name, steps in courses.items()]
     return {"of_two": None, "courses": charts}
 
 
-def breakdowns(facts: GamesSummary) -> Values:
+def breakdowns(summary: GamesSummary) -> Values:
     """Results by colour, length, way of ending and opening."""
-    black, pool = black_tally(facts.evidence.decided), facts.table.pool
-    of_two, rows = facts.is_duel, facts.table.rows
+    black, pool = black_tally(summary.evidence.decided), summary.table.pool
+    of_two, rows = summary.is_duel, summary.table.rows
     advantage = None
     if pool.advantage is not None and pool.advantage_95 is not None:
         advantage = f"{elo(pool.advantage)} ± {pool.advantage_95:.0f} Elo"
@@ -197,43 +197,45 @@ def breakdowns(facts: GamesSummary) -> Values:
         "by_colour": [
             (r.rating.player, record_of(r.as_black), record_of(r.as_white)) for r in rows if of_two
         ],
-        "lengths": _lengths(facts),
+        "lengths": _lengths(summary),
         "endings": [
             (e.way, e.games, e.by_black, e.by_white, f"{e.median_moves:g}")
-            for e in endings(facts.evidence.decided)
+            for e in endings(summary.evidence.decided)
         ],
-        "pairs": _pairs(facts),
+        "pairs": _pairs(summary),
         "opening_headings": [
             "Opening",
             "Games",
             "Black won",
-            *([f"{facts.players[0]} made"] if of_two else []),
+            *([f"{summary.players[0]} made"] if of_two else []),
         ],
         "openings": [
-            (o.name, o.games, o.black.wins, *([_points(o.first)] if of_two else [])) for o in facts.openings
+            (o.name, o.games, o.black.wins, *([_points(o.first)] if of_two else [])) for o in summary.openings
         ],
         "shown": SHOWN_OPENINGS,
     }
 
 
-def _lengths(facts: GamesSummary) -> Histogram | None:
-    bins = lengths(facts)
+def _lengths(summary: GamesSummary) -> Histogram | None:
+    bins = lengths(summary)
     names, kinds = (
-        (facts.players, ("first", "second")) if facts.is_duel else (("Black", "White"), ("black", "white"))
+        (summary.players, ("first", "second"))
+        if summary.is_duel
+        else (("Black", "White"), ("black", "white"))
     )
     return length_chart(bins, list(zip(names, kinds, strict=True))) if bins else None
 
 
-def _pairs(facts: GamesSummary) -> Values | None:
+def _pairs(summary: GamesSummary) -> Values | None:
     """Points of the first player in pairs of games; None without pairs."""
-    counts = facts.pair_counts
+    counts = summary.pair_counts
     if not any(counts):
         return None
     kinds = ("second", "second half", "jigo", "first half", "first")
     points = [f"{points} in {count:,}" for points, count in zip(PAIR_POINTS, counts, strict=True)]
     return {
         "bar": share_bar(list(zip(PAIR_POINTS, counts, kinds, strict=True))[::-1]),
-        "player": facts.players[0],
+        "player": summary.players[0],
         "number": sum(counts),
         "points": ", ".join(points[::-1]),
     }
@@ -244,15 +246,15 @@ def _points(tally: Tally) -> str:
     return f"{whole or ''}½" if half else str(whole)
 
 
-def left_out(facts: GamesSummary) -> Values:
+def left_out(summary: GamesSummary) -> Values:
     """Games that do not count, and how many of the others are really different."""
-    total = facts.table.decided
+    total = summary.table.decided
     return {
-        "apart": [(a.kind, a.reason, _ids(a.games), len(a.games)) for a in facts.apart],
+        "apart": [(a.kind, a.reason, _ids(a.games), len(a.games)) for a in summary.apart],
         "decided": total,
         "stages": [
             ("at the end" if moves is None else f"after {moves} moves", count, percent(count / total))
-            for moves, count in facts.table.distinct.items()
+            for moves, count in summary.table.distinct.items()
         ],
     }
 
@@ -262,6 +264,6 @@ def _ids(ids: Sequence[str]) -> str:
     return ", ".join(ids[:SHOWN_IDS]) + (f" and {more} more" if more > 0 else "")
 
 
-def settings(facts: GamesSummary, description: Mapping[str, Any] | None) -> Values:
+def settings(summary: GamesSummary, description: Mapping[str, Any] | None) -> Values:
     """`description`: the content of a match.json."""
-    return {"lines": describe_settings(facts, description), "has_description": bool(description)}
+    return {"lines": describe_settings(summary, description), "has_description": bool(description)}

@@ -39,10 +39,10 @@ def _beside(source: Path) -> Path | None:
     return next((path.resolve() for folder in folders if (path := folder / DESCRIPTION).is_file()), None)
 
 
-def describe_settings(facts: GamesSummary, description: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def describe_settings(summary: GamesSummary, description: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Label and value, line by line; paths of files are nobody's business and left out."""
     if description is None:
-        return list(_from_records(facts))
+        return list(_from_records(summary))
     return [*_from_match(description), *_machine(description)]
 
 
@@ -85,8 +85,8 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _from_records(facts: GamesSummary) -> Iterable[tuple[str, str]]:
-    games = facts.games
+def _from_records(summary: GamesSummary) -> Iterable[tuple[str, str]]:
+    games = summary.games
     yield "Board size", _values(str(game.size) for game in games)
     yield "Komi", _values("not given" if game.komi is None else f"{game.komi:g}" for game in games)
     yield "Handicap", _values(str(game.handicap or "none") for game in games)

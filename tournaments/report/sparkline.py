@@ -35,12 +35,12 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low, low + SMALLEST_RANGE
 
 
-def score_table(facts: GamesSummary, width: int) -> ScreenTable | None:
+def score_table(summary: GamesSummary, width: int) -> ScreenTable | None:
     """A line for each player (of two: for the stronger) on a screen of `width` columns; None for short matches."""
     from rich.cells import cell_len
 
-    players = facts.players[:1] if facts.is_duel else facts.players[:MOST_PLAYERS]
-    scores = running_scores(facts, players)
+    players = summary.players[:1] if summary.is_duel else summary.players[:MOST_PLAYERS]
+    scores = running_scores(summary, players)
     shown = {name: score for name, score in scores.items() if len(score) >= FEWEST_GAMES}
     room = width - max(map(cell_len, shown), default=0) - 2 * GAP
     if not shown or room < FEWEST_GAMES:

@@ -1,4 +1,4 @@
-"""Everything that a report tells of its games, counted once and written nowhere yet."""
+"""Games with their ratings and breakdowns: the data of every report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class GamesSummary:
 
     @cached_property
     def players(self) -> list[str]:
-        """Who has a row in the table, strongest first."""
+        """Players with a row in the table, strongest first."""
         return [row.rating.player for row in self.table.rows]
 
     @property
@@ -67,7 +67,7 @@ def gather(
     origin: str | None = None,
     prior: bool = True,
 ) -> GamesSummary:
-    """Raises UserError if no game between two players was decided, or for an anchor or the origin."""
+    """Sort and rate games. Raises UserError if none between two players was decided, or for an anchor or the origin."""
     everything = list(everything)
     games = [game for game in everything if isinstance(game, GameRecord)]
     skipped = [game for game in everything if isinstance(game, Skipped)]
@@ -78,7 +78,7 @@ def gather(
 
 
 def tally(games: Iterable[GameRecord], player: str) -> Tally:
-    """Of the decided games of `player` among `games`."""
+    """Wins, losses and jigos of `player` among its decided `games`."""
     points = Counter(game.score(player) for game in games if player in (game.black, game.white))
     return Tally(points[1.0], points[0.0], points[0.5])
 
@@ -90,7 +90,7 @@ def black_tally(games: Iterable[GameRecord]) -> Tally:
 
 
 def cross_table(games: Iterable[GameRecord]) -> dict[tuple[str, str], Tally]:
-    """By player and opponent: what the player made of their decided games."""
+    """Results by player and opponent: the player's, in their decided games."""
     points: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
     for game in games:
         points[game.black, game.white][game.score(game.black)] += 1
@@ -117,7 +117,7 @@ def opening_of(game: GameRecord) -> str:
 
 
 def _openings(games: Iterable[GameRecord], first: str) -> list[OpeningResults]:
-    """Those with the most games first, and among them those that tell the most of colour."""
+    """Results by opening, those with the most games first, then those that tell the most of colour."""
     by_name: dict[str, list[GameRecord]] = defaultdict(list)
     for game in games:
         by_name[opening_of(game)].append(game)
@@ -153,7 +153,7 @@ def ending_of(game: GameRecord) -> str:
 
 
 def endings(games: Sequence[GameRecord]) -> list[Ending]:
-    """In the order of ENDINGS, those that came about."""
+    """The ways of ending that came about, in the order of ENDINGS."""
     by_way: dict[str, list[GameRecord]] = defaultdict(list)
     for game in games:
         by_way[ending_of(game)].append(game)
@@ -187,27 +187,27 @@ class LengthBin:
         return self.first + self.second + self.jigos
 
 
-def lengths(facts: GamesSummary) -> list[LengthBin]:
+def lengths(summary: GamesSummary) -> list[LengthBin]:
     """A histogram without gaps, of at most MOST_BINS bins of a round width."""
-    games = [game for game in facts.evidence.decided if game.moves]
+    games = [game for game in summary.evidence.decided if game.moves]
     if not games:
         return []
     moves = [len(game.moves) for game in games]
     width = next((w for w in BIN_WIDTHS if max(moves) // w - min(moves) // w < MOST_BINS), BIN_WIDTHS[-1])
     sides: dict[int, Counter[str]] = defaultdict(Counter)
     for game in games:
-        sides[len(game.moves) // width][_side(facts, game)] += 1
+        sides[len(game.moves) // width][_side(summary, game)] += 1
     return [
         LengthBin(n * width, (n + 1) * width, sides[n]["first"], sides[n]["second"], sides[n]["jigo"])
         for n in range(min(sides), max(sides) + 1)
     ]
 
 
-def _side(facts: GamesSummary, game: GameRecord) -> str:
+def _side(summary: GamesSummary, game: GameRecord) -> str:
     winner = game.result.winner
     if winner is None:
         return "jigo"
-    is_first = game.player(winner) == facts.players[0] if facts.is_duel else winner is Colour.BLACK
+    is_first = game.player(winner) == summary.players[0] if summary.is_duel else winner is Colour.BLACK
     return "first" if is_first else "second"
 
 
@@ -221,11 +221,11 @@ class Apart:
     """Their ids."""
 
 
-def _apart(facts: GamesSummary) -> Iterable[Apart]:
-    evidence = facts.evidence
+def _apart(summary: GamesSummary) -> Iterable[Apart]:
+    evidence = summary.evidence
     yield from _by_reason("void", [(game, game.result.note) for game in evidence.void])
     yield from _by_reason("unknown result", [(game, _why_unknown(game)) for game in evidence.unknown])
-    yield from _by_reason("disputed", [(game, why) for game in facts.games if (why := dispute(game))])
+    yield from _by_reason("disputed", [(game, why) for game in summary.games if (why := dispute(game))])
     yield from _by_reason("without two players", [(game, why_nobody(game)) for game in evidence.nobody])
     counting = set(map(id, evidence.distinct))
     repeats = [
@@ -235,7 +235,7 @@ def _apart(facts: GamesSummary) -> Iterable[Apart]:
     unfinished = find_pairs(evidence.decided).unfinished
     yield from _by_reason("half a pair", [(game, "its other game is missing") for game in unfinished])
     skipped: dict[str, list[str]] = defaultdict(list)
-    for one in facts.skipped:
+    for one in summary.skipped:
         skipped[one.why].append(one.path.name if one.number == 1 else f"{one.path.name}#{one.number}")
     for why, names in skipped.items():
         yield Apart("unreadable", why, names)
@@ -260,7 +260,7 @@ def why_nobody(game: GameRecord) -> str:
 
 
 def dispute(game: GameRecord) -> str:
-    """What was disputed about the result; empty if nothing was."""
+    """A reason why the result was disputed; empty if it was not."""
     if game.result.note.startswith(_DISAGREED):
         return game.result.note
     for who, said in _FINAL_SCORE.findall(game.end_comment):

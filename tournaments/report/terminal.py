@@ -107,7 +107,7 @@ def _remarks(table: RatingTable) -> Iterable[str]:
 
 
 def _scale(table: RatingTable) -> Iterable[str]:
-    """What Elo is measured from, and what Black is worth."""
+    """A sentence on where Elo is 0, and what Black is worth."""
     zero = zero_of(table)
     if table.pool.advantage is not None and table.pool.advantage_95 is not None:
         zero += (

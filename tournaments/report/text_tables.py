@@ -10,51 +10,55 @@ from tournaments.rating.rating_table import RatingRow
 from tournaments.report.formatting import NONE, elo, interval_of, percent, record_of
 from tournaments.report.scale import notes_of, prior_of
 from tournaments.report.summary import GamesSummary, cross_table
-from tournaments.report.verdict import judge
+from tournaments.report.verdict import conclude
 
 HEADINGS = ("Player", "Elo", "95 % interval", "Games", "Score", "W–L–J")
 Rows = Sequence[Sequence[str]]
 
 
-def write_markdown(facts: GamesSummary, path: Path) -> None:
+def write_markdown(summary: GamesSummary, path: Path) -> None:
     """Write the finding and both tables. Raises UserError where `path` cannot be written."""
-    rating, cross = (_markdown_table(_heads(facts, kind), _rows(facts, kind)) for kind in ("rating", "cross"))
-    notes = [_markdown(f"* {note}") for note in _notes(facts)]
-    write_text_atomically(path, "\n\n".join([_markdown(judge(facts).sentence), rating, *notes, cross]) + "\n")
+    rating, cross = (
+        _markdown_table(_heads(summary, kind), _rows(summary, kind)) for kind in ("rating", "cross")
+    )
+    notes = [_markdown(f"* {note}") for note in _notes(summary)]
+    write_text_atomically(
+        path, "\n\n".join([_markdown(conclude(summary).sentence), rating, *notes, cross]) + "\n"
+    )
 
 
-def write_latex(facts: GamesSummary, path: Path) -> None:
+def write_latex(summary: GamesSummary, path: Path) -> None:
     """Write both tables as `tabular`, for the package booktabs. Raises UserError as above."""
     parts = [
         "% Needs \\usepackage{booktabs} and UTF-8.",
-        f"% {_one_line(judge(facts).sentence)}",
-        _latex_table(_heads(facts, "rating"), _rows(facts, "rating")),
-        *(f"\n{_latex(f'* {note}')}\n" for note in _notes(facts)),
-        _latex_table(_heads(facts, "cross"), _rows(facts, "cross")),
+        f"% {_one_line(conclude(summary).sentence)}",
+        _latex_table(_heads(summary, "rating"), _rows(summary, "rating")),
+        *(f"\n{_latex(f'* {note}')}\n" for note in _notes(summary)),
+        _latex_table(_heads(summary, "cross"), _rows(summary, "cross")),
     ]
     write_text_atomically(path, "\n".join(parts) + "\n")
 
 
-def _heads(facts: GamesSummary, kind: str) -> Sequence[str]:
-    return HEADINGS if kind == "rating" else ("", *facts.players)
+def _heads(summary: GamesSummary, kind: str) -> Sequence[str]:
+    return HEADINGS if kind == "rating" else ("", *summary.players)
 
 
-def _rows(facts: GamesSummary, kind: str) -> Rows:
+def _rows(summary: GamesSummary, kind: str) -> Rows:
     if kind == "rating":
-        return [_rating_row(row) for row in facts.table.rows]
-    found = cross_table(facts.evidence.decided)
+        return [_rating_row(row) for row in summary.table.rows]
+    found = cross_table(summary.evidence.decided)
     return [
         [
             name,
-            *(record_of(found[name, other]) if (name, other) in found else NONE for other in facts.players),
+            *(record_of(found[name, other]) if (name, other) in found else NONE for other in summary.players),
         ]
-        for name in facts.players
+        for name in summary.players
     ]
 
 
-def _notes(facts: GamesSummary) -> list[str]:
+def _notes(summary: GamesSummary) -> list[str]:
     """Remarks on players with an asterisk."""
-    return [*notes_of(facts.table), *prior_of(facts.table)]
+    return [*notes_of(summary.table), *prior_of(summary.table)]
 
 
 def _rating_row(row: RatingRow) -> Sequence[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lzeval.text.wording import counted
-from tournaments.rating.elo import EloEstimate, HeadToHead, percent_sure
+from tournaments.rating.elo import EloEstimate, percent_sure
 from tournaments.rating.rating_table import RatingRow
+from tournaments.rating.two_players import HeadToHead
 from tournaments.report.formatting import elo, interval, percent
 from tournaments.report.summary import GamesSummary
 
@@ -15,7 +16,7 @@ NAMED_RIVALS = 3
 
 @dataclass(frozen=True)
 class Conclusion:
-    """Who is stronger."""
+    """A sentence on who is stronger."""
 
     sentence: str
     basis: str
@@ -23,10 +24,10 @@ class Conclusion:
     is_decided: bool
 
 
-def judge(facts: GamesSummary) -> Conclusion:
+def conclude(summary: GamesSummary) -> Conclusion:
     """An interval that includes equal strength, or two players of a table, decides nothing."""
-    found = facts.table.head_to_head
-    return _of_many(facts) if found is None else _of_two(found)
+    found = summary.table.head_to_head
+    return _of_many(summary) if found is None else _of_two(found)
 
 
 def _of_two(found: HeadToHead) -> Conclusion:
@@ -62,14 +63,14 @@ def _source(found: EloEstimate) -> str:
     return counted(found.units, "game")
 
 
-def _of_many(facts: GamesSummary) -> Conclusion:
-    rows = facts.table.rows
+def _of_many(summary: GamesSummary) -> Conclusion:
+    rows = summary.table.rows
     rated = [row for row in rows if row.rating.group == 1 and row.rating.elo is not None]
-    basis = f"From {counted(len(facts.evidence.distinct), 'game')} between {len(rows)} players."
+    basis = f"From {counted(len(summary.evidence.distinct), 'game')} between {len(rows)} players."
     if not rated:
         return Conclusion("Undecided: the games connect no players both ways.", basis, is_decided=False)
     first, *others = rated
-    found = facts.table.comparisons
+    found = summary.table.comparisons
     assert found is not None
     leader = found.players.index(first.rating.player)
     above = dict(zip(found.players, found.low[leader].tolist(), strict=True))
@@ -91,7 +92,7 @@ def _of_many(facts: GamesSummary) -> Conclusion:
 
 
 def _compared(rows: list[RatingRow]) -> str:
-    """How many players the strongest one was compared with, itself included."""
+    """Words for the players the strongest one was compared with, itself included."""
     foreign = sum(row.rating.group != 1 and row.rating.elo is not None for row in rows)
     return f"the {len(rows) - foreign} players who can be compared" if foreign else f"{len(rows)}"
 

@@ -137,5 +137,5 @@ def _report(rated: Rated, path: Path) -> None:
 
     check_report(path)
     table = rated.table
-    facts = gather(with_gomill_ids(rated.games), table.anchors, origin=table.origin, prior=rated.prior)
-    write_report(facts, [], path)
+    summary = gather(with_gomill_ids(rated.games), table.anchors, origin=table.origin, prior=rated.prior)
+    write_report(summary, [], path)

@@ -12,9 +12,9 @@ from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, VOID, GameResult, win
 from tournaments.plan.stopping import Gatekeeper, PairedTest, counted, expected_length
-from tournaments.rating.elo import head_to_head
 from tournaments.rating.pairs import find_pairs, pair_counts
 from tournaments.rating.sprt import Sprt
+from tournaments.rating.two_players import head_to_head
 
 TEST = Sprt(0, 150)
 RESULTS = {"w": 1.0, "l": 0.0, "j": 0.5, "v": None}

@@ -24,13 +24,11 @@ from tournaments.rating.elo import (
     EloEstimate,
     elo_from_score,
     estimate,
-    game_statistics,
-    head_to_head,
-    pair_statistics,
     score_from_elo,
 )
 from tournaments.rating.likelihood import Cell
 from tournaments.rating.pairs import find_pairs, game_counts, pair_counts, weigh
+from tournaments.rating.two_players import head_to_head
 
 FIVE = st.lists(st.integers(0, 300), min_size=5, max_size=5).filter(any)
 
@@ -79,14 +77,14 @@ def check_published(found: EloEstimate, case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("number", range(3))
 def test_elo_trinomial_vectors_of_fastchess(shared: Path, number: int) -> None:
     case = fastchess(shared, "elo_trinomial")[number]
-    check_published(game_statistics(case["l"], case["d"], case["w"]), case)
+    check_published(estimate([case["l"], case["d"], case["w"]]), case)
 
 
 @pytest.mark.parametrize("number", range(3))
 def test_elo_pentanomial_vectors_of_fastchess(shared: Path, number: int) -> None:
     case = fastchess(shared, "elo_pentanomial")[number]
     worst, half, even, drawn, more, best = case["pairs"]
-    check_published(pair_statistics([worst, half, even + drawn, more, best]), case)
+    check_published(estimate([worst, half, even + drawn, more, best]), case)
 
 
 def test_win_probability_vectors_of_whole_history_rating(shared: Path) -> None:
@@ -116,7 +114,7 @@ def test_bradley_terry_vectors_of_katago(shared: Path, number: int, monkeypatch:
 
 @given(FIVE)
 def test_the_other_player_sees_the_mirror_image(counts: list[int]) -> None:
-    ours, theirs = pair_statistics(counts), pair_statistics(counts).reversed()
+    ours, theirs = estimate(counts), estimate(counts).reversed()
     assert theirs.elo == pytest.approx(-ours.elo, abs=1e-6)
     assert (theirs.low, theirs.high) == pytest.approx((-ours.high, -ours.low), abs=1e-6)
     assert theirs.los == pytest.approx(1 - ours.los, abs=1e-9)
@@ -124,7 +122,7 @@ def test_the_other_player_sees_the_mirror_image(counts: list[int]) -> None:
 
 @given(FIVE)
 def test_the_interval_encloses_the_score(counts: list[int]) -> None:
-    found = pair_statistics(counts)
+    found = estimate(counts)
     assert score_from_elo(found.low) <= found.score + 1e-12
     assert found.score <= score_from_elo(found.high) + 1e-12
     assert found.is_unbounded == (math.isinf(found.low) or math.isinf(found.high))
@@ -143,21 +141,21 @@ def test_the_bound_of_a_sweep_is_what_leaves_it_a_chance_of_one_in_forty(outcome
 
 
 def test_large_samples_have_the_usual_interval() -> None:
-    found = game_statistics(losses=900, jigos=200, wins=1100)
+    found = estimate([900, 200, 1100])
     assert found.high - found.low == pytest.approx(2 * found.elo95, rel=0.01)
 
 
 def test_an_interval_of_400_even_games_is_34_elo_wide_to_each_side() -> None:
-    found = game_statistics(losses=200, jigos=0, wins=200)
+    found = estimate([200, 0, 200])
     assert found.high == pytest.approx(34, abs=0.5)
     assert found.elo == pytest.approx(0, abs=1e-9)
 
 
 def test_no_games_no_estimate() -> None:
     with pytest.raises(UserError, match="no game was decided"):
-        game_statistics(0, 0, 0)
-    with pytest.raises(ValueError, match="five outcomes"):
-        pair_statistics([1, 2, 3])
+        estimate([0, 0, 0])
+    with pytest.raises(ValueError, match="not three or five counts"):
+        estimate([1, 2])
 
 
 def simulated_pairs(
@@ -200,7 +198,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(
     matches = 2000
     counts, score = simulated_pairs(rng, pairs, elo, jigos, spread, matches)
     truth = elo_from_score(score)
-    found = [pair_statistics(row) for row in counts.tolist()]
+    found = [estimate(row) for row in counts.tolist()]
     covered = np.mean([f.low <= truth <= f.high for f in found])
     assert 0.93 <= covered <= 0.97
 

@@ -8,7 +8,7 @@ from lzeval.errors import UserError
 from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import win
-from tournaments.rating.elo import head_to_head
+from tournaments.rating.two_players import head_to_head
 from tournaments.report.plots import course, plot_course
 
 PNG = b"\x89PNG"

@@ -26,14 +26,14 @@ from lzeval.go.points import parse_sgf, parse_vertex
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, write_game
 from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, Outcome, win
-from tournaments.rating.elo import head_to_head
+from tournaments.rating.two_players import head_to_head
 from tournaments.report.embedded import embed, encode_moves
 from tournaments.report.over_time import duel_course, pool_courses, running_scores
 from tournaments.report.page import page, write_report
 from tournaments.report.sparkline import BLOCKS, score_table, sparkline
 from tournaments.report.summary import endings, gather, lengths
 from tournaments.report.text_tables import write_latex, write_markdown
-from tournaments.report.verdict import judge
+from tournaments.report.verdict import conclude
 
 SCRIPTS = Path(tournaments.report.__file__).parent / "templates"
 VOID_ELEMENTS = {"meta", "input", "br", "path", "line", "circle", "rect", "polyline", "polygon"}
@@ -84,7 +84,7 @@ def league(players: str = "pqrs", rounds: int = 4, *, in_pairs: bool = False) ->
 
 def test_the_verdict_names_the_stronger_with_its_interval() -> None:
     facts = gather(duel("aaabaaabaaaaabaaaaaaabaa" * 2))
-    verdict = judge(facts)
+    verdict = conclude(facts)
     found = head_to_head(facts.games, "a", "b").difference
     assert verdict.is_decided
     assert verdict.sentence == (
@@ -94,7 +94,7 @@ def test_the_verdict_names_the_stronger_with_its_interval() -> None:
 
 
 def test_the_weaker_one_is_not_named_first() -> None:
-    assert judge(gather(duel("bbab" * 20))).sentence.startswith("b is stronger than a: +")
+    assert conclude(gather(duel("bbab" * 20))).sentence.startswith("b is stronger than a: +")
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_the_weaker_one_is_not_named_first() -> None:
     [("abbaaa", "a is +"), ("abab", "a and b scored the same"), ("aa", "1 pair of games is too few")],
 )
 def test_what_the_games_do_not_decide_is_called_undecided(winners: str, words: str) -> None:
-    verdict = judge(gather(duel(winners)))
+    verdict = conclude(gather(duel(winners)))
     assert not verdict.is_decided
     assert verdict.sentence.startswith("Undecided: ")
     assert words in verdict.sentence
 
 
 def test_a_clean_sweep_has_a_bound_and_no_number() -> None:
-    verdict = judge(gather(duel("a" * 40)))
+    verdict = conclude(gather(duel("a" * 40)))
     assert verdict.is_decided
     assert re.fullmatch(
         r"a is stronger than b: it won both games of each pair, .* at least \+\d+ Elo\.", verdict.sentence
@@ -117,12 +117,12 @@ def test_a_clean_sweep_has_a_bound_and_no_number() -> None:
 
 
 def test_the_strongest_of_many_has_to_be_above_each_other_one() -> None:
-    decided = judge(gather(league("pqrs", rounds=160)))
+    decided = conclude(gather(league("pqrs", rounds=160)))
     assert re.match(r"p is the strongest of 4: \+\d+ Elo above q, 95 % interval \+", decided.sentence)
     strangers = [game(3000 + n, "y", "z", win(winner)) for n, winner in enumerate(COLOURS)]
-    apart = judge(gather([*league("pqrs", rounds=160), *strangers]))
+    apart = conclude(gather([*league("pqrs", rounds=160), *strangers]))
     assert apart.sentence.startswith("p is the strongest of the 4 players who can be compared: ")
-    undecided = judge(gather(league("pqrs", rounds=4)))
+    undecided = conclude(gather(league("pqrs", rounds=4)))
     assert not undecided.is_decided
     assert "p leads, but the games do not put it above q" in undecided.sentence
 
@@ -130,9 +130,9 @@ def test_the_strongest_of_many_has_to_be_above_each_other_one() -> None:
 def test_somebody_unbeaten_is_a_rival_without_a_rating() -> None:
     games = league("pqrs", rounds=160)
     games.append(game(2000, "new", "p", win(Colour.BLACK, "R")))
-    verdict = judge(gather(games, prior=False))
+    verdict = conclude(gather(games, prior=False))
     assert verdict.sentence.endswith("the games do not put it above new.")
-    assert not judge(gather(games)).is_decided
+    assert not conclude(gather(games)).is_decided
 
 
 def test_games_that_do_not_count_are_told_with_their_reasons() -> None:
@@ -332,7 +332,7 @@ def test_the_page_is_well_formed_and_has_every_section() -> None:
             )
         }
         assert linked <= ids
-        assert judge(facts).sentence in parsed.text.replace("\xa0", " ")
+        assert conclude(facts).sentence in parsed.text.replace("\xa0", " ")
         assert all(row.rating.player in parsed.text for row in facts.table.rows)
 
 

@@ -41,7 +41,7 @@ def job(number: int, *opening: str, size: int = SIZE) -> GameJob:
 
 
 def play_all(games: NetworkGames, jobs: Sequence[GameJob]) -> dict[int, GameRecord]:
-    """Play `jobs` in order at whatever tables become free; returns the records by number."""
+    """Play `jobs` in order, in slots as they become free; returns the records by number."""
     waiting, records = list(jobs), {}
     for _ in range(100_000):
         while waiting and games.free_slots:

@@ -52,7 +52,7 @@ def read_winrates(text: str) -> tuple[float | None, ...]:
 
 
 def write_further(record: GameRecord) -> str:
-    """What no column holds, as JSON; fields that are as in an empty record are left out."""
+    """Fields that have no column, as JSON; those that are as in an empty record are left out."""
     content: dict[str, Any] = {
         name: getattr(record, name) for name in FURTHER if getattr(record, name) != getattr(_EMPTY, name)
     }

@@ -70,7 +70,7 @@ class BarView(_View):
         self.live.update(self.live.task_ids[0], completed=len(progress.games), text=self.text(progress))
 
     def text(self, progress: Progress) -> str:
-        """What stands behind the bar."""
+        """Text behind the bar."""
         parts = [*self._standing(progress)]
         if progress.evaluations and progress.seconds:
             parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
@@ -165,7 +165,7 @@ def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable |
 
 
 def duration(seconds: float) -> str:
-    """Such as `45 s`, `12 min` or `3 h 20 min`."""
+    """A time in words: `45 s`, `12 min` or `3 h 20 min`."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WATCH_EVERY_S = 1.0
 LOOKING_SHARE = 5.0
-"""Of a long tournament, so many times as long as looking at it took passes until the next look."""
+"""Time until the next look at a tournament, as a multiple of the time that the last look took."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -183,7 +183,7 @@ def check(control_file: ControlFile, trust: Trust = False) -> None:
 
 
 def _progress(competition: Competition) -> Progress:
-    """As the log has it."""
+    """The state of the tournament as its log has it."""
     from tournaments.plan.schedule import Schedule
     from tournaments.runner.progress import Progress
     from tournaments.store.folder import counted_games, history

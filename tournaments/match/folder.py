@@ -22,7 +22,7 @@ from tournaments.report.csv_files import write_results
 
 @dataclass(frozen=True)
 class MatchFolder:
-    """Where a match is kept."""
+    """The folder that a match is kept in."""
 
     path: Path
 

@@ -59,7 +59,7 @@ class Match:
 
     @property
     def plans(self) -> list[EvaluatorPlan]:
-        """How the networks among the players are evaluated."""
+        """Evaluator plans of the networks among the players."""
         return [player.plan for player in self.players if player.plan is not None]
 
     @property
@@ -151,7 +151,7 @@ class Match:
         return {"until_decided": self.options.until_decided} if self.options.until_decided else None
 
     def settings(self) -> dict[str, Any]:
-        """What the games depend on, the number of games apart: equal settings, equal games."""
+        """Settings that the games depend on, the number of games apart: equal settings, equal games."""
         options = self.options
         return {
             "players": [{"code": player.spec.code, **player.facts} for player in self.players],
@@ -177,7 +177,7 @@ class Match:
 
     @property
     def processes(self) -> int:
-        """How many processes a match between networks may have."""
+        """Number of processes that a match between networks may have."""
         return process_count(self.options.threads, self.plans[0].device)
 
     def warnings(self) -> list[str]:
@@ -222,9 +222,9 @@ class MatchResult:
     """The outcome of a match."""
 
     table: RatingTable
-    """Of the games that count."""
+    """Ratings from the games that count."""
     rule: StoppingRule | None
-    """With its verdict, where the match had one."""
+    """The rule for stopping with its verdict, where the match had one."""
     uncounted: int
     """Number of finished games that come after the one that decided."""
     problems: tuple[str, ...] = ()

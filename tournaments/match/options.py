@@ -1,4 +1,4 @@
-"""What can be asked of a match."""
+"""Options of a match, and which of them are refused."""
 
 from __future__ import annotations
 

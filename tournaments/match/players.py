@@ -26,11 +26,11 @@ from tournaments.plan.competition import PlayerSpec
 from tournaments.plan.settings_check import sha256_of
 
 GAMES_FOLDER = "/usr/games"
-"""Where Debian puts both, and not on everybody's PATH."""
+"""The folder in which Debian puts both; it is not on everybody's PATH."""
 HIGHEST_LEVEL = 10
 """GNU Go takes higher ones, and advises against them."""
 HELP_S = 30.0
-"""For a program to print its options."""
+"""Time for a program to print its options."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class MatchPlayer:
     """A player of a match: a network or another program."""
 
     spec: PlayerSpec
-    """How a control file starts it; the code is the name that tables have."""
+    """Its entry in a control file; the code is the name that tables have."""
     facts: dict[str, Any]
-    """What its games depend on."""
+    """Everything about the player that its games depend on."""
     plan: EvaluatorPlan | None = None
-    """How its network is evaluated; None: it is another program."""
+    """Evaluator plan of its network; None: it is another program."""
     counts_dead_stones: bool = False
     """Whether it may be asked which stones are dead."""
     plays_on: bool = True
@@ -161,7 +161,7 @@ def _leelaz(file: str, options: MatchOptions) -> MatchPlayer:
 
 
 def _on_cpu(program: str, device: str) -> list[str]:
-    """What keeps a Leela Zero that was built for OpenCL off a GPU, where there is none, or it is not wanted."""
+    """Options that keep a Leela Zero built for OpenCL off a GPU, where there is none, or it is not wanted."""
     try:
         said = subprocess.run([program, "--help"], capture_output=True, timeout=HELP_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -201,7 +201,7 @@ KINDS: dict[str, Callable[[str, MatchOptions], MatchPlayer]] = {
     "leelaz": _leelaz,
     "cmd": _command_line,
 }
-"""By the word before the colon: what makes a program of the text after it."""
+"""Makers of players by the word before the colon; each takes the text after it."""
 
 
 def _found(program: str, called: str, package: str) -> str:

@@ -26,10 +26,10 @@ Consequence: TypeAlias = Literal["void", "forfeit"]
 
 @dataclass(frozen=True)
 class PlayerSpec:
-    """How one player's engine is started and spoken to."""
+    """A player: how its engine is started and spoken to."""
 
     code: str
-    """What tables, records and matchups know it by; a clone's ends in `#2`."""
+    """Its name in tables, records and matchups; a clone's ends in `#2`."""
     command: tuple[str, ...]
     """Program and arguments, never empty. A program with a `/` is resolved; others are looked up on PATH."""
     cwd: Path | None = None
@@ -55,9 +55,9 @@ class MatchupSpec:
     """A series of games between the same two players under the same conditions."""
 
     id: str
-    """Of a playoff: as given, or its place in the list from 0. Of an allplayall: `AvB`, `AvC`, ..."""
+    """Id in a playoff: as given, or the place in the list from 0. In an allplayall: `AvB`, `AvC`, ..."""
     name: str
-    """For people: as given, or `A v B`."""
+    """Name for people: as given, or `A v B`."""
     player_1: str
     """Code of a player: Black in all games, or with `alternating` in those with even numbers."""
     player_2: str
@@ -68,7 +68,7 @@ class MatchupSpec:
     alternating: bool = False
     """Whether colours are swapped in games with odd numbers."""
     number_of_games: int | None = None
-    """How many; None: without end."""
+    """Number of games; None: without end."""
     handicap: int | None = None
     """Black's stones, 2 at least; None: an even game."""
     handicap_style: HandicapStyle = "fixed"
@@ -76,7 +76,7 @@ class MatchupSpec:
     move_limit: int = 1000
     """A game that reaches that many moves, passes included, is void."""
     scorer: Scorer = "players"
-    """Who counts: the players by final_score, or an area count that takes every stone for alive."""
+    """Way of counting: the players' final_score, or an area count that takes every stone for alive."""
     internal_scorer_handicap_compensation: HandicapCompensation = "full"
     """Points for White in an internal count with `n` stones of handicap: `n`, `n - 1` or none."""
     has_own_name: bool = False
@@ -116,7 +116,7 @@ def allplayall_matchups(
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long an engine may take before it counts as hanging; None: for ever, as with gomill."""
+    """Time that an engine may take before it counts as hanging; None: for ever, as with gomill."""
 
     start_s: float | None = 60.0
     """Seconds from its start to its first answer."""
@@ -130,7 +130,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Additions:
-    """What a control file says under `lzeval = dict(...)`, which gomill ignores."""
+    """Settings of a control file under `lzeval = dict(...)`, which gomill ignores."""
 
     openings: str = "none"
     """`default` (the bundled book), `none` (the empty board) or the path of an opening book, resolved."""
@@ -142,11 +142,11 @@ class Additions:
     referee: str | None = None
     """Code of a player that decides where the players' scores do not; it need not play itself. None: nobody."""
     seed: int = 1
-    """What the order of openings and the engines' own seeds are drawn from."""
+    """Seed of the order of openings and of the engines' own seeds."""
     anchor: str | None = None
     """Code of the player whose rating is 0 Elo; None: the mean is."""
     faults: Mapping[str, Consequence] = field(default_factory=dict, hash=False)
-    """What a fault of an engine makes of the game, by the names in `tournaments.games.faults`: nothing, or a loss.
+    """Consequence of an engine's fault, by the names in `tournaments.games.faults`: the game is void, or lost.
     `technical` is the rule for all that are not named; written `faults="forfeit"`, it is the only one."""
     attempts: int = 3
     """A game that was void so many times is left out of this run."""
@@ -166,9 +166,9 @@ class Competition:
     """The control file."""
     competition_type: CompetitionType
     players: Mapping[str, PlayerSpec]
-    """By code, clones for games of a player against itself included."""
+    """Players by code, clones for games of a player against itself included."""
     matchups: tuple[MatchupSpec, ...]
-    """In the order of the file; ids are unique."""
+    """Matchups in the order of the file; ids are unique."""
     description: str = ""
     record_games: bool = True
     """Whether records are kept in CODE.games."""
@@ -177,20 +177,20 @@ class Competition:
     skip_player_checks: bool = False
     """Whether engines are not tried out before the first game."""
     competitors: tuple[str, ...] = ()
-    """Of an allplayall: codes, in the order of the letters in its matchups' ids."""
+    """Codes of an allplayall, in the order of the letters in its matchups' ids."""
     rounds: int | None = None
-    """Of an allplayall: games of each pair; None: without end."""
+    """Games of each pair of an allplayall; None: without end."""
     lzeval: Additions = Additions()
     notes: tuple[str, ...] = ()
-    """What was met while reading that the user may want to know, a line each."""
+    """Remarks of the reader that the user may want to know, a line each."""
 
     def matchup(self, matchup_id: str) -> MatchupSpec:
-        """Raises KeyError if there is none."""
+        """The matchup of this id. Raises KeyError if there is none."""
         for matchup in self.matchups:
             if matchup.id == matchup_id:
                 return matchup
         raise KeyError(matchup_id)
 
     def event(self, matchup: MatchupSpec) -> str:
-        """What SGF's EV says of the matchup's games: the competition's code, and the matchup's name if it has one."""
+        """SGF's EV of the matchup's games: the competition's code, and the matchup's name if it has one."""
         return f"{self.code} ({matchup.name})" if matchup.has_own_name else self.code

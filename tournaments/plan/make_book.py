@@ -1,4 +1,4 @@
-"""How the bundled openings were chosen; run it to choose others.
+"""Program that chose the bundled openings; run it to choose others.
 
     python -m tournaments.plan.make_book RECORDS.sgf.xz --judge NETWORK --out BOOK.txt
 
@@ -33,11 +33,11 @@ SIZE = 19
 LENGTHS = range(2, 7)
 FEWEST_GAMES = 8
 PRIOR_GAMES = 40
-"""So many imagined games, half of them won, steady the share of Black's wins."""
+"""Number of imagined games, half of them won, that steady the share of Black's wins."""
 LARGEST_LEAN = 0.08
-"""How far from one half that share may be."""
+"""Largest distance of that share from one half."""
 EVEN_WINRATES = 0.42, 0.58
-"""What the judge may give Black."""
+"""Winrates that the judge may give Black."""
 
 BookOpening = tuple[int, ...]
 

@@ -36,7 +36,7 @@ class Schedule:
 
     @property
     def wanted(self) -> int | None:
-        """How many games there are in all; None: no end."""
+        """Number of games in all; None: no end."""
         numbers = [series.matchup.number_of_games for series in self._series.values()]
         return None if None in numbers else sum(number or 0 for number in numbers)
 

@@ -1,4 +1,4 @@
-"""When a match may stop before its last game: a sequential test, or a gatekeeper whose mind is made up.
+"""Rules that stop a match before its last game: a sequential test, or a gatekeeper that is certain.
 
 A rule takes the games in the order of their numbers, whatever order they end in, and looks after each pair or game. The
 verdict is therefore the same however many games are played at once, and a game's length has no say in it. Games after
@@ -25,10 +25,10 @@ ROUNDING = 1e-9
 
 
 class StoppingRule(Protocol):
-    """What a match asks after every game."""
+    """A rule that a match asks after every game."""
 
     games: int
-    """So many games have been looked at: all whose numbers are less than this."""
+    """Number of games that have been looked at: all whose numbers are less than this."""
 
     @property
     def is_decided(self) -> bool: ...
@@ -37,7 +37,7 @@ class StoppingRule(Protocol):
         """Take game `number` of the match, and look at what can be looked at now."""
 
     def standing(self) -> str:
-        """For the line of progress."""
+        """The state of the rule, for the line of progress."""
 
     def verdict_lines(self) -> list[str]:
         """The outcome in words."""
@@ -85,7 +85,7 @@ class PairedTest:
 
     @property
     def stopped(self) -> StoppedEstimate | None:
-        """None without a single pair."""
+        """Estimate that allows for when the match stopped; None without a single pair."""
         return after_stop(self.test, self.counts) if any(self.counts) else None
 
     def standing(self) -> str:
@@ -200,7 +200,7 @@ def counted(rule: StoppingRule | None, games: Mapping[int, GameRecord]) -> list[
 
 
 def expected_length(test: Sprt, cap: int) -> str:
-    """What to expect of a test of at most `cap` games, in one line."""
+    """Expected length of a test of at most `cap` games, in one line."""
     rows = plan(test, [test.elo0, (test.elo0 + test.elo1) / 2, test.elo1], cap=cap)
     lengths = ", ".join(f"{row.games:.0f} at {row.elo:+g}" for row in rows)
     undecided = max(row.undecided for row in rows)

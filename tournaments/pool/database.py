@@ -14,11 +14,11 @@ from pathlib import Path
 from lzeval.errors import UserError
 
 APPLICATION_ID = 0x6C7A6570
-"""What tells a pool from other programs' SQLite files: `lzep`."""
+"""Mark that tells a pool from other programs' SQLite files: `lzep`."""
 VERSION = 1
 MAGIC = b"SQLite format 3\0"
 PATIENCE_S = 60.0
-"""How long to wait for another process's transaction."""
+"""Longest wait for another process's transaction."""
 
 TABLES = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -93,7 +93,7 @@ def read_games(connection: sqlite3.Connection, pool_name: str) -> list[GameRecor
 
 
 def read_results(connection: sqlite3.Connection) -> list[tuple[str, str, str, int | None]]:
-    """Of every game: Black, White, its result as SGF has it, and the id of its pair."""
+    """Black, White, the result as SGF has it and the id of the pair, of every game."""
     rows = connection.execute(
         "SELECT one.name, other.name, games.result, games.pair FROM games"
         " JOIN networks AS one ON one.id = games.black JOIN networks AS other ON other.id = games.white"

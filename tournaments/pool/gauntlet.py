@@ -20,7 +20,7 @@ ASK_AGAIN = 4
 
 @dataclass
 class Gauntlet:
-    """What decides whom the new network meets, and when that is enough."""
+    """Choice of a new network's opponents, and of when its rating is known well enough."""
 
     pool: RatingPool
     new: str
@@ -48,7 +48,7 @@ class Gauntlet:
         return self.until is not None and is_narrow(quick_rating(self.pool, self.new), self.until)
 
     def games(self) -> int:
-        """That the new one has in the pool."""
+        """Number of games that the new network has in the pool."""
         return sum(self.new in (black, white) for black, white, _, _ in self.pool.results())
 
 

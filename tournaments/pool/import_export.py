@@ -23,7 +23,7 @@ _VISITS = re.compile(r"\b(\d+) visits\b")
 
 @dataclass
 class Imported:
-    """What came of an import."""
+    """Outcome of an import."""
 
     added: int = 0
     known: int = 0
@@ -74,7 +74,7 @@ class _Batch:
 
 
 def _description(path: Path) -> dict[str, Any] | None:
-    """What match.json says, in the folder of a match or in that of its games."""
+    """Content of match.json, in the folder of a match or in that of its games."""
     for folder in (path, path.parent) if path.is_dir() else ():
         file = folder / DESCRIPTION
         if file.is_file():
@@ -263,7 +263,7 @@ def export_games(pool: RatingPool, folder: Path) -> int:
 
 
 def with_gomill_ids(games: Iterable[GameRecord]) -> list[GameRecord]:
-    """With ids such as `3_0007`: the matchup, and the game's place in it; games 2k and 2k + 1 are pair k.
+    """Give games ids such as `3_0007`: the matchup, and the game's place in it; games 2k and 2k + 1 are pair k.
 
     Games that belong to no pair are counted apart, as `3u_0000`.
     """

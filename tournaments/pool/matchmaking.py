@@ -1,4 +1,4 @@
-"""Who should meet next: what one more pair of games would add to what is known.
+"""Matchmaking: the pair of players whose games would add most to what is known of ratings.
 
 For this alone, and for no rating that is ever printed, each rating has a normal prior of PRIOR Elo about the pool's
 mean, so that something can be said of a network without games. A pair of games between i and j brings the information
@@ -56,7 +56,7 @@ class PairStandings:
         self.games[[i, j], [j, i]] += 1
 
     def expect(self, one: str, other: str, games: int) -> None:
-        """So many more games between the two are under way; fewer, if negative."""
+        """Note that so many more games between the two are under way; fewer, if negative."""
         i, j = self._place[one], self._place[other]
         self.pending[[i, j], [j, i]] += games
 

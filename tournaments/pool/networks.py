@@ -25,13 +25,13 @@ class Network:
     sha256: str
     path: str | None
     is_copied: bool
-    """Its weights are in the pool."""
+    """Whether its weights are in the pool."""
     blocks: int | None = None
     filters: int | None = None
     run: str | None = None
     """The training run it is a checkpoint of."""
     positions: int | None = None
-    """That it was trained on by then."""
+    """Number of positions that it had been trained on."""
 
     @property
     def can_play(self) -> bool:
@@ -57,7 +57,7 @@ class Candidate:
 
     name: str
     sha256: str
-    """Of the weights file's uncompressed text."""
+    """SHA-256 of the weights file's uncompressed text."""
     path: Path | None
     weights: bytes | None = None
     """The weights file itself, compressed or not, to be kept in the pool."""
@@ -66,11 +66,11 @@ class Candidate:
     run: str | None = None
     positions: int | None = None
     numbers_sha256: str | None = None
-    """Of its numbers, however they are written; None where they are not known."""
+    """SHA-256 of its numbers, however they are written; None where it is not known."""
 
 
 def read_networks(connection: sqlite3.Connection) -> list[Network]:
-    """In the order in which they came."""
+    """Members in the order in which they came."""
     rows = connection.execute(
         "SELECT id, name, sha256, path, weights IS NOT NULL AS copied, blocks, filters, run, positions"
         " FROM networks ORDER BY id"
@@ -104,7 +104,7 @@ def _has_numbers(connection: sqlite3.Connection) -> bool:
 
 
 def insert_network(connection: sqlite3.Connection, pool: Path, new: Candidate) -> None:
-    """Raises UserError where its name is taken, or it is in the pool under another name."""
+    """Add a network. Raises UserError where its name is taken, or it is in the pool under another name."""
     for row in connection.execute(
         "SELECT name, sha256 FROM networks WHERE name = ? OR sha256 = ?", (new.name, new.sha256)
     ):
@@ -187,7 +187,7 @@ def compressed(content: bytes) -> bytes:
 
 
 def sha_of(path: Path) -> str:
-    """As `text_sha256`; of a file that is no text at all, something that no network has."""
+    """SHA-256 as by `text_sha256`; of a file that is no text at all, something that no network has."""
     try:
         return text_sha256(path)
     except UserError:

@@ -1,4 +1,4 @@
-"""How networks became stronger as they were trained: ratings against positions."""
+"""Ratings of networks against the positions that they had been trained on."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class PoolSession:
     pool: RatingPool
     backend: Backend[GameJob, GameRecord]
     players: dict[str, Entrant]
-    """By name, in the order in which the backend has them."""
+    """Players by name, in the order in which the backend has them."""
     choose: PairChooser
     progress: Progress
     """`wanted` is the number of games of this session, at most."""

@@ -52,7 +52,7 @@ def read_winrates(text: str) -> tuple[float | None, ...]:
 
 
 def write_further(record: GameRecord) -> str:
-    """What no column holds, as JSON; fields that are as in an empty record are left out."""
+    """Fields that have no column, as JSON; those that are as in an empty record are left out."""
     content = record.to_dict(FURTHER)
     told = {name: value for name, value in content.items() if value != _EMPTY[name]}
     return json.dumps(told, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Who plays in a pool: each process takes pairs of games for itself, and those of a dead one are taken over."""
+"""Sessions of playing in a pool: each process takes pairs of games, and those of a dead process are taken over."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Pair:
     one: Network
     other: Network
     number: int
-    """Among the pairs of these two."""
+    """Number of the pair among those of these two."""
     seed: int
     places: tuple[int, ...]
     """Which of the two games are missing; in game 0 `one` has Black."""

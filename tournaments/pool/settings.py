@@ -1,4 +1,4 @@
-"""What all games of a pool have in common: games that differ in it cannot be compared."""
+"""Settings common to all games of a pool: games that differ in them cannot be compared."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PoolSettings:
         return asdict(self)
 
     def changes(self, wanted: Mapping[str, object]) -> list[str]:
-        """Where `wanted` differs, one phrase a setting."""
+        """Phrases for the settings in which `wanted` differs, one each."""
         return [
             f"{WORDS[name]} {getattr(self, name)}, not {value}"
             for name, value in wanted.items()
@@ -103,5 +103,5 @@ def kept_book(name: str, text: str, size: int) -> Book:
 
 
 def pool_name(path: str | Path) -> str:
-    """What the games of a pool are called by."""
+    """Name of a pool, as its games' events have it."""
     return Path(path).stem

@@ -55,7 +55,7 @@ class RatingPool:
 
     @classmethod
     def open(cls, path: Path) -> RatingPool:
-        """Raises UserError where `path` is no pool of this version's."""
+        """Open the pool at `path`. Raises UserError where it is no pool of this version's."""
         return cls(path, database.connect(path))
 
     def __enter__(self) -> RatingPool:
@@ -105,7 +105,7 @@ class RatingPool:
     # Networks
 
     def networks(self) -> list[Network]:
-        """In the order in which they came."""
+        """Members in the order in which they came."""
         with self._reading() as connection:
             return networks.read_networks(connection)
 
@@ -119,7 +119,7 @@ class RatingPool:
         return {network.name: 0.0 for network in self.networks()[:1]}
 
     def set_anchor(self, name: str, elo: float) -> None:
-        """From now on, `name` has this Elo. Raises UserError where it is no member."""
+        """Fix the scale: `name` has this Elo from now on. Raises UserError where it is no member."""
         if self.network(name) is None:
             raise UserError(f"{self.path}: no network {name!r} in it; lzeval pool list shows them")
         with self._writing() as connection:
@@ -207,7 +207,7 @@ class RatingPool:
             return sessions.take_lost_pair(connection, session, networks, of)
 
     def opening(self, pair: Pair) -> Opening:
-        """What both games of a pair begin with: two networks meet in each opening once before any comes again."""
+        """Opening of both games of a pair: two networks meet in each opening once before any comes again."""
         order = sessions.meeting_number(self.settings.seed, pair.one, pair.other)
         return self.book.chosen(pair.number + 1, order)[pair.number]
 
@@ -245,7 +245,7 @@ class RatingPool:
             return stored_games.read_games(connection, self.name)
 
     def results(self) -> list[tuple[str, str, str, int | None]]:
-        """Of every game: Black, White, its result as SGF has it, and the id of its pair."""
+        """Black, White, the result as SGF has it and the id of the pair, of every game."""
         with self._reading() as connection:
             return stored_games.read_results(connection)
 

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from engines.player.arguments import EngineArguments
 
 THINKING_S = 3.0
-"""How long an engine is watched while it looks for its first move."""
+"""Time for which an engine is watched while it looks for its first move."""
 SAMPLE_S = 0.05
 SHORTEST_S = 0.2
 """Less processor time than this says nothing of how many cores an engine uses."""
 MEMORY_SHARE = 0.8
-"""Of the free memory."""
+"""Share of the free memory that engines may take."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class EngineDemand:
 MOST_NETWORK_GAMES = 128
 """Each is a thread, and all begin before the first ends."""
 MODEST = EngineDemand(1, 0)
-"""What is assumed of an engine where nothing can be measured."""
+"""Demand of an engine that cannot be measured."""
 
 
 def measured_parallel(competition: Competition, guard: Guard, kept: int) -> int:
@@ -79,7 +79,7 @@ def _parallel_networks(competition: Competition, networks: list[EngineArguments]
 
 
 def _plans(networks: list[EngineArguments]) -> list[EvaluatorPlan]:
-    """How the networks are evaluated; one that cannot be loaded is left for its first game to complain about."""
+    """Plans of the networks' evaluators; its first game complains about a network that cannot be loaded."""
     plans = []
     for arguments in networks:
         with contextlib.suppress(UserError):
@@ -115,7 +115,7 @@ def _measure(competition: Competition, player: PlayerSpec, guard: Guard) -> Engi
 
 
 def _watch(engine: GtpPlayer) -> EngineDemand:
-    """What the engine and the processes below it take during a move, or the first seconds of it."""
+    """Demand of the engine and the processes below it during a move, or its first seconds."""
     thinking = threading.Thread(target=_think, args=(engine,), daemon=True)
     before_s, memory = _usage(engine.pid)
     began_s = time.monotonic()

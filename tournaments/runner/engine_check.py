@@ -23,7 +23,7 @@ class EngineCheck:
     problems: tuple[str, ...]
     """Why it cannot play."""
     notes: tuple[str, ...] = ()
-    """What it cannot do, and games go without."""
+    """Commands that it lacks and that games go without."""
 
 
 def try_out(competition: Competition, guard: Guard) -> list[EngineCheck]:

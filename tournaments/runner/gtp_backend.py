@@ -33,7 +33,7 @@ FAREWELL_S = 10.0
 
 @dataclass(frozen=True)
 class EngineConditions:
-    """How engines are started and watched."""
+    """Conditions under which engines are started."""
 
     timeouts: Timeouts
     guard: Guard
@@ -42,7 +42,7 @@ class EngineConditions:
     fresh: bool = False
     """Whether every game gets new engine processes."""
     log_folder: Path | None = None
-    """Where the conversations of each game are written down; None: nowhere."""
+    """Folder for the conversations of each game; None: they are not written down."""
 
 
 class GtpBackend:
@@ -113,7 +113,7 @@ class _Slot:
         self._settings = backend.engines
         self._is_killed = False
         self._engines: dict[str, GtpPlayer] = {}
-        """By code, the one that played last at the end."""
+        """Running engines by code, the one that played last at the end."""
 
     def _work(self) -> None:
         try:
@@ -207,7 +207,7 @@ class _Slot:
                 engine.close()
 
     def kill(self) -> None:
-        """From another thread: end the engines, and so the game, now."""
+        """End the engines, and so the game, now; called from another thread."""
         self._is_killed = True
         for engine in list(self._engines.values()):
             engine.kill()

@@ -52,7 +52,7 @@ def network_player(code: str, plan: EvaluatorPlan, limits: Limits, resign_percen
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """What a worker needs before its first job."""
+    """Everything that a worker needs before its first job."""
 
     players: Sequence[PlayerSettings]
     plans: Sequence[EvaluatorPlan]

@@ -1,4 +1,4 @@
-"""How a match, a tournament or a pool stands while it is played."""
+"""The state of a match, a tournament or a pool while it is played."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LiveGame:
     black: str
     white: str
     began_s: float
-    """By the monotonic clock."""
+    """Time of its beginning by the monotonic clock."""
     moves: int = 0
     row: int = 0
     """Line of the display, the same from the game's beginning to its end."""

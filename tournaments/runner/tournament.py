@@ -100,7 +100,7 @@ class TournamentRun:
     books: Mapping[int, Book]
     """Openings by board size."""
     settings: Mapping[str, Any]
-    """What goes into the log of what games depend on."""
+    """Settings that games depend on, for the log."""
     progress: Progress = field(default_factory=lambda: Progress(None))
 
     def play(
@@ -141,7 +141,7 @@ class TournamentRun:
         return self.progress
 
     def _past(self, log: GameLog) -> tuple[History, list[str]]:
-        """What has been played, also by gomill's own ringmaster, and what the user may want to know of it."""
+        """Games played before, also by gomill's own ringmaster, and warnings about them."""
         past = history_of(log.content.entries)
         warnings = [
             f"{log.path}: line {line} is damaged; what it held is played again"
@@ -188,7 +188,7 @@ class TournamentRun:
                 arbiter.close()
 
     def _open_networks(self, parallel: int) -> NetworkPlayers | None:
-        """None where no player's command can be `lzeval gtp`: programs do not wait for what networks need."""
+        """Evaluators shared by networks in this process; None where no command can be `lzeval gtp`, to load nothing."""
         if not any("gtp" in player.command[1:4] for player in self.competition.players.values()):
             return None
         from tournaments.games.network_player import NetworkPlayers

@@ -26,7 +26,7 @@ TABLES_EVERY_S = 5.0
 
 
 def policy_of(competition: Competition) -> Policy:
-    """What faults lead to, as the control file says."""
+    """Consequences of faults, as the control file says."""
     additions = competition.lzeval
     chosen = dict(additions.faults)
     technical = chosen.pop("technical", "void")
@@ -60,12 +60,12 @@ class TournamentGames:
         self._record_files = RecordFiles(competition, files)
         self._attempts: dict[str, int] = {}
         self._failures: dict[str, int] = {}
-        """By player: technical faults since its last game that came to an end."""
+        """Technical faults by player, since its last game that came to an end."""
         self._openings: dict[int, list[Opening]] = {}
-        """By board size: one for each pair, as many as were needed so far and some more."""
+        """Openings by board size, one for each pair: as many as were needed so far and some more."""
         self._issued = 0
         self._tables_of = -1
-        """How many games the tables on disk are of."""
+        """Number of games that the tables on disk are of."""
         self._tables_s = time.monotonic()
         self._is_stop_said = False
         self.records: list[GameRecord] = [game.record for game in self._past]
@@ -73,7 +73,7 @@ class TournamentGames:
 
     @property
     def wanted(self) -> int | None:
-        """How many games there are in all; None: no end."""
+        """Number of games in all; None: no end."""
         return self._schedule.wanted
 
     def begin(self, progress: Progress, listen: Listener | None) -> None:
@@ -130,7 +130,7 @@ class TournamentGames:
         )
 
     def _seed(self, matchup: MatchupSpec, number: int) -> int:
-        """The same in every attempt and every run; engines may have no more than 31 bits for it."""
+        """Seed of a game, the same in every attempt and every run; engines may have no more than 31 bits for it."""
         place = zlib.crc32(f"{matchup.id}/{number}".encode())
         return game_seed(self._competition.lzeval.seed, place) % 2**31
 

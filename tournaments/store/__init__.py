@@ -1,1 +1,1 @@
-"""What a tournament keeps on disk."""
+"""Files of a tournament: the log of its games, and what is made from it."""

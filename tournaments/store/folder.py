@@ -45,7 +45,7 @@ class TournamentFiles(GomillFiles):
         return self.path(".gtplogs")
 
     def outputs(self) -> Iterator[Path]:
-        """Everything that is there of the tournament but the control file."""
+        """Files and folders of the tournament that exist, the control file apart."""
         suffixes = (
             ".played",
             ".status",

@@ -114,7 +114,7 @@ class GameLog:
         self._length += len(line)
 
     def flush(self) -> None:
-        """When this returns, everything added before is on disk; others may go on adding. Raises UserError."""
+        """Put everything added before on disk; others may go on adding. Raises UserError."""
         assert self._file is not None, "the log is closed"
         try:
             os.fsync(self._file)
@@ -185,13 +185,13 @@ class History:
     """Sum of a log."""
 
     games: dict[tuple[str, int], FinishedGame] = field(default_factory=dict)
-    """By matchup and number, in the order in which they ended."""
+    """Games by matchup and number, in the order in which they ended."""
     voids: int = 0
     incidents: list[Incident] = field(default_factory=list)
     suspended: dict[str, str] = field(default_factory=dict)
     """Players that the latest run suspended, and why."""
     settings: dict[str, Any] | None = None
-    """Of the latest run, as `tournaments.plan.settings_check` made them."""
+    """Settings of the latest run, as `tournaments.plan.settings_check` made them."""
     started: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Games in progress in the latest run, by id: what was said when each began."""
 

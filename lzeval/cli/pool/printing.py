@@ -1,4 +1,4 @@
-"""What a pool holds and what its games say, on the terminal and in files."""
+"""Networks, games and ratings of a pool, on the terminal and in files."""
 
 from __future__ import annotations
 

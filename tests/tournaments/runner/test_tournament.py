@@ -19,6 +19,7 @@ import pytest
 from sgfmill.sgf import Sgf_game
 
 from lzeval.errors import UserError
+from lzeval.go.colour import COLOURS
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from lzeval.system.locks import locked
@@ -157,7 +158,7 @@ def test_what_a_tournament_leaves_behind(tmp_path: Path) -> None:
     assert [event["game"] for event in listener.of("game")] == ids
     for game in progress.games:
         sgf = Sgf_game.from_bytes((tmp_path / "cup.games" / f"{game.game_id}.sgf").read_bytes())
-        assert sgf.get_winner() == game.result.winner
+        assert COLOURS.get(sgf.get_winner()) == game.result.winner
         assert sgf.get_player_name("b") == "Misbehaving:1"
     assert WITHOUT_CPU.sub("", (tmp_path / "cup.report").read_text()) == report(path)
     assert [line.split()[0] for line in (tmp_path / "cup.hist").read_text().splitlines()] == ids

@@ -28,7 +28,7 @@ from lzeval.go.points import format_vertex, parse_vertex
 from lzeval.go.rules import Rules
 from tests.support.fakes.evaluators import HashEvaluator
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines
-from tests.support.paths import ROOT
+from tests.support.paths import CLIENTS, ROOT
 from tests.support.reference_search import ReferenceSearch
 
 SIZE = 5
@@ -300,7 +300,7 @@ def test_suicide_as_the_rules_have_it(rules: object, allowed: bool) -> None:
 # What KaTrain asks
 
 
-KATRAIN_QUERIES = ROOT / "tests" / "clients" / "katrain_queries.jsonl"
+KATRAIN_QUERIES = CLIENTS / "katrain_queries.jsonl"
 """Word for word what KaTrain 1.20.0 sent in the session of tests/support/clients/katrain_session.py."""
 
 

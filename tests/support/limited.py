@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import environment
+
+DEADLINE_S = 400
 needs_limits = pytest.mark.skipif(not hasattr(os, "fork"), reason="no limit on the size of files here")
 
 PROGRAM = """
@@ -20,7 +23,19 @@ main()
 """
 
 
-def run_limited(largest: int, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    """`lzeval` with `words`, while no file can grow beyond `largest` bytes."""
-    command = [sys.executable, "-c", PROGRAM, str(largest), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def run_limited(
+    largest: int, *words: object, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """`lzeval` with `words`, while no file can grow beyond `largest` bytes.
+
+    -B: Python would cut its own bytecode as well, and stumble over it ever after.
+    """
+    return subprocess.run(
+        [sys.executable, "-B", "-c", PROGRAM, str(largest), *map(str, words)],
+        cwd=cwd,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )

@@ -22,6 +22,7 @@ from lzeval.records.record_folder import read_games
 from lzeval.system.locks import locked
 from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.fakes.weights_files import lived_in_network
+from tests.support.limited import needs_limits, run_limited
 from tournaments.gomill.control_file import read_control_file
 
 GAMES = 12
@@ -259,28 +260,13 @@ def test_killed_twice_and_played_to_the_end(whole: Path, place: Path) -> None:
     assert not list((folder / "match.games").glob(".*"))
 
 
-@POSIX_ONLY
+@needs_limits
 def test_a_full_disk_stops_the_match_and_loses_nothing(whole: Path, place: Path) -> None:
     """Games longer than what a file may hold cannot be written; the match says so, and goes on later."""
-    import resource
-
     sizes = sorted(file.stat().st_size for file in (whole / "match.games").glob("*.sgf"))
     limit = sizes[len(sizes) // 2] - 1
     assert (whole / "match.json").stat().st_size < limit
-
-    def cramped() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    outcome = subprocess.run(
-        program(*words("full")),
-        cwd=place,
-        env=variables(place),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        preexec_fn=cramped,
-        check=False,
-    )
+    outcome = run_limited(limit, *words("full"), cwd=place, XDG_CACHE_HOME=str(place / "cache"))
     assert outcome.returncode == 2, outcome.stderr
     assert "lzeval: the match has stopped: " in outcome.stderr
     assert "File too large" in outcome.stderr

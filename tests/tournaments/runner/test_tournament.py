@@ -25,6 +25,7 @@ from lzeval.records.record_folder import read_games
 from lzeval.system.locks import locked
 from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.gomill_report import WITHOUT_CPU
+from tests.support.limited import needs_limits, run_limited
 from tests.support.paths import MISBEHAVING
 from tests.support.waiting import is_alive, wait_until
 from tournaments.games.process_guard import Guard
@@ -581,24 +582,10 @@ def test_ctrl_c_keeps_everything(tmp_path: Path, to: str) -> None:
     assert play(path, most_games=3).played_now == 3
 
 
-@POSIX_ONLY
+@needs_limits
 def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
-    import resource
-
     path = two_players(tmp_path, games=60)
-
-    def cramped() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
-
-    outcome = subprocess.run(
-        command(path, "run", "--json", "-j", 2),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        preexec_fn=cramped,
-        check=False,
-    )
+    outcome = run_limited(16_000, "tournament", "run", path, "--json", "-j", 2)
     assert outcome.returncode == 2
     assert "File too large" in outcome.stderr
     assert "Traceback" not in outcome.stderr

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.paths import SHARED
 
@@ -18,6 +19,9 @@ pytest_plugins = ["tests.support.golden_files"]
 if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+settings.register_profile("lzeval", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("lzeval")
 
 GAMES_DIRECTORY = Path("/usr/games")
 """Debian puts engines here, and not on PATH."""

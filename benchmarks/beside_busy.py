@@ -48,7 +48,7 @@ def train_step(network: str, batch_size: int, threads: int) -> Step:
     import torch
 
     from benchmarks.training_step import made_up_batch, our_step
-    from trainer.training.memory import keep_freed_memory
+    from lzeval.system.memory import keep_freed_memory
 
     torch.set_num_threads(threads)
     keep_freed_memory()

@@ -26,12 +26,12 @@ from benchmarks.report import present, restrict_to, run
 from lzeval.records.input.split_games import split_games
 from lzeval.system.archives import read_bytes
 from lzeval.system.bundled import resolve_network
+from lzeval.system.memory import keep_freed_memory
 from trainer.data.batches import ShuffledBatches
 from trainer.data.chunks.text import read_v1, write_v1
 from trainer.data.pack import pack
 from trainer.data.packed import PackedData, open_packed
 from trainer.data.unpack import all_positions
-from trainer.training.memory import keep_freed_memory
 
 SIZE = 19
 BATCH = 256

@@ -29,10 +29,10 @@ import lzeval.network.cpu_layers.fused
 import lzeval.network.cpu_layers.winograd
 from benchmarks.report import available_cores, present, run
 from lzeval.network.network import SHAPES, LeelaNetwork
+from lzeval.system.memory import keep_freed_memory
 from trainer.data.batches import ShuffledBatches, TensorBatch
 from trainer.data.packed import open_packed
 from trainer.settings.config import OptimizerConfig
-from trainer.training.memory import keep_freed_memory
 from trainer.training.optimizers import build_optimizer
 from trainer.training.run import multiplies_bf16
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from lzeval.network.network import LeelaNetwork, NetworkShape
 from trainer.settings.config import OptimizerConfig, ScheduleConfig
-from trainer.training.optimizers import Muon, build_optimizer, orthogonalised, rate_factor
+from trainer.training.learning_rate import rate_factor
+from trainer.training.optimizers import Muon, build_optimizer, orthogonalised
 
 
 def with_singular_values(rows: int, columns: int, values: Tensor, seed: int) -> tuple[Tensor, Tensor]:

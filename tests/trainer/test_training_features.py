@@ -40,9 +40,9 @@ from trainer.data.batches import TensorBatch
 from trainer.settings.config import AverageConfig, ExportConfig, ScheduleConfig, TeacherConfig, TrainConfig
 from trainer.training.averages import Average
 from trainer.training.callbacks import Checkpoints
+from trainer.training.learning_rate import Plateau, rate_factor
 from trainer.training.metrics import as_log, measure
 from trainer.training.module import GoModule
-from trainer.training.optimizers import Plateau, rate_factor
 from trainer.training.run import train
 from trainer.training.teacher import Teacher
 

@@ -17,8 +17,9 @@ from trainer.data.batches import TensorBatch
 from trainer.data.device_planes import PlanesUnpacker
 from trainer.settings.config import TrainConfig, seconds
 from trainer.training.global_norm import make_global
+from trainer.training.learning_rate import Plateau, rate_factor
 from trainer.training.metrics import as_log, measure
-from trainer.training.optimizers import Plateau, build_optimizer, rate_factor
+from trainer.training.optimizers import build_optimizer
 from trainer.training.teacher import Teacher
 
 

@@ -1,15 +1,14 @@
-"""Optimisers, and how the learning rate runs."""
+"""Optimisers of training runs: Muon for the tower's convolutions, AdamW, SGD."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainer.settings.config import OptimizerConfig, ScheduleConfig
+from trainer.settings.config import OptimizerConfig
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration that drives singular values towards 1 (Jordan et al., Muon, 2024)."""
@@ -134,56 +133,3 @@ def _decayed(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[s
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def rate_factor(config: ScheduleConfig, positions: int, share: float) -> float:
-    """Factor of the learning rate after `positions`, when `share` (0 to 1) of the run is over.
-
-    The plateau's factor depends on the holdout and comes on top. `onecycle` is Smith and Topin's (2018), in half
-    cosine waves.
-    """
-    warm = min(1.0, positions / config.warmup) if config.warmup else 1.0
-    fallen = max(0.0, (share - config.hold) / (1 - config.hold)) if config.hold < 1 else 0.0
-    if config.name == "cosine":
-        return warm * _cosine(fallen)
-    if config.name == "linear":
-        return warm * max(0.0, 1 - fallen)
-    if config.name == "onecycle":
-        lowest = 1 / max(1.0, config.factor)
-        if share < config.hold:
-            return warm * (lowest + (1 - lowest) * (1 - _cosine(share / config.hold)))
-        return warm * _cosine(fallen)
-    return warm
-
-
-def _cosine(share: float) -> float:
-    """Half a cosine wave, from 1 to 0 as `share` goes from 0 to 1 (SGDR: Loshchilov and Hutter, 2017)."""
-    return (1 + math.cos(math.pi * min(1.0, share))) / 2
-
-
-class Plateau:
-    """Divides the learning rate whenever a loss has stopped falling."""
-
-    def __init__(self, factor: float, patience: int) -> None:
-        self._divisor = factor
-        self._patience = patience
-        self.factor = 1.0
-        """Factor of the learning rate."""
-        self._best = math.inf
-        self._waited = 0
-
-    def note(self, loss: float) -> None:
-        """Take notice of one measurement of the holdout."""
-        if loss < self._best:
-            self._best, self._waited = loss, 0
-            return
-        self._waited += 1
-        if self._waited > self._patience:
-            self.factor /= self._divisor
-            self._waited = 0
-
-    def state(self) -> dict[str, float]:
-        return {"factor": self.factor, "best": self._best, "waited": self._waited}
-
-    def restore(self, state: dict[str, float]) -> None:
-        self.factor, self._best, self._waited = state["factor"], state["best"], int(state["waited"])

@@ -24,13 +24,13 @@ from lzeval.network.symmetric_policy import SYMMETRIC, asymmetry, keep_symmetric
 from lzeval.system.cache import cache_folder
 from lzeval.system.files import remove_leftovers
 from lzeval.system.locks import locked
+from lzeval.system.memory import keep_freed_memory
 from trainer.data.datamodule import GoData
 from trainer.settings.compose import stored
 from trainer.settings.config import LoggerConfig, NetworkConfig, TrainConfig, seconds
 from trainer.training.callbacks import Averages, Checkpoints, Counting, Exports, ProgressLine, SettingsFile
 from trainer.training.grow import grow
 from trainer.training.inputs import check_inputs
-from trainer.training.memory import keep_freed_memory
 from trainer.training.module import GoModule
 from trainer.training.pool_callback import PoolRatings, unplayed
 from trainer.training.restore_gammas import ENOUGH_POSITIONS, restore_gammas

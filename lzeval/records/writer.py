@@ -58,7 +58,7 @@ def _ending(record: GameRecord) -> str:
 
 
 def abort_message(reason: str) -> str:
-    """What gomill says of a game that it breaks off."""
+    """The words of gomill for a game that it breaks off."""
     return f"aborting game due to error:\n{reason}"
 
 
@@ -68,7 +68,7 @@ def serialise_nodes(nodes: Iterable[PropertyMap]) -> bytes:
 
 
 def _pieces(nodes: Iterable[PropertyMap]) -> Iterator[bytes]:
-    """What no line may break; the last line feed counts as a byte of its line, as with gomill."""
+    """Pieces that no line may break; the last line feed counts as a byte of its line, as in gomill."""
     yield b"("
     for node in nodes:
         yield b";"

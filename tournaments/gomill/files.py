@@ -20,12 +20,12 @@ from tournaments.gomill.report import report_text
 from tournaments.plan.competition import Competition
 
 STOP = "stop"
-"""What CODE.cmd says to end a run after the games in progress."""
+"""The content of CODE.cmd that ends a run after the games in progress."""
 
 
 @dataclass(frozen=True)
 class GomillFiles:
-    """Where gomill keeps what belongs to a control file."""
+    """Paths of the files that gomill keeps beside a control file."""
 
     control_file: Path
 
@@ -49,7 +49,7 @@ class GomillFiles:
 
     @property
     def log(self) -> Path:
-        """What happened when, and what engines wrote to standard error."""
+        """Events with their times, and engines' standard error."""
         return self.path(".log")
 
     @property
@@ -58,7 +58,7 @@ class GomillFiles:
 
     @property
     def status(self) -> Path:
-        """What the ringmaster knows: a pickle of all results."""
+        """The ringmaster's state: a pickle of all results."""
         return self.path(".status")
 
     @property
@@ -70,7 +70,7 @@ class GomillFiles:
 
 
 def history_line(record: GameRecord) -> str:
-    """What CODE.hist says of a game."""
+    """A game's line in CODE.hist."""
     return f"{record.game_id:>7} {describe_result(record)}"
 
 

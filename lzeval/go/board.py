@@ -30,7 +30,7 @@ Stones = npt.NDArray[np.int8]
 
 
 class Geometry(NamedTuple):
-    """What the compiled rules need to know of a board size; shared by all boards of that size."""
+    """Tables of one board size for the compiled rules, shared by all boards of that size."""
 
     neighbours: npt.NDArray[np.int16]
     """`[points + 1, 4]`: the adjacent cells; the wall's index where there is none."""
@@ -113,7 +113,7 @@ def has_liberty(geo: Geometry, scratch: Scratch, stones: Stones, start: int) -> 
 
 @jit
 def group_liberties(geo: Geometry, scratch: Scratch, stones: Stones, start: int) -> tuple[int, int]:
-    """How many stones the group at `start` has, and how many liberties."""
+    """The numbers of stones and liberties of the group at `start`."""
     colour = stones[start]
     scratch.floods[0] += 1
     flood = scratch.floods[0]

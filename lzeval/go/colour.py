@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Literal
 
 EMPTY, WALL = 0, 3
-"""Of a board's cells, besides the numbers of Colour."""
+"""Values of a board's cells besides the numbers of Colour."""
 
 
 class Colour(IntEnum):
@@ -25,7 +25,7 @@ class Colour(IntEnum):
 
     @property
     def letter(self) -> Literal["b", "w"]:
-        """How GTP and SGF abbreviate it."""
+        """GTP's and SGF's abbreviation."""
         return "b" if self is Colour.BLACK else "w"
 
     @property
@@ -37,7 +37,7 @@ COLOURS: Mapping[str, Colour] = {
     **{colour.letter: colour for colour in Colour},
     **{colour.word: colour for colour in Colour},
 }
-"""By letter and by word."""
+"""Colours by letter and by word."""
 
 
 def parse_colour(text: str) -> Colour:

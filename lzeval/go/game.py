@@ -116,7 +116,7 @@ class Game:
 
     @property
     def passes(self) -> int:
-        """How many passes the game ends in."""
+        """The number of passes in a row at the end of the game."""
         count = 0
         while count < len(self.moves) and self.moves[-1 - count][1] == self.pass_move:
             count += 1
@@ -139,7 +139,7 @@ class Game:
         return self._hashes
 
     def why_illegal(self, colour: int, move: int, rules: Rules | None = None) -> str | None:
-        """What forbids the move: `occupied`, `ko`, `suicide` or `superko`; None if nothing does.
+        """The objection to a move: `occupied`, `ko`, `suicide` or `superko`; None if it is legal.
 
         By the game's rules, or by `rules`.
         """

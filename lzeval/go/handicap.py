@@ -1,4 +1,4 @@
-"""Where GTP puts fixed handicap stones."""
+"""GTP's places of fixed handicap stones (version 2 of its specification, Fixed Handicap Placement)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEWEST = 2
 
 
 def most_fixed_stones(size: int) -> int:
-    """How many stones have fixed places: 9, or 4 where there is no room or no middle, or 0."""
+    """The most stones that have fixed places: 9, or 4 where there is no room or no middle, or 0."""
     if size < SMALLEST_SIZE:
         return 0
     return 4 if size % 2 == 0 or size == SMALLEST_SIZE else 9

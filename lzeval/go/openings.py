@@ -95,7 +95,7 @@ def spelt(moves: Sequence[int], size: int) -> str:
 
 
 def game_seed(match_seed: int, number: int) -> int:
-    """What the random numbers of game `number` start from; below 2^53, so that JSON and SGF keep it whole."""
+    """The seed of game `number`'s random numbers, below 2^53, so that JSON and SGF keep it whole."""
     digest = hashlib.sha256(f"{match_seed}/{number}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 11
 

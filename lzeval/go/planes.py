@@ -1,4 +1,4 @@
-"""What a network of Leela Zero is shown of a game."""
+"""A game as input planes of a Leela Zero network."""
 
 from __future__ import annotations
 

@@ -40,9 +40,9 @@ _ONE_WORD_KEYS = {
 }
 _ONE_WORD_SWITCHES = {"0": "FALSE", "1": "TRUE"}
 FIXED: dict[str, Any] = {"scoring": "AREA", "tax": "NONE", "hasButton": False}
-"""What cannot be changed, in KataGo's words."""
+"""Rules that cannot be changed, in KataGo's words."""
 UNCOUNTED = {"whiteHandicapBonus": "0", "friendlyPassOk": False}
-"""What no search or score of ours looks at, as it is."""
+"""Rules that no search or score of ours looks at."""
 LONGEST = 40
 """Characters of a word that are repeated in a message."""
 
@@ -53,7 +53,7 @@ class NoSuchRulesError(Exception):
 
 @dataclass(frozen=True)
 class Rules:
-    """What makes a move illegal; area scoring in any case."""
+    """What is illegal in a game; scoring is by area in any case."""
 
     superko: bool = True
     """Whether no earlier position may come about again; else simple ko alone forbids a move."""
@@ -63,7 +63,7 @@ class Rules:
     """Whether, where suicide is allowed, a stone may also take off itself alone, which is a pass."""
 
     def as_json(self) -> str:
-        """As `kata-get-rules` tells them."""
+        """The answer of `kata-get-rules`."""
         ko = "POSITIONAL" if self.superko else "SIMPLE"
         return json.dumps({"ko": ko, "suicide": self.suicide, **FIXED, **UNCOUNTED})
 
@@ -99,7 +99,7 @@ NAMED: Mapping[str, Mapping[str, str]] = {
     "stone-scoring": _GROUP_TAX,
     "aga-button": {"hasButton": "TRUE"},
 }
-"""By KataGo's names, and two more, their words where they are not positional superko, area scoring and no suicide.
+"""Words of rules by KataGo's names, and two more, where not positional superko, area scoring and no suicide.
 Situational superko is taken as positional, and what is UNCOUNTED is left out.
 """
 _BY_NAME = {_JOINTS.sub("", name): words for name, words in NAMED.items()}
@@ -181,7 +181,7 @@ def _changed(rules: Rules, words: Mapping[str, str]) -> Rules:
 
 
 def as_recorded(rules: Rules) -> str | None:
-    """What a record (SGF's RU) is to say so that it can be played again; None where any rules do."""
+    """SGF's RU for a record that these rules alone allow; None where any rules do."""
     if not rules.suicide:
         return None
     return "Tromp-Taylor" if rules.superko else "koSIMPLEscoreAREAtaxNONEsui1"

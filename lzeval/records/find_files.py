@@ -1,4 +1,4 @@
-"""What the paths that a user names hold: files of games, each with what kind it is."""
+"""Files of games, and their kinds, in the paths that a user names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESULTS = "results.csv"
 
 
 class FileKind(Enum):
-    """What a file is; of two that tell of the same game, the upper one is believed."""
+    """A kind of file; of two files that hold the same game, the upper kind is believed."""
 
     LOG = "log of lzeval tournament"
     RECORD = "record"
@@ -42,7 +42,7 @@ class FileKind(Enum):
 
 @dataclass(frozen=True)
 class Found:
-    """A file, or a control file, that tells of games."""
+    """A file that holds games, or the control file of a tournament that has some."""
 
     path: Path
     kind: FileKind

@@ -57,7 +57,7 @@ _NODE = re.compile(
 )
 """A node with a move, and what stands before and behind that; or something that is none."""
 _ENDS = frozenset(b"];")
-"""What stands before a space that is not inside a property."""
+"""Characters before a space that is not inside a property."""
 _LOWER = bytes(range(ord("a"), ord("z") + 1))
 _SWALLOWED_MOVE = re.compile(rb";[\x00-\x20]*[BW]\[[a-z]{0,2}\Z")
 _SEEN = 20

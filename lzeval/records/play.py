@@ -45,9 +45,9 @@ class MainLine(NamedTuple):
     comments: Mapping[int, bytes] = {}
     """Raw, by the number of the move."""
     first_player: Colour | None = None
-    """Whose turn PL says it is before the first move."""
+    """PL before the first move: whose turn it is."""
     player: Colour | None = None
-    """Whose turn PL says it is after the last move."""
+    """PL after the last move: whose turn it is."""
     has_blanks: bool = False
     """Whether there are blanks around some point, which are left out."""
 
@@ -219,11 +219,15 @@ def _moves_and_chances(nodes: bytes, size: int) -> tuple[list[RecordedMove], lis
 
     Those before the first winrate may be moves alone. Raises KeyError if they are anything else.
     """
+    # Cut at every `]`, such nodes repeat with a period of four pieces: one colour's move, its winrate, the other's
+    # move, its winrate. So whole slices are looked up in dictionaries, without a loop of Python's over nodes.
     beginning, inside = cut_moves(size)
     *pieces, end = nodes.split(b"]")
     first = nodes.index(b"SBKV[")
     is_before = nodes.startswith(b";", first - 1)
-    bare = nodes.count(b"]", 0, first) - (not is_before)
+    bare = nodes.count(b"]", 0, first) - (
+        not is_before
+    )  # pieces of moves before the first that has a winrate
     parts = [pieces[bare + turn :: 4] for turn in range(4)]
     one, its, others, other = parts[2:] + parts[:2] if is_before else parts
     if end or bare < 0 or len(one) != len(its) or len(others) != len(other):

@@ -20,7 +20,7 @@ BLANKS = "blanks around points are left out"
 _SPECIAL = re.compile(rb"[\\\n\r\t\f\v]")
 """Bytes that do not mean themselves in SimpleText."""
 _SPECIAL_IN_TEXT = re.compile(rb"[\\\r\t\f\v]")
-"""The same in Text."""
+"""Bytes that do not mean themselves in Text."""
 _READ_INFO = (*INFO, "SZ", "GM")
 
 

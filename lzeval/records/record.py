@@ -41,7 +41,7 @@ class GameRecord:
     """Name and version by which the engine introduced itself: SGF's PB."""
     white_engine: str = ""
     black_description: str = ""
-    """What else is known of the engine, in one or more lines."""
+    """Further facts about the engine, in one or more lines."""
     white_description: str = ""
     black_cpu_s: float | None = None
     """Processor time that the engine spent on this game, in seconds."""
@@ -51,7 +51,7 @@ class GameRecord:
     black_winrates: tuple[float | None, ...] = ()
     """Black's chance of winning, 0 to 1, after each move as its mover saw it; empty, or one a move."""
     move_notes: Mapping[int, str] = field(default_factory=dict, hash=False)
-    """What an engine said of a move, by the move's place in `moves`."""
+    """Comments of engines on moves, by the move's place in `moves`."""
     properties: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Further one-valued properties of the SGF root, such as RU."""
     path: Path | None = field(default=None, compare=False)
@@ -92,7 +92,7 @@ _AS_JSON: Mapping[str, Callable[[Any], Any]] = {
     "move_notes": lambda notes: {str(number): note for number, note in notes.items()},
     "properties": dict,
 }
-"""How `to_dict` writes the fields that JSON has no value for."""
+"""Writers of the fields that JSON has no value for."""
 _FROM_JSON: Mapping[str, Callable[[Any], Any]] = {
     "result": lambda parts: GameResult(Outcome(parts[0]), *parts[1:]),
     "moves": lambda moves: tuple((COLOURS[letter], index) for letter, index in moves),

@@ -43,7 +43,7 @@ class Skipped:
 
 
 def record_name(game_id: str) -> str:
-    """How gomill names the file: the game's id and `.sgf`."""
+    """The file's name, which is gomill's: the game's id and `.sgf`."""
     return f"{game_id}.sgf"
 
 

@@ -1,4 +1,4 @@
-"""What gomill and we write into a root comment that SGF has no property for: players' codes, ids, processor time."""
+"""Facts in a root comment, gomill's or ours, that SGF has no property for: players' codes, ids, processor time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTE = re.compile(r"^(?:Result )?.+? (?:beat|vs) .+? \((.*)\)$", re.MULTILINE)
 
 
 def facts_of_comment(comment: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """What gomill's and our root comments tell beyond the properties: fields of a GameRecord.
+    """Fields of a GameRecord that gomill's and our root comments hold beyond the properties.
 
     `told` are its fields by the properties, and `end_comment` as it is written at the last move.
     """
@@ -48,7 +48,7 @@ def facts_of_comment(comment: str, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts_of(head: str) -> dict[str, str]:
-    """By the words that a line begins with; of several lines the first counts."""
+    """Values by the words that a line begins with; of several lines the first counts."""
     found: dict[str, str] = {}
     for words, value in _FACT.findall(head):
         if words not in ("Pair", "Seed") or _NUMBER.fullmatch(value):

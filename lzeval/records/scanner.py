@@ -75,7 +75,7 @@ def new_record() -> ScannedRecord:
 
 
 def _name(text: str) -> int:
-    """A property's name as the number that the scanner makes of it."""
+    """The number that the scanner makes of a property's name: five bits a letter."""
     number = 0
     for letter in text:
         number = number * 32 + ord(letter) - 64
@@ -89,7 +89,7 @@ NAMES: Mapping[int, str] = {_name(name): name for name in ("SZ", "GM", "KM", "HA
 """Properties whose values are kept."""
 _NONE = -1
 MOST_LETTERS = 64
-"""Of a property's name."""
+"""Letters of the longest name of a property."""
 SEEN = 20
 """Bytes of something unexpected that a reason repeats."""
 
@@ -346,6 +346,9 @@ def read_record(text: Bytes, start: int, record: ScannedRecord) -> tuple[int, in
     Properties, their values and all that stands between them are as strict as `nodes.main_line` has them.
     A record with a problem is stepped over like any other; one that is cut short ends where another begins.
     """
+    # One pass over the bytes: every state of the grammar is in a few integers. `name` is the property being read, from
+    # `name_start` on, complete from `name_end` on if blanks follow; `after_value`: a `]` has just closed a value;
+    # `opens`: a bracket has opened a variation, in which only a node may come.
     at = start
     while at < text.shape[0] and not _opens_tree(text, at):
         at += 1

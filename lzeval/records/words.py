@@ -37,7 +37,7 @@ _AMOUNT = re.compile(
 _SIGNED = re.compile(r"[-+]?[\d.,]+", re.ASCII)
 _WHOLE = re.compile(r"\+?\d{1,9}(?:\.0*)?", re.ASCII)
 MOST_STONES = 100
-"""By more nobody wins: such a number of stones is the winner's whole area."""
+"""The largest margin in stones; a larger number is the winner's whole area."""
 
 
 def normalised(text: str) -> str:
@@ -55,7 +55,7 @@ def amount(text: str) -> float | None:
 
 
 def amount_alone(text: str) -> float | None:
-    """The same where `text` holds nothing else; else None."""
+    """The amount where `text` holds nothing else; else None."""
     return _points(_AMOUNT.fullmatch(with_digits(text).strip()))
 
 
@@ -100,7 +100,7 @@ def with_digits(text: str) -> str:
 
 
 def _han_value(text: str) -> int:
-    """Of a Chinese number below 1,000, such as 十二, 一百零五 or 二三 (digit by digit)."""
+    """The value of a Chinese number below 1,000, such as 十二, 一百零五 or 二三 (digit by digit)."""
     if not set(text) & {"十", "百"}:
         return int("".join(str(_DIGITS[letter]) for letter in text))
     total, digit = 0, 0

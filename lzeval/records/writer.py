@@ -35,12 +35,31 @@ def serialise_game(record: GameRecord, clocks: Sequence[Mapping[str, str]] = ())
     `clocks` are properties to add to each move, or none at all.
     """
     nodes = [_root_node(record), *_move_nodes(record)]
-    ending = "\n".join(filter(None, (describe_result(record), record.end_comment)))
-    _add_comment(nodes[-1], ending)
+    _add_comment(nodes[-1], _ending(record))
     if clocks:
         for node, shown in zip(nodes[1:], clocks, strict=True):
             node.update({name: [value.encode("ascii")] for name, value in shown.items()})
     return serialise_nodes(nodes)
+
+
+def serialise_void_game(record: GameRecord, reason: str) -> bytes:
+    """The record of a game that was broken off: RE is Void, and after a move the last comment says why, not who won."""
+    nodes = [_root_node(record, tells_result=False), *_move_nodes(record)]
+    nodes[0]["RE"] = [b"Void"]
+    if record.moves:
+        _add_comment(nodes[-1], abort_message(reason))
+    else:
+        _add_comment(nodes[0], _ending(record))
+    return serialise_nodes(nodes)
+
+
+def _ending(record: GameRecord) -> str:
+    return "\n".join(filter(None, (describe_result(record), record.end_comment)))
+
+
+def abort_message(reason: str) -> str:
+    """The words of gomill for a game that it breaks off."""
+    return f"aborting game due to error:\n{reason}"
 
 
 def serialise_nodes(nodes: Iterable[PropertyMap]) -> bytes:
@@ -49,7 +68,7 @@ def serialise_nodes(nodes: Iterable[PropertyMap]) -> bytes:
 
 
 def _pieces(nodes: Iterable[PropertyMap]) -> Iterator[bytes]:
-    """What no line may break; the last line feed counts as a byte of its line, as with gomill."""
+    """Pieces that no line may break; the last line feed counts as a byte of its line, as in gomill."""
     yield b"("
     for node in nodes:
         yield b";"
@@ -100,7 +119,7 @@ def _add_comment(node: PropertyMap, text: str) -> None:
         node["C"] = [text_value(text)]
 
 
-def _root_node(record: GameRecord) -> PropertyMap:
+def _root_node(record: GameRecord, *, tells_result: bool = True) -> PropertyMap:
     node: PropertyMap = {name: [text_value(value)] for name, value in record.properties.items()}
     node |= {"FF": [b"4"], "GM": [b"1"], "CA": [b"UTF-8"], "AP": [f"lzeval:{__version__}".encode("ascii")]}
     node["SZ"] = [b"%d" % record.size]
@@ -119,17 +138,17 @@ def _root_node(record: GameRecord) -> PropertyMap:
     for name, stones in (("AB", record.setup_black), ("AW", record.setup_white)):
         if stones:
             node[name] = [point_value(index, record.size) for index in stones]
-    node["C"] = [text_value("\n".join(_root_comment(record)))]
+    node["C"] = [text_value("\n".join(_root_comment(record, tells_result)))]
     return node
 
 
-def _root_comment(record: GameRecord) -> Iterator[str]:
+def _root_comment(record: GameRecord, tells_result: bool) -> Iterator[str]:
     if record.event:
         yield f"Event: {record.event}"
     yield f"Game id {record.game_id}"
     if record.date:
         yield f"Date {record.date}"
-    if record.moves:
+    if record.moves and tells_result:
         yield f"Result {describe_result(record)}"
     if record.opening:
         yield f"Opening {record.opening}"

@@ -1,4 +1,4 @@
-"""A third engine that says which stones are dead, where the players do not agree."""
+"""An arbiter: a third engine that says which stones are dead where the players do not agree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Arbiter:
         self._lock = threading.Lock()
 
     def dead_stones(self, game: Game) -> set[int]:
-        """The points of dead stones. Raises EngineError if the judge cannot say."""
+        """The points of dead stones. Raises EngineError if the arbiter cannot say."""
         with self._lock:
             engine = self._running()
             engine.begin(game.size, game.komi, GameContext())

@@ -19,7 +19,7 @@ class _Side:
 
     main_s: float
     overtime_s: float
-    """Of the byo-yomi period going on."""
+    """Seconds left of the byo-yomi period going on."""
     stones: int
     """Moves still to be made in the period, or Japanese periods left."""
 
@@ -34,7 +34,7 @@ class GameClock:
         self._sides = {c: _Side(settings.main_s, settings.byo_yomi_s, stones) for c in Colour}
 
     def left(self, colour: Colour) -> TimeLeft:
-        """What the clock shows before the player's next move."""
+        """The time shown before the player's next move."""
         side = self._sides[colour]
         if side.main_s > 0 or not side.stones:
             return TimeLeft(side.main_s, 0)
@@ -79,7 +79,7 @@ class GameClock:
 
 @dataclass(frozen=True)
 class ClockTalk:
-    """How one engine is told of the clock."""
+    """The way in which one engine is told of the clock."""
 
     start: str | None
     """The command before a game; None if the engine takes none."""
@@ -118,7 +118,7 @@ def _start_command(settings: TimeSettings, knows: Callable[[str], bool]) -> tupl
 
 
 def _folded(left: TimeLeft, settings: TimeSettings) -> TimeLeft:
-    """A Japanese clock as an engine sees it that knows one period only."""
+    """A Japanese clock for an engine that knows one period only."""
     if left.stones == 1:
         return left
     spare = (left.stones or settings.periods) - 1
@@ -136,7 +136,7 @@ def _kind(settings: TimeSettings) -> str:
 
 
 def _in_words(settings: TimeSettings) -> str:
-    """As `kata-time_settings` takes it."""
+    """The arguments of `kata-time_settings`."""
     kind = _kind(settings)
     numbers: dict[str, tuple[float, ...]] = {
         "absolute": (settings.main_s,),

@@ -1,4 +1,4 @@
-"""What an engine can do wrong in a game, by name, and what follows from it."""
+"""Faults of an engine in a game, by name, and their consequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Consequence: TypeAlias = Literal["void", "forfeit"]
 
 
 class Fault(Enum):
-    """By the names that reports use."""
+    """Faults, with the names that reports use."""
 
     START = "start failure"
     """The program is missing, or ended or was silent before its first answer."""
@@ -50,11 +50,11 @@ CHOOSABLE = tuple(fault for fault in Fault if fault not in (Fault.TIME, Fault.DI
 
 @dataclass(frozen=True)
 class Policy:
-    """What faults lead to."""
+    """The consequences of faults."""
 
     technical: Consequence = "void"
     chosen: Mapping[Fault, Consequence] = field(default_factory=dict, hash=False)
-    """For single faults, in place of the rule."""
+    """Consequences of single faults, in place of the rule."""
     attempts: int = 3
     """A game that was void so many times is left out of this run."""
     patience: int = 3
@@ -65,7 +65,7 @@ class Policy:
 
 
 GENTLE = Policy()
-"""As gomill has it, but for the limits."""
+"""gomill's policy, but for the limits."""
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,11 @@ class GameTask:
     game_id: str
     matchup: MatchupSpec
     number: int
-    """In its matchup, from 0."""
+    """The game's number in its matchup, from 0."""
     black: PlayerSpec
     white: PlayerSpec
     seed: int = 0
-    """What engines may draw their random numbers from; the same in every attempt."""
+    """A seed for the engines' random numbers; the same in every attempt."""
     event: str = ""
     opening: Opening | None = None
     pair: int | None = None
@@ -56,7 +56,7 @@ class GameTask:
 
 @dataclass(frozen=True)
 class GameConditions:
-    """What holds for all games of a tournament."""
+    """Conditions common to all games of a tournament."""
 
     rules: Rules = REFEREES["gomill"]
     clock: TimeSettings | None = None
@@ -78,7 +78,7 @@ class PlayedGame:
     clocks: tuple[Mapping[str, str], ...] = ()
     """SGF's properties of the mover's clock after each move; empty without a clock."""
     stderr: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """What each player's engine wrote to standard error, by the player's code."""
+    """Standard error of each player's engine, by the player's code."""
 
     @property
     def game_id(self) -> str:
@@ -91,14 +91,14 @@ OnMove = Callable[[Game], None]
 
 def play_game(
     task: GameTask,
-    seats: Mapping[Colour, GtpPlayer],
+    engines: Mapping[Colour, GtpPlayer],
     conditions: GameConditions,
     *,
     slot: int = 0,
     watch: OnMove | None = None,
 ) -> PlayedGame:
     """Play the game with the two engines. What goes wrong becomes an incident of the game, never an exception."""
-    return _Play(task, seats, conditions, slot, watch).run()
+    return _Play(task, engines, conditions, slot, watch).run()
 
 
 class _SpoiltError(Exception):
@@ -117,13 +117,13 @@ class _Play:
     def __init__(
         self,
         task: GameTask,
-        seats: Mapping[Colour, GtpPlayer],
+        engines: Mapping[Colour, GtpPlayer],
         conditions: GameConditions,
         slot: int,
         watch: OnMove | None,
     ) -> None:
         self._task = task
-        self._seats = seats
+        self._engines = engines
         self._conditions = conditions
         self._context = GameContext(task.game_id, slot, task.seed)
         self._watch = watch
@@ -175,18 +175,18 @@ class _Play:
         return win(spoilt.colour.opponent, "F", note), False
 
     def _blame(self, colour: Colour, error: EngineError) -> NoReturn:
-        seat = self._seats[colour]
-        fault = fault_of(error, seat.stderr_of_game(), was_ready=seat.is_ready)
+        engine = self._engines[colour]
+        fault = fault_of(error, engine.stderr_of_game(), was_ready=engine.is_ready)
         raise _SpoiltError(colour, fault, _without_name(error)) from error
 
     # Before the first move
 
     def _set_up(self) -> None:
         matchup = self._task.matchup
-        for colour, seat in self._each():
+        for colour, engine in self._each():
             try:
-                seat.begin(matchup.board_size, matchup.komi, self._context)
-                self._explains[colour] = seat.knows("gomill-explain_last_move")
+                engine.begin(matchup.board_size, matchup.komi, self._context)
+                self._explains[colour] = engine.knows("gomill-explain_last_move")
                 self._claims[colour] = self._may_claim(colour)
                 self._start_clock(colour)
             except EngineError as error:
@@ -196,18 +196,18 @@ class _Play:
         self._play_opening(self._task.opening.moves if self._task.opening else ())
 
     def _each(self) -> list[tuple[Colour, GtpPlayer]]:
-        return [(colour, self._seats[colour]) for colour in Colour]
+        return [(colour, self._engines[colour]) for colour in Colour]
 
     def _may_claim(self, colour: Colour) -> bool:
-        return self._task.player(colour).allow_claim and self._seats[colour].knows("gomill-genmove_ex")
+        return self._task.player(colour).allow_claim and self._engines[colour].knows("gomill-genmove_ex")
 
     def _start_clock(self, colour: Colour) -> None:
         if self._clock is None:
             return
-        talk = clock_talk(self._clock.settings, self._seats[colour].knows)
+        talk = clock_talk(self._clock.settings, self._engines[colour].knows)
         if talk.start is not None:
             command, *words = talk.start.split()
-            self._seats[colour].ask(command, *words)
+            self._engines[colour].ask(command, *words)
         self._talks[colour] = talk
 
     def _place_handicap(self, stones: int) -> None:
@@ -220,7 +220,7 @@ class _Play:
             self._handicap = self._handicap_answer(Colour.BLACK, "place_free_handicap", stones)
             vertices = [format_vertex(point, self._size) for point in self._handicap]
             try:
-                self._seats[Colour.WHITE].ask("set_free_handicap", *vertices)
+                self._engines[Colour.WHITE].ask("set_free_handicap", *vertices)
             except EngineError as error:
                 self._blame(Colour.WHITE, error)
         setup = [(Colour.BLACK, point) for point in self._handicap]
@@ -228,7 +228,7 @@ class _Play:
 
     def _handicap_answer(self, colour: Colour, command: str, stones: int) -> list[int]:
         try:
-            text = self._seats[colour].ask(command, stones)
+            text = self._engines[colour].ask(command, stones)
             points = [parse_vertex(vertex, self._size) for vertex in text.split()]
         except EngineError as error:
             self._blame(colour, error)
@@ -241,11 +241,11 @@ class _Play:
     def _play_opening(self, moves: Sequence[int]) -> None:
         for move in moves:
             colour = self._board.to_move
-            for seat_colour, seat in self._each():
+            for engine_colour, engine in self._each():
                 try:
-                    seat.ask("play", colour.letter, format_vertex(move, self._size))
+                    engine.ask("play", colour.letter, format_vertex(move, self._size))
                 except EngineError as error:
-                    self._blame(seat_colour, error)
+                    self._blame(engine_colour, error)
             self._enter(colour, move)
 
     # Moves
@@ -295,24 +295,24 @@ class _Play:
 
     def _genmove(self, colour: Colour) -> str:
         """The engine's answer, in time."""
-        seat, clock = self._seats[colour], self._clock
+        engine, clock = self._engines[colour], self._clock
         words = (
             ("gomill-genmove_ex", colour.letter, "claim")
             if self._claims[colour]
             else ("genmove", colour.letter)
         )
-        limit_s = seat.move_s
+        limit_s = engine.move_s
         try:
             if clock is not None:
                 if self._talks[colour].tells_left:
-                    seat.ask(*self._talks[colour].time_left(colour, clock).split())
+                    engine.ask(*self._talks[colour].time_left(colour, clock).split())
                 limit_s = min(limit_s, clock.patience_s(colour) + FLAG_GRACE_S)
             began_s = time.monotonic()
-            text = seat.ask(*words, timeout_s=limit_s)
+            text = engine.ask(*words, timeout_s=limit_s)
         except EngineRefused as error:
             raise _SpoiltError(colour, Fault.REFUSED, _without_name(error)) from error
         except EngineTimeout as error:
-            if clock is not None and limit_s < seat.move_s:
+            if clock is not None and limit_s < engine.move_s:
                 raise _SpoiltError(colour, Fault.TIME, f"no move {self._next} in time") from error
             self._blame(colour, error)
         except EngineError as error:
@@ -333,7 +333,7 @@ class _Play:
         if not self._explains[colour]:
             return
         try:
-            answer = self._seats[colour].attempt("gomill-explain_last_move")
+            answer = self._engines[colour].attempt("gomill-explain_last_move")
         except EngineError as error:
             self._blame(colour, error)
         if answer.ok and answer.text.strip():
@@ -342,7 +342,7 @@ class _Play:
     def _tell(self, colour: Colour, mover: Colour, move: int, *, is_last: bool) -> None:
         """Tell `colour` of the other's move. Nothing that goes wrong with the last one matters."""
         try:
-            self._seats[colour].ask("play", mover.letter, _vertex_of(move, self._size))
+            self._engines[colour].ask("play", mover.letter, _vertex_of(move, self._size))
         except EngineRefused as error:
             if not is_last:
                 self._hear_protest(colour, mover, move, error)
@@ -391,24 +391,24 @@ class _Play:
         return self._task.black.code, self._task.white.code
 
     def _final_scores(self) -> dict[str, str]:
-        """What the reliable scorers say, by code; an engine that fails now costs its opinion only."""
+        """Answers of the reliable scorers, by code; an engine that fails now costs its opinion only."""
         answers = {}
-        for colour, seat in self._each():
+        for colour, engine in self._each():
             player = self._task.player(colour)
             if player.is_reliable_scorer:
-                text = self._afterwards(colour, partial(seat.ask_if_known, "final_score"))
+                text = self._afterwards(colour, partial(engine.ask_if_known, "final_score"))
                 if text is not None:
                     answers[player.code] = text.strip()
         return answers
 
     def _afterwards(self, colour: Colour, ask: Callable[[], T | None]) -> T | None:
-        seat = self._seats[colour]
-        if not seat.is_alive:
+        engine = self._engines[colour]
+        if not engine.is_alive:
             return None
         try:
             return ask()
         except EngineError as error:
-            fault = fault_of(error, seat.stderr_of_game(), was_ready=True)
+            fault = fault_of(error, engine.stderr_of_game(), was_ready=True)
             self._incidents.append(Incident(self._task.player(colour).code, fault, _without_name(error)))
             return None
 
@@ -444,22 +444,22 @@ class _Play:
 
     def _title(self, colour: Colour) -> str:
         player = self._task.player(colour)
-        return self._seats[colour].title if player.sgf_player_name_from_gtp else player.code
+        return self._engines[colour].title if player.sgf_player_name_from_gtp else player.code
 
     def _description(self, colour: Colour) -> str:
-        seat = self._seats[colour]
-        return self._afterwards(colour, seat.describe) or seat.title
+        engine = self._engines[colour]
+        return self._afterwards(colour, engine.describe) or engine.title
 
     def _cpu_s(self, colour: Colour) -> float | None:
-        seat = self._seats[colour]
-        return self._afterwards(colour, seat.cpu_s)
+        engine = self._engines[colour]
+        return self._afterwards(colour, engine.cpu_s)
 
     def _stderr(self) -> dict[str, str]:
-        """By code; nothing of engines whose words are thrown away."""
+        """Standard error by code; nothing of engines whose words are thrown away."""
         said = {}
-        for colour, seat in self._each():
+        for colour, engine in self._each():
             player = self._task.player(colour)
-            text = "" if player.discard_stderr else seat.stderr_of_game()
+            text = "" if player.discard_stderr else engine.stderr_of_game()
             if text:
                 said[player.code] = text
         return said

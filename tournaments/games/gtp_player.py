@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 
 def deadlines(timeouts: Timeouts) -> Deadlines:
-    """As the GTP client wants them; its other commands have the time of those between games."""
+    """Deadlines for the GTP client; its other commands have the time of those between games."""
 
     def seconds(value: float | None) -> float:
         return FOR_EVER_S if value is None else value
@@ -52,7 +52,7 @@ def deadlines(timeouts: Timeouts) -> Deadlines:
 
 @dataclass(frozen=True)
 class GameContext:
-    """What an engine may want to know of the game it is started for."""
+    """Facts about the game that an engine is started for."""
 
     game_id: str = ""
     slot: int = 0
@@ -151,7 +151,7 @@ class GtpPlayer:
         self._client = GtpClient(self._peer, player.code, self._deadlines)
         self._stderr_mark = 0
         self._cpu_before_s: float | None = 0.0
-        """What it had used at the end of the game before; None where nobody could tell."""
+        """Seconds used up to the end of the game before; None where they are not known."""
 
     @property
     def pid(self) -> int:
@@ -229,7 +229,7 @@ class GtpPlayer:
         self.ask(command, *words)
 
     def begin(self, size: int, komi: float, context: GameContext) -> None:
-        """An empty board, and the start-up commands that depend on the game."""
+        """Set up an empty board, and send the start-up commands that depend on the game."""
         self.games += 1
         self._stderr_mark = self._peer.stderr_mark() if self.games > 1 else 0
         self.introduce()
@@ -248,7 +248,7 @@ class GtpPlayer:
         return f"{self.name}:{self.version}"
 
     def describe(self) -> str:
-        """What the engine tells of itself for the record of a game."""
+        """The engine's description of itself, for the record of a game."""
         told = (self.ask_if_known("gomill-describe_engine") or "").strip()
         if told:
             return told
@@ -271,7 +271,7 @@ class GtpPlayer:
         return _cpu_of_process_s(self.pid)
 
     def stderr_of_game(self) -> str:
-        """What it has written to standard error since the game began, the last part of it if that is much."""
+        """Standard error since the game began, the last part of it if that is much."""
         return self._peer.stderr_text(self._stderr_mark)
 
     # The end

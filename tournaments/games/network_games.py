@@ -109,7 +109,7 @@ class NetworkGames:
         self._queue_of_player = [queues[id(evaluator)] for evaluator in evaluators]
         self._games: list[_LiveGame | None] = [None] * slots
         self._player_of = [0] * (2 * slots)
-        """By tree."""
+        """Numbers of players, by tree."""
         self._limits = np.zeros(2 * slots, np.int32)
         """By tree: root visits that end the present search."""
         self._finished: list[GameRecord] = []

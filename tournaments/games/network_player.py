@@ -26,7 +26,7 @@ LARGEST_SEARCH = 20_000
 """Visits of a move; the trees of a shared search take memory together, and as much as the largest."""
 _CLOCK_COMMANDS = ("time_settings", "kgs-time_settings", "kata-time_settings", "time_left")
 LARGEST_BATCH = 8
-"""On a CPU: one of 16 is hardly faster a position, and costs twice as much where a tournament has few games."""
+"""Places of a batch on a CPU: 16 are hardly faster a position, and cost twice as much where there are few games."""
 NODE_BYTES = 2000
 """Memory of a tree's node on 19x19."""
 
@@ -143,7 +143,7 @@ class NetworkPlayers:
         )
 
     def _plan(self, arguments: EngineArguments) -> EvaluatorPlan:
-        """In batches of a size that depends on the control file alone, so that games do not depend on `--parallel`.
+        """The evaluator's plan, in batches of a size that the control file alone decides: `--parallel` changes no game.
 
         Where programs play as well, few positions wait at a time, and a batch would be all but empty on a CPU.
         """

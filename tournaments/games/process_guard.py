@@ -38,7 +38,7 @@ class Guard:
             )
 
     def new_mark(self) -> str:
-        """What an engine that is to be started must carry as MARK in its environment; each one its own."""
+        """A value for MARK in the environment of an engine that is to be started; each one its own."""
         return f"{self._token}-{next(self._numbers)}."
 
     def watch(self, pid: int) -> None:

@@ -1,4 +1,4 @@
-"""Who has won: decided here, not by the players, whose opinions are kept beside it."""
+"""The winner of a game, decided here and not by the players, whose opinions are kept beside it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from lzeval.records.result import JIGO, UNKNOWN, GameResult, format_result, pars
 from tournaments.plan.competition import HandicapCompensation, Scorer
 
 AREA = "area count"
-"""Who an opinion is of where nobody but the board was asked."""
+"""The author of an opinion where nobody but the board was asked."""
 DeadStones: TypeAlias = Callable[[], Collection[int]]
-"""Asks a judge which stones of the final position are dead. Raises EngineError if it cannot tell."""
+"""Asks an arbiter which stones of the final position are dead. Raises EngineError if it cannot tell."""
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What somebody says of the final position."""
+    """An opinion on the final position."""
 
     who: str
-    """Code of a player or of the judge, or AREA."""
+    """Code of a player or of the arbiter, or AREA."""
     text: str
     """Word for word."""
     result: GameResult
-    """What that means; UNKNOWN if nothing."""
+    """Its meaning; UNKNOWN if it has none."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def decide(
     arbiter: str | None = None,
     dead_stones: DeadStones | None = None,
 ) -> ScoredGame:
-    """Who has won the position.
+    """The result of the final position.
 
     `answers` are the players' to final_score. With the scorer `players` they decide where they agree on the winner,
-    and a judge's dead stones where they do not or say nothing; with `internal` it is the area count, every stone
+    and an arbiter's dead stones where they do not or say nothing; with `internal` it is the area count, every stone
     alive. `white_bonus` is the handicap compensation of both counts. All are kept as opinions.
     """
     counted = _counted(game, game.stones, white_bonus)
@@ -94,7 +94,7 @@ def _meaning(text: str) -> GameResult:
 
 
 def _agreed(results: list[GameResult]) -> GameResult:
-    """What players say together: who says nothing clear does not count, and nor does a margin they differ on."""
+    """The players' common opinion; one that is not clear does not count, nor does a margin that they differ on."""
     clear = [result for result in results if result.is_decided]
     outcomes = {result.outcome for result in clear}
     if not clear:

@@ -30,7 +30,7 @@ CONSTRUCTORS: Mapping[CompetitionType, tuple[str, ...]] = {
     "playoff": ("Player", "Matchup"),
     "allplayall": ("Player", "Competitor"),
 }
-"""What gomill lets the files of each type call."""
+"""Names that gomill lets the files of each type call."""
 _OUTPUT_SUFFIXES = (
     ".log",
     ".status",
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 def read_control_file(path: str | Path, *, trust: bool = False) -> Competition:
-    """What the control file `path` says.
+    """The competition of the control file `path`.
 
     With `trust` the file is executed, as gomill would, by another Python. Raises UserError with a line for each
     mistake, that begins with the file's name and the number of the line that is wrong.
@@ -89,7 +89,7 @@ def _read_source(file: Path) -> str:
 
 
 def _competition_type(source: str) -> CompetitionType:
-    """What the first line that is no comment says. Raises RefusedError."""
+    """The competition type that the first line names, comments aside. Raises RefusedError."""
     for number, line in enumerate(source.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -161,7 +161,7 @@ class _Reader:
     # Mistakes
 
     def mistake(self, name: str, problem: str) -> None:
-        """Of a top-level setting."""
+        """Note a mistake in a top-level setting."""
         self.mistake_in(self.namespace.lines.get(name), f"'{name}' {problem}")
 
     def mistake_in(self, line: int | None, problem: str) -> None:
@@ -184,7 +184,7 @@ class _Reader:
             return default
 
     def required(self, name: str, check: Callable[[object], list[T]]) -> list[T]:
-        """A top-level setting that holds a list; empty if it is missing or wrong, which is a mistake."""
+        """The list that a top-level setting holds; empty if it is missing or wrong, which is a mistake."""
         if name not in self.namespace.values:
             self.mistake(name, "is not given")
         return self.setting(name, check, [])

@@ -14,18 +14,18 @@ from typing import TextIO
 
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord, describe_result
-from lzeval.records.writer import serialise_game
-from lzeval.system.files import utf8, write_text_atomically
+from lzeval.records.writer import abort_message
+from lzeval.system.files import write_text_atomically
 from tournaments.gomill.report import report_text
 from tournaments.plan.competition import Competition
 
 STOP = "stop"
-"""What CODE.cmd says to end a run after the games in progress."""
+"""The content of CODE.cmd that ends a run after the games in progress."""
 
 
 @dataclass(frozen=True)
 class GomillFiles:
-    """Where gomill keeps what belongs to a control file."""
+    """Paths of the files that gomill keeps beside a control file."""
 
     control_file: Path
 
@@ -49,7 +49,7 @@ class GomillFiles:
 
     @property
     def log(self) -> Path:
-        """What happened when, and what engines wrote to standard error."""
+        """Events with their times, and engines' standard error."""
         return self.path(".log")
 
     @property
@@ -58,7 +58,7 @@ class GomillFiles:
 
     @property
     def status(self) -> Path:
-        """What the ringmaster knows: a pickle of all results."""
+        """The ringmaster's state: a pickle of all results."""
         return self.path(".status")
 
     @property
@@ -70,7 +70,7 @@ class GomillFiles:
 
 
 def history_line(record: GameRecord) -> str:
-    """What CODE.hist says of a game."""
+    """A game's line in CODE.hist."""
     return f"{record.game_id:>7} {describe_result(record)}"
 
 
@@ -86,32 +86,6 @@ def write_report(competition: Competition, records: Iterable[GameRecord]) -> Pat
     path = GomillFiles(competition.path).report
     write_text_atomically(path, report_text(competition, records))
     return path
-
-
-# Records of games that do not count
-
-
-def abort_message(reason: str) -> str:
-    """What gomill says of a game that it breaks off."""
-    return f"aborting game due to error:\n{reason}"
-
-
-def serialise_void_game(record: GameRecord, reason: str) -> bytes:
-    """The record of a game that was broken off: RE is Void, and the last comment says why instead of a result."""
-    from sgfmill import sgf_grammar
-
-    tree = sgf_grammar.parse_sgf_game(serialise_game(record))
-    root, last = tree.sequence[0], tree.sequence[-1]
-    root["RE"] = [b"Void"]
-    if root is not last:
-        lines = sgf_grammar.text_value(root["C"][0]).split(b"\n")
-        told = b"\n".join(line for line in lines if not line.startswith(b"Result "))
-        root["C"] = [sgf_grammar.escape_text(told)]
-        note = record.move_notes.get(len(record.moves) - 1)
-        ending = "\n\n".join(filter(None, (note, abort_message(reason))))
-        last["C"] = [sgf_grammar.escape_text(utf8(ending))]
-    text: bytes = sgf_grammar.serialise_game_tree(tree)
-    return text
 
 
 # Log

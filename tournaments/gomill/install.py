@@ -61,12 +61,12 @@ class Gomill:
 
 
 def install_folder() -> Path:
-    """Where `install` puts gomill: in the user's data folder."""
+    """The folder that `install` puts gomill into, in the user's data folder."""
     return Path(platformdirs.user_data_dir("lzeval", False)) / f"gomill-{VERSION}"
 
 
 def find_gomill() -> Gomill:
-    """What `install` has installed. Raises UserError if that is not there, or its Python is gone."""
+    """The ringmaster that `install` has installed. Raises UserError if that is not there, or its Python is gone."""
     gomill = Gomill(install_folder())
     if not gomill.ringmaster.is_file():
         raise UserError("gomill is not installed here; run: lzeval gomill install")

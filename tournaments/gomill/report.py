@@ -17,13 +17,13 @@ from tournaments.plan.competition import Competition, MatchupSpec
 
 NO_DESCRIPTION = "[no description available]"
 Games = Mapping[str, Sequence[GameRecord]]
-"""By the id of their matchup."""
+"""Games by the id of their matchup."""
 
 
 def report_text(
     competition: Competition, records: Iterable[GameRecord], descriptions: Mapping[str, str] | None = None
 ) -> str:
-    """What CODE.report says of `records`, which are in the order in which they ended.
+    """The text of CODE.report; `records` are in the order in which they ended.
 
     `descriptions` tells of each player what its engine has said about itself; None: what the records say.
     """
@@ -120,7 +120,7 @@ def _score(games: Iterable[GameRecord], player: str | None = None, colour: Colou
 
 @dataclass(frozen=True)
 class _Tally:
-    """What one player has done in a matchup."""
+    """One player's sums in a matchup."""
 
     player: str
     total: int
@@ -155,7 +155,7 @@ def _forfeiter(game: GameRecord) -> str | None:
 
 
 def _grid(competition: Competition, games: Games) -> Iterator[str]:
-    """Who has won and lost how often against whom."""
+    """The grid of wins and losses of each player against each."""
     total = sum(map(len, games.values()))
     wanted = "" if competition.rounds is None else f"/{competition.rounds * len(competition.matchups)}"
     yield f"{total}{wanted} games played"

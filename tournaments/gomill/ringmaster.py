@@ -19,7 +19,7 @@ _LIMIT_REACHED = "max-games reached for this run"
 
 @dataclass(frozen=True)
 class RingmasterRun:
-    """How the ringmaster ended."""
+    """The end of a run of the ringmaster."""
 
     exit_status: int
     halted: str | None = None

@@ -38,17 +38,17 @@ class Instance:
 
     name: str
     state: object = None
-    """What the object was pickled as."""
+    """The class or function that the object was pickled as."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """What a `.status` file says of a tournament."""
+    """A tournament's state out of a `.status` file."""
 
     results: Mapping[str, list[Instance]]
     """Game_results by matchup, in the order in which the games ended."""
     engine_descriptions: Mapping[str, str]
-    """By player."""
+    """Descriptions by player."""
     void_games: int
 
 
@@ -117,7 +117,7 @@ class _Mark:
 
 
 def plain_data(pickled: bytes) -> object:
-    """What the pickle holds: numbers, strings, lists, tuples, dictionaries and Instances.
+    """The content of the pickle: numbers, strings, lists, tuples, dictionaries and Instances.
 
     Sets are lists. Raises UnknownPickleError, or one of `pickletools`' ValueErrors.
     """

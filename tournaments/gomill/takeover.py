@@ -19,7 +19,7 @@ from tournaments.gomill.status_file import Instance, Status, read_status
 from tournaments.plan.competition import Competition
 
 _ENTRY = re.compile(r"\s*\S+_\d+ \S+ (?:beat|vs) ")
-"""How a game's entry in a history begins; what an engine has said may fill further lines."""
+"""The beginning of a game's entry in a history; an engine's words may fill further lines."""
 _GAME = re.compile(
     r"\s*(?P<game_id>\S+_\d+) (?P<one>\S+) (?P<verb>beat|vs) (?P<other>\S+) (?P<re>\S+)(?: \((?P<note>.*)\))?",
     re.DOTALL,

@@ -17,7 +17,7 @@ from lzeval.system.files import write_text_atomically
 from tournaments.plan.competition import Competition, MatchupSpec, PlayerSpec
 
 CODE_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-!$%&*+.:;<=>?^_~")
-"""What a player's code may consist of."""
+"""Characters of a player's code."""
 _OF_GOMILL = """
     competition_type players description record_games stderr_to_log skip_player_checks board_size komi
     handicap handicap_style move_limit scorer internal_scorer_handicap_compensation matchups competitors

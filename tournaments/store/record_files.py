@@ -6,10 +6,9 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from lzeval.records.writer import serialise_game
+from lzeval.records.writer import serialise_game, serialise_void_game
 from lzeval.system.files import remove_leftovers, utf8, write_bytes_atomically
 from tournaments.games.gtp_game import PlayedGame
-from tournaments.gomill.files import serialise_void_game
 from tournaments.plan.competition import Competition
 from tournaments.store.folder import TournamentFiles, create_folder
 from tournaments.store.game_log import FinishedGame

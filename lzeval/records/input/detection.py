@@ -113,7 +113,7 @@ def _support(data: bytes, name: str) -> float:
 
 
 def _western_support(data: bytes) -> float:
-    """The same for Western letters, which stand alone between those of ASCII."""
+    """Support for Western letters, which stand alone between those of ASCII."""
     text = data.decode(WESTERN, "replace")
     high, likely = len(_HIGH.findall(text)), len(_WESTERN_LETTER.findall(text))
     return COMMON * likely + RARE * (high - likely) + (0.0 if is_well_formed(text) else ILL_FORMED)

@@ -6,7 +6,7 @@ from lzeval.records.input.encoding import as_utf8
 from lzeval.records.input.servers import is_gib, is_ngf, sgf_from_gib, sgf_from_ngf
 
 SUFFIXES = (".sgf", ".gib", ".ngf")
-"""How files of records are called."""
+"""Names of files of records."""
 
 
 def as_sgf(content: bytes) -> bytes:

@@ -28,6 +28,7 @@ from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, serialise_game, write_game
 from lzeval.records.result import VOID, GameResult, Outcome, win
 from lzeval.records.result_check import settled
+from lzeval.records.writer import serialise_void_game
 from lzeval.system import archives as core_sources
 from tournaments.collect import read_records
 from tournaments.collect.aliases import look_alikes, parse_aliases
@@ -37,7 +38,7 @@ from tournaments.collect.filters import Filters, parse_day, span_of
 from tournaments.collect.summary import cases_of, lines_of
 from tournaments.collect.without_gc import no_collection
 from tournaments.games.faults import Fault, Incident
-from tournaments.gomill.files import history_line, serialise_void_game
+from tournaments.gomill.files import history_line
 from tournaments.report.csv_files import write_results
 from tournaments.store.game_log import FinishedGame, GameLog, encode_game, encode_incident
 

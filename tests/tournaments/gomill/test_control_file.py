@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from engines.gtp.engine import TimeSettings
 from lzeval.errors import UserError
+from lzeval.go.rules import DEFAULT_RULES
 from tests.support.gomill_documents import documented_files
 from tests.support.gomill_judge import ask_gomill, gomill_archive
 from tests.support.paths import ROOT
@@ -179,7 +180,7 @@ def test_settings_of_ours(tmp_path: Path) -> None:
     assert found.openings == str(tmp_path / "books/nine.txt")
     assert found.time_control == TimeSettings(60, 5, periods=3)
     assert found.timeouts == Timeouts(start_s=1.5)
-    assert (found.seed, found.anchor, found.referee, found.rules) == (7, "b", "a", "strict")
+    assert (found.seed, found.anchor, found.referee, found.rules) == (7, "b", "a", DEFAULT_RULES)
     assert found.faults == {"hang": "forfeit", "technical": "void"}
     assert (found.attempts, found.patience) == (2, 1)
 

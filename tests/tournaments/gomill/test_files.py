@@ -24,17 +24,10 @@ from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games, write_game
 from lzeval.records.result import VOID, GameResult, Outcome, parse_result, win
+from lzeval.records.writer import abort_message, serialise_void_game
 from tests.support.gomill_files import FAKE, SCRIPTED, written
 from tests.support.gomill_judge import ask_gomill
-from tournaments.gomill.files import (
-    GomillFiles,
-    abort_message,
-    history_line,
-    open_event_log,
-    serialise_void_game,
-    write_history,
-    write_report,
-)
+from tournaments.gomill.files import GomillFiles, history_line, open_event_log, write_history, write_report
 from tournaments.gomill.report import report_text
 from tournaments.gomill.ringmaster import run_ringmaster
 from tournaments.gomill.status_file import UnknownPickleError, plain_data, read_status

@@ -1,4 +1,4 @@
-"""What may stand in a control file's `lzeval = dict(...)`."""
+"""Settings in a control file's `lzeval = dict(...)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What evaluating a control file may cost.
+"""Limits on the cost of evaluating a control file.
 
 A value of a file may be small and yet mean endless work: `'a' * 10**10`, `'%999999999d' % 1`, or a list that
 holds the same list many times, many levels deep. So everything is measured before it is done.
@@ -22,7 +22,7 @@ TOO_MUCH = "this takes too much work or memory for a control file; write it more
 
 
 class Budget:
-    """What a file may still cost."""
+    """The cost that evaluating a file may still have."""
 
     def __init__(self, units: int = BUDGET) -> None:
         self.left = units

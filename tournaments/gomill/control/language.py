@@ -1,4 +1,4 @@
-"""What a control file says, found out without executing it: an evaluator of the plain part of Python.
+"""An evaluator of the plain part of Python, which reads a control file without executing it.
 
 It knows literals, names, operators, lists, tuples, dictionaries, sets, subscripts, comprehensions, `if`, `for`,
 `while`, functions of the file's own, the few built-in functions in `BUILTINS` and methods in `METHODS`. Nothing
@@ -35,16 +35,16 @@ class Configured:
     args: tuple[object, ...]
     kwargs: Mapping[str, object]
     line: int | None
-    """Where the call stands."""
+    """The place of the call."""
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """What the file's top level has been assigned in the end."""
+    """Values of the top level's names in the end."""
 
     values: Mapping[str, object]
     lines: Mapping[str, int]
-    """Where each name was assigned last."""
+    """The place of each name's last assignment."""
     notes: Sequence[str]
 
 
@@ -66,10 +66,13 @@ def evaluate(tree: ast.Module, source: str, constructors: Iterable[str] = ()) ->
 
 @dataclass
 class _Scope:
+    """Names of the file, of one call or of one round of a comprehension, inside of those that it can see."""
+
     values: dict[str, object] = field(default_factory=dict)
     outer: _Scope | None = None
 
     def find(self, name: str) -> _Scope | None:
+        """The nearest scope that has the name, by Python's rule for closures; None if none has."""
         scope: _Scope | None = self
         while scope is not None and name not in scope.values:
             scope = scope.outer
@@ -93,7 +96,7 @@ class _Constructor:
 
 
 class _Control(Exception):  # noqa: N818  # no error, a way out
-    """A statement that leaves where it stands."""
+    """The way out of a block that `return`, `break` and `continue` take; one that nothing catches is misplaced."""
 
 
 class _Return(_Control):
@@ -257,7 +260,7 @@ class _Evaluator:
     # Expressions
 
     def value(self, node: ast.expr, scope: _Scope) -> object:
-        """What the expression means."""
+        """The value of the expression."""
         self.spend(node)
         try:
             return self.expression(node, scope)
@@ -474,14 +477,14 @@ class _Evaluator:
         return Meter(self.budget, node.lineno)
 
     def refusal(self, node: ast.stmt | ast.expr) -> RefusedError:
-        """That the node cannot be evaluated here, in the words of its line."""
+        """The error that the node cannot be evaluated here, with its line."""
         line = self.source_lines[node.lineno - 1].strip() if node.lineno <= len(self.source_lines) else ""
         quote = line if len(line) <= _LONGEST_QUOTE else f"{line[: _LONGEST_QUOTE - 3]}..."
         return RefusedError(node.lineno, f"{quote} cannot be evaluated; {ADVICE}")
 
 
 def _refused(error: Exception, node: ast.stmt | ast.expr) -> RefusedError:
-    """What Python says is wrong with the node, with its line."""
+    """Python's error at the node, with its line."""
     return RefusedError(node.lineno, f"there is no {error}" if isinstance(error, KeyError) else str(error))
 
 
@@ -537,7 +540,7 @@ def _loading(target: ast.expr) -> ast.expr:
 
 
 def _kind(value: object) -> str:
-    """What a value is, for messages."""
+    """The kind of a value, for messages."""
     if isinstance(value, Configured):
         return f"a {value.kind}"
     if value is None or isinstance(value, bool | int | float):

@@ -10,7 +10,7 @@ from tournaments.gomill.control.budget import Meter
 from tournaments.gomill.control.text import percent
 
 LARGEST_BITS = 4096
-"""Of a whole number."""
+"""Bits of the largest whole number."""
 
 
 def binary(kind: type[ast.operator], left: object, right: object, meter: Meter) -> object:

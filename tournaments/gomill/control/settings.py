@@ -1,4 +1,4 @@
-"""What values gomill's settings may have, and what lzeval's own may.
+"""Checks of the values of gomill's settings and of lzeval's own.
 
 A check takes a value as it came out of the control file and returns it as it is used; it raises ValueError with
 what is wrong.
@@ -190,7 +190,7 @@ def arguments(call: Configured, positional: Iterable[str], keywords: Iterable[st
 
 
 def most_handicap_stones(size: int, style: str) -> int:
-    """How many stones gomill allows; it gives a 7x7 board no fixed ones, unlike GTP."""
+    """The most stones that gomill allows; it gives a 7x7 board no fixed ones, unlike GTP."""
     if style == "free":
         return size * size - 1
     if size <= 7:

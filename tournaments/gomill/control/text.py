@@ -13,7 +13,7 @@ WIDEST_FIELD = 1000
 
 
 def text_of(value: object, meter: Meter | None = None) -> str:
-    """What `str` makes of it in Python 2. Raises TypeError for what has no text, such as a Player."""
+    """The text that `str` makes of a value in Python 2. Raises TypeError for what has no text, such as a Player."""
     if isinstance(value, str):
         return value
     if isinstance(value, float):

@@ -122,7 +122,7 @@ def _read(answer: Path, file: Path) -> dict[str, Any]:
 
 
 def _value(written: object) -> object:
-    """What the child has written, as the evaluator would have it."""
+    """The child's answer in the evaluator's values."""
     if not isinstance(written, dict):
         return written
     ((kind, content),) = written.items()

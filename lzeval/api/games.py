@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lzeval.api import html
+from lzeval.api.arguments import finite, whole
 from lzeval.api.network import Network, NetworkLike, load
 from lzeval.api.position import Position
 from lzeval.api.progress import progress as show_progress
 from lzeval.api.results import Rated
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 
 if TYPE_CHECKING:
@@ -50,10 +52,10 @@ def play(
     size = players[0].board_size
     if players[1].board_size != size or (opening is not None and opening.size != size):
         raise UserError("both networks, and the opening, must be for boards of one size")
-    if visits < 1 or not 0 <= resign < 50:
-        raise UserError(
-            f"visits {visits}, resign {resign:g}: visits must be 1 or more, resign from 0 to below 50"
-        )
+    visits, seed, komi = whole("visits", visits, 1), whole("seed", seed, 0), finite("komi", komi)
+    longest = 2 * size * size if move_limit is None else whole("move_limit", move_limit, 1)
+    if not 0 <= finite("resign", resign) < 50:
+        raise UserError(f"resign {resign:g}: must be a percentage from 0 (never) to below 50")
     codes = [network.name for network in players]
     settings = [
         PlayerSettings(
@@ -65,7 +67,7 @@ def play(
     games = NetworkGames(
         settings,
         [network.plan.with_batch(1).build() for network in players],
-        GameSettings(size, komi, move_limit or 2 * size * size, event="game"),
+        GameSettings(size, komi, longest, event="game"),
         1,
     )
     games.start(GameJob(0, "0", 0, first, seed, 0, 1))
@@ -76,6 +78,11 @@ def play(
 
 
 def _points(opening: Position) -> tuple[int, ...]:
+    """The moves of an opening. Raises UserError where it does not begin on an empty board with colours in turn."""
+    game = opening._game
+    in_turn = all(colour is (Colour.BLACK, Colour.WHITE)[n % 2] for n, (colour, _) in enumerate(game.moves))
+    if any(game.boards[0][: game.size**2]) or not in_turn:
+        raise UserError("an opening must begin on an empty board, with Black, and colours must take turns")
     return tuple(move for _, move in opening._game.moves)
 
 
@@ -151,14 +158,17 @@ def match(
 
     `a` and `b` are networks, or other programs as `gnugo:10`. `games` is an even number. `folder` is where the match is
     kept; None: below `matches/`. Further `options` are those of the command line in Python's spelling: playouts, komi,
-    size, move_limit, resign, seed, openings, precision, device, threads, until_decided. Games are played by processes
-    of their own. Raises UserError for what cannot be played.
+    size, move_limit, resign, seed, openings, precision, device, threads, until_decided, and sprt as `"0,35"`. Games are
+    played by processes of their own. Raises UserError for what cannot be played, or where no game was decided.
     """
     from tournaments.match.match import plan_match, play_match
     from tournaments.match.options import MatchOptions
+    from tournaments.rating.sprt import parse_sprt
 
     one, two = (str(player.source) if isinstance(player, Network) else str(player) for player in (a, b))
     out = None if folder is None else str(folder)
+    if isinstance(options.get("sprt"), str):
+        options["sprt"] = parse_sprt(options["sprt"], 0.05, 0.05, "logistic", option="sprt")
     try:
         wanted = MatchOptions(one, two, games=games, visits=visits, out=out, **options)
     except TypeError as exc:

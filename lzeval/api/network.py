@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
 
+from lzeval.api.arguments import whole
 from lzeval.api.position import Position, PositionLike
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = npt.NDArray[np.float32]
 
+Positions: TypeAlias = Sequence[Position | GameRecord | Path]
+"""Several positions, each in a form of its own."""
 NetworkLike: TypeAlias = "Network | str | Path"
 """A network, or what `load` takes."""
 
@@ -45,6 +49,7 @@ def load(network: NetworkLike, *, device: str = "auto", precision: str = "auto",
 
     if isinstance(network, Network):
         return network
+    threads = whole("threads", threads, 1, 1024)
     return Network(plan_evaluator(network, device=device, precision=precision), Path(network), threads)
 
 
@@ -130,6 +135,8 @@ class Network:
         self._source = source
         self._threads = threads
         self._evaluators: dict[int, Evaluator] = {}
+        self._lock = threading.RLock()
+        """Held while an evaluator works, which answers one caller at a time."""
 
     @property
     def info(self) -> EvaluatorInfo:
@@ -159,8 +166,8 @@ class Network:
     @overload
     def evaluate(self, positions: Position | str | Path) -> Evaluation: ...
     @overload
-    def evaluate(self, positions: Sequence[Position]) -> list[Evaluation]: ...
-    def evaluate(self, positions: PositionLike | Sequence[Position]) -> Evaluation | list[Evaluation]:
+    def evaluate(self, positions: Positions) -> list[Evaluation]: ...
+    def evaluate(self, positions: PositionLike | Positions) -> Evaluation | list[Evaluation]:
         """The network's own opinion: of one position, in any form that `Position.of` takes, or of a list of them.
 
         Raises UserError for a position on a board of another size.
@@ -187,29 +194,36 @@ class Network:
         import numpy as np
 
         size = self.board_size
+        planes = np.asarray(planes)
         if planes.ndim != 4 or planes.shape[1:] != (18, size, size):
             raise UserError(f"planes of shape {planes.shape}: {self.name} takes [B, 18, {size}, {size}]")
+        if planes.dtype.kind not in "buif" or not ((planes == 0) | (planes == 1)).all():
+            raise UserError(f"planes of {planes.dtype}: every number must be 0 or 1")
         evaluator = self._evaluator(self._plan.batch_size if len(planes) > 1 else 1)
-        policies, values = [], []
+        policy = np.zeros((len(planes), size * size + 1), np.float32)
+        value = np.zeros(len(planes), np.float32)
         for start in range(0, len(planes), evaluator.batch_size):
             batch = np.zeros((evaluator.batch_size, 18, size, size), np.uint8)
             rows = planes[start : start + evaluator.batch_size]
             batch[: len(rows)] = rows
-            answer = evaluator.evaluate(batch)
-            policies.append(answer.policy[: len(rows)].copy())
-            values.append(answer.value[: len(rows)].copy())
-        return np.concatenate(policies), np.concatenate(values)
+            with self._lock:  # the answer's arrays are the evaluator's until its next call
+                answer = evaluator.evaluate(batch)
+                policy[start : start + len(rows)] = answer.policy[: len(rows)]
+                value[start : start + len(rows)] = answer.value[: len(rows)]
+        return policy, value
 
     @overload
     def search(
         self, positions: Position | str | Path, *, visits: int = ..., seed: int = ...
     ) -> SearchResult: ...
     @overload
+    def search(self, positions: Positions, *, visits: int = ..., seed: int = ...) -> list[SearchResult]: ...
     def search(
-        self, positions: Sequence[Position], *, visits: int = ..., seed: int = ...
-    ) -> list[SearchResult]: ...
-    def search(
-        self, positions: PositionLike | Sequence[Position], *, visits: int = 100, seed: int = 1
+        self,
+        positions: PositionLike | Positions,
+        *,
+        visits: int = 100,
+        seed: int = 1,
     ) -> SearchResult | list[SearchResult]:
         """Search one position, or a list of them side by side, with `visits` each.
 
@@ -218,8 +232,7 @@ class Network:
         """
         from engines.search.position_search import SearchPosition, position_seed, search_all
 
-        if visits < 1:
-            raise UserError(f"visits {visits}: must be at least 1")
+        visits, seed = whole("visits", visits, 1), whole("seed", seed, 0)
         found, is_one = self._checked(positions)
         wanted = []
         for position in found:
@@ -227,9 +240,10 @@ class Network:
             wanted.append(SearchPosition(game, game.to_move, visits, position_seed(seed, game)))
         evaluator = self._evaluator(min(self._plan.batch_size, max(1, len(wanted))))
         by_number: dict[int, SearchResult] = {}
-        for report in search_all(evaluator, wanted):
-            assert report.analysis is not None
-            by_number[report.ticket] = _result(found[report.ticket], report.analysis)
+        with self._lock:
+            for report in search_all(evaluator, wanted):
+                assert report.analysis is not None
+                by_number[report.ticket] = _result(found[report.ticket], report.analysis)
         results = [by_number[number] for number in range(len(found))]
         return results[0] if is_one else results
 
@@ -242,6 +256,8 @@ class Network:
         from lzeval.network.leela import weights_from_network
         from lzeval.network.weights_file.weights import write_weights
 
+        if digits is not None:
+            digits = whole("digits", digits, 1, 17)
         write_weights(weights_from_network(self._torch), path, digits)
         return Path(path)
 
@@ -266,20 +282,20 @@ class Network:
 
     def _evaluator(self, batch_size: int) -> Evaluator:
         """One for batches of this size, made on first use and kept."""
-        if batch_size not in self._evaluators:
-            self._evaluators[batch_size] = self._plan.with_batch(batch_size).build(self._threads)
-        return self._evaluators[batch_size]
+        with self._lock:
+            if batch_size not in self._evaluators:
+                self._evaluators[batch_size] = self._plan.with_batch(batch_size).build(self._threads)
+            return self._evaluators[batch_size]
 
-    def _checked(self, positions: PositionLike | Sequence[Position]) -> tuple[list[Position], bool]:
+    def _checked(self, positions: PositionLike | Positions) -> tuple[list[Position], bool]:
         """Positions for this network's boards, and whether one was given and not a list. Raises UserError."""
         if isinstance(positions, (str, Path, Position, GameRecord)):
             found, is_one = [Position.of(positions)], True
         else:
             given = list(positions)
-            found = [position for position in given if isinstance(position, Position)]
-            is_one = len(found) < len(given)
-            if is_one:
-                found = [Position([vertex for vertex in given if isinstance(vertex, str)])]
+            vertices = [each for each in given if isinstance(each, str)]
+            is_one = bool(given) and len(vertices) == len(given)
+            found = [Position(vertices)] if is_one else [Position.of(each) for each in given]
         for position in found:
             if position.size != self.board_size:
                 size = self.board_size

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from lzeval.api.arguments import finite, whole
 from lzeval.errors import IllegalMoveError, RecordError, UserError
 from lzeval.go.colour import Colour
 from lzeval.go.game import Game
@@ -29,9 +30,7 @@ class Position:
         """
         from lzeval.go.points import LARGEST, SMALLEST
 
-        if not SMALLEST <= size <= LARGEST:
-            raise UserError(f"size {size}: must be from {SMALLEST} to {LARGEST}")
-        self._game = Game(size, komi)
+        self._game = Game(whole("size", size, SMALLEST, LARGEST), finite("komi", komi))
         for vertex in moves.split() if isinstance(moves, str) else moves:
             _play(self._game, vertex)
 
@@ -58,15 +57,16 @@ class Position:
         from lzeval.records.reader import read_game
 
         if isinstance(record, Path) or not record.lstrip().startswith("("):
-            (text, problem), *_ = game_texts(Path(record))
+            source, games = str(record), game_texts(Path(record))
         else:
-            text, problem = record.encode("utf-8"), ""
+            source, games = "SGF text", [(record.encode("utf-8", "replace"), "")]
         try:
-            if problem:
-                raise ValueError(problem)
+            text, problem = games[0]
+            if problem or len(games) > 1:
+                raise ValueError(problem or f"{len(games)} games in one file; split it, or use read_records")
             game = played_game(read_game(text))
         except ValueError as exc:
-            raise RecordError(record if isinstance(record, Path) else "SGF text", str(exc)) from exc
+            raise RecordError(source, str(exc)) from exc
         return cls._of_game(game).at(len(game.moves) if move is None else move)
 
     @classmethod
@@ -76,7 +76,10 @@ class Position:
         stones += [(Colour.WHITE, point) for point in record.setup_white]
         if stones:
             first = record.moves[0][0] if record.moves else None
-            game.set_up(stones, first, record.handicap)
+            try:
+                game.set_up(stones, first, record.handicap)
+            except IllegalMoveError as exc:
+                raise UserError(f"game {record.game_id}: {exc.reason}") from exc
         for colour, move in record.moves:
             _play_point(game, colour, move)
         return cls._of_game(game)
@@ -136,11 +139,17 @@ class Position:
         return self._game.area_score()
 
     def svg(self, labels: Mapping[str, str] | None = None) -> str:
-        """The board as an SVG element, the last move ringed; `labels` are short texts by vertex."""
+        """The board as an SVG element, the last move ringed; `labels` are short texts by vertex.
+
+        Raises UserError for a label beside the board.
+        """
         from lzeval.go.points import parse_vertex
         from lzeval.go.svg import draw_svg
 
-        points = {parse_vertex(vertex, self.size): text for vertex, text in (labels or {}).items()}
+        try:
+            points = {parse_vertex(vertex, self.size): text for vertex, text in (labels or {}).items()}
+        except ValueError as exc:
+            raise UserError(f"labels: {exc}") from exc
         last = self._game.moves[-1][1] if self._game.moves else None
         return draw_svg(self._game.stones, self.size, last, points)
 
@@ -166,6 +175,8 @@ def _are_moves(text: str) -> bool:
 def _play(game: Game, vertex: str) -> None:
     from lzeval.go.points import parse_vertex
 
+    if not isinstance(vertex, str):
+        raise UserError(f"move {len(game.moves) + 1}: {vertex!r} is no vertex; give text such as D4 or pass")
     try:
         move = parse_vertex(vertex, game.size)
     except ValueError as exc:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lzeval.records.record_folder import Skipped
+    from tournaments.rating.bradley_terry import Rating
     from tournaments.rating.rating_table import RatingTable
 
 
@@ -29,12 +30,15 @@ class Rated:
 
     def elo(self, player: str) -> float | None:
         """The player's rating; None where the games fix none. Raises KeyError for somebody who played no game."""
-        return self._table.pool.ratings[player].elo
+        return self._rating(player).elo
 
     def interval(self, player: str) -> tuple[float | None, float | None]:
         """Ends of the 95 % interval in Elo; None for an end that the games do not bound."""
-        rating = self._table.pool.ratings[player]
+        rating = self._rating(player)
         return rating.low, rating.high
+
+    def _rating(self, player: str) -> Rating:
+        return {row.rating.player: row.rating for row in self._table.rows}[player]
 
     @property
     def finding(self) -> str:
@@ -99,11 +103,13 @@ def rate(
     side only join; `aliases` give players other names. Identical games count once. Raises UserError where no game was
     decided.
     """
+    from tournaments.collect.aliases import renamed
     from tournaments.collect.collect import collect_games
     from tournaments.rating.rating_table import build_table
 
     given = [games] if isinstance(games, (str, Path)) else list(games)
-    everything: list[GameRecord | Skipped] = [game for game in given if isinstance(game, GameRecord)]
+    records = [game for game in given if isinstance(game, GameRecord)]
+    everything: list[GameRecord | Skipped] = [*renamed(records, dict(aliases or {}))]
     paths = [game for game in given if not isinstance(game, GameRecord)]
     if paths:
         collected = collect_games(paths, aliases=aliases)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lzeval.api import html
+from lzeval.api.arguments import whole
 from lzeval.api.network import NetworkLike, load
 from lzeval.api.progress import progress as show_progress
 from lzeval.go.colour import Colour
@@ -104,6 +105,7 @@ def review(
     from engines.review.record import annotate, read_record
     from lzeval.errors import UserError
 
+    visits, seed = whole("visits", visits, 1), whole("seed", seed, 0)
     found = read_record(Path(record))
     reviewer = load(network)
     if reviewer.board_size != found.game.size:

@@ -18,11 +18,12 @@ import numpy.typing as npt
 
 from lzeval.compiled.jit import int64, jit
 from lzeval.errors import UserError
-from lzeval.go import colour
+from lzeval.go.colour import EMPTY as EMPTY
+from lzeval.go.colour import WALL as WALL
+from lzeval.go.colour import Colour
 from lzeval.go.points import LARGEST, SMALLEST, zobrist
 
-EMPTY, WALL = colour.EMPTY, colour.WALL
-BLACK, WHITE = int(colour.Colour.BLACK), int(colour.Colour.WHITE)
+BLACK, WHITE = int(Colour.BLACK), int(Colour.WHITE)
 NO_KO = -1
 ILLEGAL = -1
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -121,11 +122,15 @@ def test_handicap_stones_are_set_up() -> None:
     [
         (lambda: lzeval.Position("D4 D4"), r"move 2, D4, is illegal \(occupied\)"),
         (lambda: lzeval.Position("D4 Z99"), "move 2: 'Z99' is not on a 19x19 board"),
-        (lambda: lzeval.Position("", size=40), "size 40: must be from 2 to 25"),
+        (lambda: lzeval.Position("", size=40), "size 40: must be a whole number, from 2 to 25"),
         (lambda: lzeval.Position("D4").at(2), "move 2: the game has 1 moves"),
         (lambda: lzeval.Position.from_sgf("(;SZ[9]"), "SGF text: "),
         (lambda: lzeval.Position.from_sgf("missing.sgf"), "missing.sgf: "),
         (lambda: lzeval.load("smal"), "did you mean the bundled small"),
+        (lambda: lzeval.load("small", threads=0), "threads 0: must be a whole number, from 1 to 1024"),
+        (lambda: lzeval.Position(komi=float("nan")), "komi nan: must be a finite number"),
+        (lambda: lzeval.Position().play(5), "move 1: 5 is no vertex"),
+        (lambda: lzeval.Position().svg({"Z99": "x"}), "labels: 'Z99'"),
     ],
 )
 def test_mistakes_are_named(make, message: str) -> None:
@@ -220,8 +225,34 @@ def test_the_board_must_be_the_networks(network: lzeval.Network) -> None:
         network.search("D4")
     with pytest.raises(lzeval.UserError, match=r"one takes \[B, 18, 5, 5\]"):
         network.evaluate_planes(np.zeros((2, 18, 9, 9), np.uint8))
-    with pytest.raises(lzeval.UserError, match="visits 0: must be at least 1"):
-        network.search(lzeval.Position(size=SIZE), visits=0)
+    for wrong in (0, -1, 2.5, True, float("nan"), "8"):
+        with pytest.raises(lzeval.UserError, match=r"visits .*: must be a whole number, 1 or more"):
+            network.search(lzeval.Position(size=SIZE), visits=wrong)
+    with pytest.raises(lzeval.UserError, match="seed -1: must be a whole number, 0 or more"):
+        network.search(lzeval.Position(size=SIZE), seed=-1)
+    with pytest.raises(lzeval.UserError, match="every number must be 0 or 1"):
+        network.evaluate_planes(np.full((1, 18, SIZE, SIZE), np.nan))
+    policy, value = network.evaluate_planes(np.zeros((0, 18, SIZE, SIZE), np.uint8))
+    assert (policy.shape, value.shape) == ((0, SIZE * SIZE + 1), (0,))
+
+
+def test_every_form_of_a_position_may_stand_in_a_list(network: lzeval.Network, tmp_path: Path) -> None:
+    file = tmp_path / "game.sgf"
+    file.write_text(RECORD)
+    (record,) = lzeval.read_records(file)
+    found = network.evaluate([record, lzeval.Position.of(record), file])
+    assert [str(each.position) for each in found] == [str(lzeval.Position.of(file))] * 3
+    assert len({each.winrate for each in found}) == 1
+    with pytest.raises((lzeval.UserError, TypeError)):
+        network.evaluate([record, None])
+
+
+def test_threads_may_share_a_network(network: lzeval.Network) -> None:
+    positions = [lzeval.Position(moves, size=SIZE) for moves in ("C3", "C3 B4", "B2", "D4 C3")]
+    expected = [network.search(position, visits=30) for position in positions]
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(3):
+            assert list(threads.map(lambda each: network.search(each, visits=30), positions)) == expected
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -263,6 +294,11 @@ def test_a_game_is_the_same_again_and_can_be_kept(files: list[Path], tmp_path: P
     assert replace(games[0], date="") == replace(games[1], date="")
     assert games[0].moves[0] == (lzeval.Colour.BLACK, 12)
     assert lzeval.play(*files, visits=6, seed=5, opening=opening, resign=0).moves != games[0].moves
+    for record in ("(;SZ[5]AB[aa][bb];W[cc])", "(;SZ[5];B[aa];B[bb])"):
+        with pytest.raises(lzeval.UserError, match="an opening must begin on an empty board"):
+            lzeval.play(*files, opening=lzeval.Position.from_sgf(record))
+    with pytest.raises(lzeval.UserError, match="move_limit 0: must be a whole number, 1 or more"):
+        lzeval.play(*files, move_limit=0)
     file = lzeval.write_record(games[0], tmp_path)
     (read,) = lzeval.read_records(file)
     assert (read.moves, read.result) == (games[0].moves, games[0].result)
@@ -341,6 +377,11 @@ def test_ratings_of_records_and_of_files_agree(tmp_path: Path) -> None:
     assert all(player in text.split() for player in "abc")
     assert of_records.write_csv(tmp_path / "ratings.csv").read_text().splitlines()[0].startswith("player")
     assert lzeval.rate(games[:3]).finding.startswith("a over b")
+    anchored = lzeval.rate(games, anchors={"a": 100})
+    assert anchored.elo("a") == 100
+    assert list(anchored.to_frame().elo) == [anchored.elo(player) for player in anchored.players]
+    assert anchored.interval("b") == tuple(anchored.to_frame().set_index("player").loc["b", ["low", "high"]])
+    assert set(lzeval.rate(games, aliases={"a": "d"}).players) == set("bcd")
 
 
 def test_players_names_are_no_html(tmp_path: Path) -> None:
@@ -378,6 +419,8 @@ def test_a_record_is_reviewed(files: list[Path], tmp_path: Path) -> None:
     check_html(review._repr_html_())
     with pytest.raises(lzeval.UserError, match="small is for 19x19 boards"):
         lzeval.review(file, "small")
+    with pytest.raises(lzeval.UserError, match="visits 0: must be"):
+        lzeval.review(file, files[0], visits=0)
 
 
 def test_packed_data_is_opened(tmp_path: Path) -> None:

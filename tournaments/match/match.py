@@ -298,7 +298,7 @@ def _result(match: Match, progress: Progress) -> MatchResult:
     except UserError as exc:
         if problems:
             raise UserError(f"nothing has been played that could be rated: {problems[0]}") from exc
-        raise
+        raise UserError(f"{exc}; the games are in {match.folder.games}") from exc
     write_ratings(table, match.folder.path / "ratings.csv")
     return MatchResult(table, progress.rule, len(games) - len(counting), tuple(problems))
 

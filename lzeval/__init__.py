@@ -57,7 +57,7 @@ _MODULES = {
     "review": "lzeval.api.review",
     "write_record": "lzeval.api.records",
 }
-"""Where each public name is defined."""
+"""The module that defines each public name."""
 
 __all__ = ["__version__", *_MODULES]
 

@@ -40,7 +40,7 @@ from lzeval.go.points import SYMMETRIES, format_vertex, symmetry_tables
 from lzeval.go.rules import Rules
 
 NOISE_SHARE = 0.25
-"""Of the root's priors, as in AlphaGo Zero (D. Silver et al., 2017)."""
+"""Share of noise in the root's priors, as in AlphaGo Zero (D. Silver et al., 2017)."""
 NOISE_TOTAL = 0.03 * 361
 """Sum of the Dirichlet distribution's parameters over all points; AlphaGo Zero has 0.03 for each of 361."""
 POLL_S = 0.01

@@ -329,7 +329,7 @@ class SharedEvaluator:
         self._done = threading.Condition(slot.shared.lock)
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """As `Evaluator.evaluate`; the thread holds the shared search's lock."""
+        """Answers for one batch, as `Evaluator.evaluate` gives them; the caller holds the shared search's lock."""
         question = _Job(self._slot, self._done, planes=planes[0].copy())
         self._slot.shared.wait_for(question, self._answer_s)
         assert question.answer is not None

@@ -83,11 +83,11 @@ def _points(opening: Position) -> tuple[int, ...]:
     in_turn = all(colour is (Colour.BLACK, Colour.WHITE)[n % 2] for n, (colour, _) in enumerate(game.moves))
     if any(game.boards[0][: game.size**2]) or not in_turn:
         raise UserError("an opening must begin on an empty board, with Black, and colours must take turns")
-    return tuple(move for _, move in opening._game.moves)
+    return tuple(move for _, move in game.moves)
 
 
 class MatchOutcome:
-    """What a match has come to. In a notebook it draws its rating table."""
+    """The outcome of a match. In a notebook it draws its rating table."""
 
     def __init__(self, planned: Match, result: MatchResult) -> None:
         self._planned = planned
@@ -134,7 +134,7 @@ class MatchOutcome:
         return list(read_records(self._planned.folder.games))
 
     def as_dict(self) -> dict[str, object]:
-        """Table and findings in the form of `lzeval match --json`."""
+        """Table and findings in the form of `lzeval rate --json`."""
         return self.rated.as_dict()
 
     def _repr_html_(self) -> str:
@@ -156,10 +156,10 @@ def match(
 ) -> MatchOutcome:
     """Play a match and rate it, as `lzeval match` does; finished games are kept, and the same call goes on.
 
-    `a` and `b` are networks, or other programs as `gnugo:10`. `games` is an even number. `folder` is where the match is
-    kept; None: below `matches/`. Further `options` are those of the command line in Python's spelling: playouts, komi,
-    size, move_limit, resign, seed, openings, precision, device, threads, until_decided, and sprt as `"0,35"`. Games are
-    played by processes of their own. Raises UserError for what cannot be played, or where no game was decided.
+    `a` and `b` are networks, which are loaded anew by the options below, or other programs as `gnugo:10`. `games` is an
+    even number. `folder` is where the match is kept; None: below `matches/`. Further `options` are those of the command
+    line in Python's spelling: playouts, komi, size, move_limit, resign, seed, openings, precision, device, threads,
+    until_decided, and sprt as `"0,35"`. Games are played by processes of their own. Raises UserError for what cannot be played, or where no game was decided.
     """
     from tournaments.match.match import plan_match, play_match
     from tournaments.match.options import MatchOptions

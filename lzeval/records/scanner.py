@@ -360,6 +360,7 @@ def read_record(text: Bytes, start: int, record: ScannedRecord) -> tuple[int, in
     problem, depth = OK if size else BAD_SIZE, 0
     name, name_start, name_end = int64(0), _NONE, _NONE
     nodes, moves_before, after_value, opens = 0, int64(0), False, False
+    begun = int64(0)
     while at < text.shape[0]:
         byte = text[at]
         if byte == 91:
@@ -367,7 +368,8 @@ def read_record(text: Bytes, start: int, record: ScannedRecord) -> tuple[int, in
             if problem == OK and ((name_start < 0 and not after_value) or opens):
                 problem = _found(record, MIXED_UP, at, end)
             if problem in (OK, BAD_SIZE):
-                found = _take_value(text, at + 1, end, name, nodes, moves_before, record)
+                found = _take_value(text, at + 1, end, name, nodes, moves_before, begun & _bit(name), record)
+                begun |= _bit(name)
                 problem = found if problem == OK else problem
             name_start, name_end, after_value = _NONE, _NONE, True
             at = end
@@ -390,7 +392,7 @@ def read_record(text: Bytes, start: int, record: ScannedRecord) -> tuple[int, in
             if byte == 59:
                 nodes += 1
                 moves_before = record.counts[0]
-                opens = False
+                begun, opens = int64(0), False
             elif byte == 40:
                 if depth > 0 and _opens_game(text, at):
                     return at, TRUNCATED
@@ -400,6 +402,12 @@ def read_record(text: Bytes, start: int, record: ScannedRecord) -> tuple[int, in
                 return _skip_tree(text, at + 1, depth - 1), problem
         at += 1
     return at, TRUNCATED
+
+
+@jit
+def _bit(name: int) -> int:
+    """A bit for each property that begins a game, 0 for others."""
+    return int64(1 if name == _SZ else (2 if name == _GM else (4 if name == _FF else 0)))
 
 
 @jit
@@ -443,9 +451,19 @@ def end_of_games(text: Bytes, start: int, wanted: int) -> int:
 
 @jit
 def _take_value(
-    text: Bytes, start: int, end: int, name: int, nodes: int, moves_before: int, record: ScannedRecord
+    text: Bytes,
+    start: int,
+    end: int,
+    name: int,
+    nodes: int,
+    moves_before: int,
+    again: int,
+    record: ScannedRecord,
 ) -> int:
-    """Note one value of the node number `nodes`, which begins after `moves_before` moves. Returns OK or a problem."""
+    """Note one value of the node number `nodes`, which begins after `moves_before` moves. Returns OK or a problem.
+
+    `again` is not 0 for a property that begins a game and stands in the node already: where it stood first counts.
+    """
     size = int(record.facts[0])
     if name == 0:
         return _found(record, SMALL_NAME, start, end)
@@ -459,7 +477,7 @@ def _take_value(
             return LATE_SETUP
         if not _take_setup(text, start, end, size, colour, record):
             return _found(record, BAD_STONE, start, end)
-    elif (name in (_SZ, _GM, _FF)) and nodes > 1 and record.counts[0]:
+    elif (name in (_SZ, _GM, _FF)) and nodes > 1 and record.counts[0] and again == 0:
         return NEXT_GAME
     if (name in (_SZ, _GM, _KM, _HA, _RE, _RU, _BR, _WR)) and record.counts[2] < MOST_VALUES:
         record.values[record.counts[2], 0] = name

@@ -78,6 +78,9 @@ def scan(text: bytes) -> tuple[int, list[Move], dict[int, str]] | None:
 @example("(;;SZ[9];B[aa])", False)
 @example("(;B[aa];SZ[9]W[bb])", False)
 @example("(;AB[aa];B[bb]SZ[9])", False)
+@example(";SZ[9]B[cc]W[dd]SZ[9]", True)
+@example(";FF[4]B[cc]FF[4]", True)
+@example(";B[cc]SZ[9]SZ[9]", True)
 def test_scanner_and_reader_agree(text: str, as_game: bool) -> None:
     data = (f"(;{text})" if as_game else text).encode()
     (first, problem), *_ = [*split_games(data), (b"", "no game")]

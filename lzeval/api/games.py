@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,7 +160,8 @@ def match(
     `a` and `b` are networks, which are loaded anew by the options below, or other programs as `gnugo:10`. `games` is an
     even number. `folder` is where the match is kept; None: below `matches/`. Further `options` are those of the command
     line in Python's spelling: playouts, komi, size, move_limit, resign, seed, openings, precision, device, threads,
-    until_decided, and sprt as `"0,35"`. Games are played by processes of their own. Raises UserError for what cannot be played, or where no game was decided.
+    until_decided, and sprt as `"0,35"`. Games are played by processes of their own. Raises UserError for what cannot be
+    played, or where no game was decided.
     """
     from tournaments.match.match import plan_match, play_match
     from tournaments.match.options import MatchOptions
@@ -190,13 +192,27 @@ def _main_module_unseen() -> Iterator[None]:
     `multiprocessing.spawn` imports the main module in each child by its `__spec__` or its `__file__`. Nothing of it is
     needed there, and what it does outside of functions would be done again.
     """
+    global _unseen_by
     main = sys.modules["__main__"]
-    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
-    main.__spec__ = None
-    if "__file__" in hidden:
-        del main.__file__
+    with _HIDING:
+        _unseen_by += 1
+        if _unseen_by == 1:
+            _hidden.update(
+                {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+            )
+            main.__spec__ = None
+            vars(main).pop("__file__", None)
     try:
         yield
     finally:
-        for name, value in hidden.items():
-            setattr(main, name, value)
+        with _HIDING:
+            _unseen_by -= 1
+            if not _unseen_by:
+                vars(main).update(_hidden)
+                _hidden.clear()
+
+
+_HIDING = threading.Lock()
+_unseen_by = 0
+"""Matches of other threads that hide the main module as well: the last one shows it again."""
+_hidden: dict[str, Any] = {}

@@ -216,8 +216,9 @@ def test_a_search_does_not_depend_on_its_company(network: lzeval.Network) -> Non
         assert all(candidate.variation[0] == candidate.move for candidate in found.candidates)
         text = check_html(found._repr_html_())
         assert found.best in text
-    alone = network.search(positions[1], visits=40, seed=3)
-    assert alone.best in positions[1].legal_moves()
+    others = [positions[1], *(lzeval.Position(moves, size=SIZE) for moves in ("D4", "B2 D4"))]
+    assert network.search(others, visits=40, seed=3)[0] == together[1]
+    assert network.search(positions[1], visits=40, seed=4) != network.search(positions[1], visits=40, seed=3)
 
 
 def test_the_board_must_be_the_networks(network: lzeval.Network) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from lzeval.version import __version__
@@ -45,13 +46,23 @@ def hardware() -> dict[str, str | int | None]:
 
 
 def _processor() -> str:
+    import platform
+
+    return _cpu_info("model name", platform.processor)
+
+
+def multiplies_bf16() -> bool:
+    """Whether Linux says that this processor multiplies bfloat16 itself (AMX or AVX512-BF16)."""
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(_cpu_info("flags").split())
+
+
+def _cpu_info(name: str, otherwise: Callable[[], str] = str) -> str:
+    """What Linux says of the first core; `otherwise` tells on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        import platform
-
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+        return otherwise()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def free_memory() -> int:

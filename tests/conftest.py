@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from tests.support.paths import SHARED
 
-pytest_plugins = ["tests.support.golden_files"]
+pytest_plugins = ["tests.support.golden_files", "tests.support.ray_cluster"]
 
 # Tests that run side by side have a core each, and threads of theirs would fight over cores.
 if "PYTEST_XDIST_WORKER" in os.environ:

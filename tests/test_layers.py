@@ -88,6 +88,10 @@ LAYERS = {
         ),
         *("tournaments.games", "tournaments.runner", "tournaments.match"),
     ),
+    "tournaments.cluster": (
+        *(*GO, "lzeval.cluster", *ENGINES, "tournaments.plan", "tournaments.games"),
+        "tournaments.runner",
+    ),
     "lzeval.cli": ("lzeval", "trainer", "engines", "tournaments"),
     "lzeval.__main__": ("lzeval.cli",),
     "lzeval.api": (*GO, "lzeval.network", "trainer", "engines", "tournaments"),

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +14,7 @@ from lzeval.api.results import Rated
 from lzeval.errors import UserError
 from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
+from lzeval.system.main_module import main_module_unseen
 
 if TYPE_CHECKING:
     from tournaments.match.match import Match, MatchResult
@@ -181,38 +178,5 @@ def match(
         def watch(state: Progress) -> None:
             update(len(state.games), "")
 
-        with _main_module_unseen():
+        with main_module_unseen():
             return MatchOutcome(planned, play_match(planned, watch))
-
-
-@contextmanager
-def _main_module_unseen() -> Iterator[None]:
-    """Keep processes that are started from running the caller's script once more.
-
-    `multiprocessing.spawn` imports the main module in each child by its `__spec__` or its `__file__`. Nothing of it is
-    needed there, and what it does outside of functions would be done again.
-    """
-    global _unseen_by
-    main = sys.modules["__main__"]
-    with _HIDING:
-        _unseen_by += 1
-        if _unseen_by == 1:
-            _hidden.update(
-                {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
-            )
-            main.__spec__ = None
-            vars(main).pop("__file__", None)
-    try:
-        yield
-    finally:
-        with _HIDING:
-            _unseen_by -= 1
-            if not _unseen_by:
-                vars(main).update(_hidden)
-                _hidden.clear()
-
-
-_HIDING = threading.Lock()
-_unseen_by = 0
-"""Matches of other threads that hide the main module as well: the last one shows it again."""
-_hidden: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from lzeval.cli.cluster_options import ClusterOption
 from lzeval.cli.rating_options import Prior
 from lzeval.errors import UserError
 from lzeval.system.files import folder_made
@@ -55,6 +56,7 @@ def gauntlet(
     openings: Annotated[str | None, typer.Option(help="Of a new pool: default, none, or a file.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if not given.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    cluster: ClusterOption = "",
     prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -87,6 +89,7 @@ def gauntlet(
                 games=wanted - wanted % 2,
                 threads=threads,
                 device=device,
+                cluster=cluster,
                 is_enough=plan.is_enough,
                 again=lambda _: again,
                 only=added.name,

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
     from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
     from lzeval.records.record import GameRecord
     from tournaments.rating.rating_table import RatingTable
-    from tournaments.runner.progress import Progress
+    from tournaments.runner.progress import NodeProgress, Progress
 
 STANDINGS_EVERY_S = 2.0
 MOST_GAMES_SHOWN = 16
@@ -48,6 +49,10 @@ class _View:
         if event["event"] in self.told:
             say_prose(in_words(event) or "", self.live.console)
 
+    def warn(self, message: str) -> None:
+        """Print a warning above the display."""
+        self.tell({"event": "warning", "message": message})
+
 
 class BarView(_View):
     """A bar of games, and behind it what `standing` says, the speed, and the time that is left.
@@ -63,17 +68,27 @@ class BarView(_View):
 
         self._standing = standing
         self.live = progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[text]}", markup=False))
+        self._lines: dict[str, TaskID] = {}
+        """Lines of a cluster's nodes."""
         self.live.add_task(title, total=total, text="starting (a first time takes a minute)")
 
     def show(self, progress: Progress) -> None:
         """Redraw the bar."""
         self.live.update(self.live.task_ids[0], completed=len(progress.games), text=self.text(progress))
+        for name, node in list(progress.nodes.items()):
+            if name not in self._lines:
+                self._lines[name] = self.live.add_task(f"  {name}", total=None, text="")
+            text = node_text(node, progress.seconds)
+            self.live.update(self._lines[name], completed=node.games, text=text)
 
     def text(self, progress: Progress) -> str:
         """Text behind the bar."""
         parts = [*self._standing(progress)]
         if progress.evaluations and progress.seconds:
             parts.append(f"{progress.evaluations / progress.seconds:,.0f} evals/s")
+        playing = [node for node in progress.nodes.values() if node.slots]
+        if playing:
+            parts.append(f"on {counted(len(playing), 'node')}")
         left = progress.seconds_left
         if left is not None:
             most = "" if progress.rule is None else "at most "
@@ -102,9 +117,12 @@ class StandingsView(_View):
     def show(self, progress: Progress) -> None:
         """Redraw everything."""
         from rich.console import Group
+        from rich.text import Text
 
+        nodes = list(progress.nodes.items())
         self._refresh_standings(progress)
         parts: list[RenderableType] = [self._headline(progress), self._games(progress), self._table]
+        parts += [Text(f"  {name}: {node_text(node, progress.seconds)}") for name, node in nodes]
         parts += self._faults(progress)
         self.live.update(Group(*parts), refresh=True)
 
@@ -152,6 +170,14 @@ class StandingsView(_View):
             shown.insert(0, "faults: " + ", ".join(f"{count} {name}" for name, count in counts.most_common()))
         shown += [f"suspended: {code} ({why})" for code, why in progress.suspended.items()]
         return [Text(line, no_wrap=True, overflow="ellipsis") for line in shown]
+
+
+def node_text(node: NodeProgress, seconds: float) -> str:
+    """A node's share in words; `seconds` have passed since the run began."""
+    if not node.slots:
+        return "does not play"
+    speed = f", {node.evaluations / seconds:,.0f} evals/s" if node.evaluations and seconds else ""
+    return f"{counted(node.games, 'game')} played, {node.playing} now{speed}"
 
 
 def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable | None:

@@ -58,6 +58,7 @@ COMMANDS = {
     "weights": Entry(FILES, "weights"),
     "data": Entry(FILES, "data"),
     "gomill": Entry(FILES, "gomill"),
+    "cluster": Entry(FILES, "cluster"),
 }
 
 

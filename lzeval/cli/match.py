@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.cluster_options import ClusterOption, machines_of
 from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.text.terminal import say, say_json, screen
@@ -69,6 +70,7 @@ def match(
             metavar="SHARE", help="Stop when it is certain whether A wins this share, such as 0.55."
         ),
     ] = None,
+    cluster: ClusterOption = "",
     prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
@@ -85,21 +87,22 @@ def match(
         a, b, games, visits or None, playouts, komi, size, move_limit, resign, seed, openings, precision, device,
         threads, out, test, until_decided, prior,
     )  # fmt: skip
-    planned = plan_match(options)
-    warnings = planned.warnings()
-    for warning in warnings:
-        say(f"warning: {warning}", err=True)
-    _announce(planned)
-    view = BarView(" v ".join(planned.codes), planned.options.games, partial(_standing, planned.codes))
-    try:
-        with view.live:
-            result = play_match(planned, view.show, view.tell)
-    except KeyboardInterrupt as exc:
-        say(
-            f"lzeval: interrupted; finished games are in {planned.folder.path}, the same command goes on",
-            err=True,
-        )
-        raise typer.Exit(INTERRUPTED) from exc
+    with machines_of(cluster) as machines:
+        planned = plan_match(options, machines)
+        warnings = planned.warnings()
+        for warning in warnings:
+            say(f"warning: {warning}", err=True)
+        _announce(planned)
+        view = BarView(" v ".join(planned.codes), planned.options.games, partial(_standing, planned.codes))
+        try:
+            with view.live:
+                result = play_match(planned, view.show, view.tell)
+        except KeyboardInterrupt as exc:
+            say(
+                f"lzeval: interrupted; finished games are in {planned.folder.path}, the same command goes on",
+                err=True,
+            )
+            raise typer.Exit(INTERRUPTED) from exc
     if as_json:
         say_json(_as_dict(planned, result, warnings), indent=2)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from lzeval.cli.cluster_options import ClusterOption, programs_of
 from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.errors import UserError
@@ -64,6 +65,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print what happens as lines of JSON.")] = False,
     prior: Prior = True,
     trust: Trust = False,
+    cluster: ClusterOption = "",
 ) -> None:
     """Play what is missing of the tournament.
 
@@ -78,9 +80,10 @@ def run(
     from tournaments.runner.tournament import RunOptions
 
     competition = _read(control_file, trust)
-    options = RunOptions(parallel, max_games, fresh, log_gtp)
     try:
-        progress = _play(competition, options, quiet=quiet, as_json=as_json, prior=prior)
+        with programs_of(cluster) as elsewhere:
+            options = RunOptions(parallel, max_games, fresh, log_gtp, elsewhere)
+            progress = _play(competition, options, quiet=quiet, as_json=as_json, prior=prior)
     except KeyboardInterrupt as exc:
         say("lzeval: interrupted; finished games are kept, the same command goes on", err=True)
         raise typer.Exit(INTERRUPTED) from exc

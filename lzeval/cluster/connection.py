@@ -53,11 +53,15 @@ class Cluster:
         ]
         return sorted(found, key=lambda node: (not node.is_head, node.host, node.id))
 
-    def start_on(self, node: Node, function: Callable[..., T], *arguments: object, cores: float = 0) -> Any:
+    def start_on(
+        self, node: Node, function: Callable[..., T], *arguments: object, cores: float = 0, gpus: float = 0
+    ) -> Any:
         """Call `function` in a process of `node`; returns Ray's reference to the result. It is tried once."""
         import ray
 
-        task = ray.remote(function).options(num_cpus=cores, max_retries=0, scheduling_strategy=on(node))
+        task = ray.remote(function).options(
+            num_cpus=cores, num_gpus=gpus, max_retries=0, scheduling_strategy=on(node)
+        )
         return task.remote(*arguments)
 
     def facts(self, nodes: Sequence[Node]) -> dict[str, NodeFacts | str]:

@@ -79,6 +79,8 @@ class PlayedGame:
     """SGF's properties of the mover's clock after each move; empty without a clock."""
     stderr: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Standard error of each player's engine, by the player's code."""
+    conversation: str = ""
+    """The conversations with both engines, where another machine played and they are wanted."""
 
     @property
     def game_id(self) -> str:

@@ -23,7 +23,7 @@ from lzeval.records.record_folder import write_game
 from lzeval.system.bundled import resolve_network
 from lzeval.system.files import remove_leftovers
 from lzeval.system.locks import locked
-from lzeval.system.machine import hardware, process_count, software
+from lzeval.system.machine import process_count, software
 from lzeval.version import __version__
 from tournaments.games.network_games import GameJob, GameSettings
 from tournaments.gomill.write_control_file import write_control_file
@@ -35,7 +35,8 @@ from tournaments.plan.stopping import Gatekeeper, PairedTest, StoppingRule, coun
 from tournaments.rating.rating_table import RatingTable, build_table
 from tournaments.report.csv_files import write_ratings
 from tournaments.runner import runner
-from tournaments.runner.network_backend import NetworkBackend, WorkerTask, network_player
+from tournaments.runner.machines import THIS_MACHINE, Machines, NetworkPlay
+from tournaments.runner.network_backend import network_player
 from tournaments.runner.progress import Listener, Progress, Watcher
 from tournaments.runner.tournament import RunOptions, prepare
 from tournaments.store.folder import counted_games, history
@@ -52,6 +53,7 @@ class Match:
     players: tuple[MatchPlayer, MatchPlayer]
     book: Book
     folder: MatchFolder
+    machines: Machines = THIS_MACHINE
 
     @property
     def codes(self) -> tuple[str, str]:
@@ -168,7 +170,7 @@ class Match:
     def description(self) -> dict[str, Any]:
         """The content of match.json: also what one may want to know of a result years later."""
         content = {"games": self.options.games, "stopping": self.stopping(), "settings": self.settings()}
-        where = {"versions": software(), "machine": hardware()}
+        where = {"versions": software(), **self.machines.describe()}
         if not self.is_of_networks:
             return {**content, **where}
         networks = [plan.info.as_dict() | {"precision": plan.precision} for plan in self.plans]
@@ -202,14 +204,15 @@ class Match:
 # Planning
 
 
-def plan_match(options: MatchOptions) -> Match:
+def plan_match(options: MatchOptions, machines: Machines = THIS_MACHINE) -> Match:
     """Load and check everything that the match needs, its folder too. Writes nothing; raises UserError."""
     options.check()
     book = load_book(options.openings, options.size)
-    players = match_players(options)
+    players = match_players(options, machines.plan)
     today = datetime.date.today().isoformat()
     name = "-".join([*(player.spec.code for player in players), today])
-    match = Match(options, players, book, MatchFolder(Path(options.out or Path("matches") / name)))
+    folder = MatchFolder(Path(options.out or Path("matches") / name))
+    match = Match(options, players, book, folder, machines)
     match.folder.check(match.settings())
     return match
 
@@ -254,9 +257,11 @@ def play_match(match: Match, watch: Watcher | None = None, listen: Listener | No
             if progress.is_over:
                 pass
             elif match.is_of_networks:
-                _play_networks(match, progress, watch)
+                _play_networks(match, progress, watch, listen)
             else:
-                run = prepare(match.competition, RunOptions(parallel=match.options.threads))
+                elsewhere = match.machines.open_programs
+                options = RunOptions(parallel=match.options.threads, elsewhere=elsewhere)
+                run = prepare(match.competition, options)
                 run.play(listen, watch, progress)
         except BaseException:
             with suppress(UserError):  # what stopped the match is the better reason
@@ -306,7 +311,7 @@ def _result(match: Match, progress: Progress) -> MatchResult:
 # Networks
 
 
-def _play_networks(match: Match, progress: Progress, watch: Watcher | None) -> None:
+def _play_networks(match: Match, progress: Progress, watch: Watcher | None, listen: Listener | None) -> None:
     options = match.options
     limits = Limits(options.visits, options.playouts)
     players = [
@@ -315,9 +320,14 @@ def _play_networks(match: Match, progress: Progress, watch: Watcher | None) -> N
     ]
     settings = GameSettings(options.size, options.komi, match.move_limit, event="match")
     missing = options.games - len(progress.games)
-    task = WorkerTask(players, match.plans, settings)
-    backend = NetworkBackend(task, min(match.processes, missing), "the match")
-    backend.start()
+    files = options.player_a, options.player_b
+    play = NetworkPlay(players, match.plans, files, settings, missing, options.threads, "the match")
+
+    def tell(message: str) -> None:
+        if listen is not None:
+            listen({"event": "warning", "message": message})
+
+    backend = match.machines.open_networks(play, progress, tell)
     runner.play(backend, _NetworkMatch(match, progress), progress, watch, drops_begun=True)
 
 

@@ -33,6 +33,9 @@ HELP_S = 30.0
 """Time for a program to print its options."""
 
 
+Planner = Callable[..., EvaluatorPlan]
+
+
 @dataclass(frozen=True)
 class MatchPlayer:
     """A player of a match: a network or another program."""
@@ -49,15 +52,16 @@ class MatchPlayer:
     """Whether it passes only where every stone on the board may count as alive."""
 
 
-def match_players(options: MatchOptions) -> tuple[MatchPlayer, MatchPlayer]:
+def match_players(options: MatchOptions, plan: Planner = plan_evaluator) -> tuple[MatchPlayer, MatchPlayer]:
     """Load and check both players of a match; their codes are such as gomill allows, and different.
 
+    `plan` decides how networks are evaluated, with the arguments of `plan_evaluator`.
     Raises UserError, with what to do.
     """
     texts = options.player_a, options.player_b
     with_programs = any(map(is_program, texts))
     one, other = (
-        program_of(text, options) if is_program(text) else _network(text, options, with_programs)
+        program_of(text, options) if is_program(text) else _network(text, options, with_programs, plan)
         for text in texts
     )
     codes = [re.sub(r"[^-A-Za-z0-9.+_]", "_", player.spec.code) or "player" for player in (one, other)]
@@ -70,9 +74,9 @@ def _called(player: MatchPlayer, code: str) -> MatchPlayer:
     return replace(player, spec=replace(player.spec, code=code))
 
 
-def _network(text: str, options: MatchOptions, with_programs: bool) -> MatchPlayer:
+def _network(text: str, options: MatchOptions, with_programs: bool, planner: Planner) -> MatchPlayer:
     """A network; where a program plays as well, it is asked about one position at a time."""
-    plan = plan_evaluator(
+    plan = planner(
         text,
         precision=options.precision,
         device=options.device,

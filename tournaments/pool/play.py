@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.evaluator.load import EvaluatorPlan, plan_evaluator
+from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
 from lzeval.go.colour import Colour
 from lzeval.records.record import GameRecord
 from lzeval.records.result import parse_result
-from lzeval.system.machine import hardware, process_count, software
+from lzeval.system.machine import hardware, software
 from tournaments.games.network_games import GameJob, GameSettings, PlayerSettings
 from tournaments.pool.matchmaking import PairStandings
 from tournaments.pool.networks import Network
@@ -22,7 +22,8 @@ from tournaments.pool.sessions import Pair
 from tournaments.pool.store import RatingPool
 from tournaments.runner import runner
 from tournaments.runner.backend import Backend
-from tournaments.runner.network_backend import NetworkBackend, WorkerTask, network_player
+from tournaments.runner.machines import THIS_MACHINE, Machines, NetworkPlay
+from tournaments.runner.network_backend import network_player
 from tournaments.runner.progress import Progress, Watcher
 
 REPORT_EVERY_S = 10.0
@@ -35,6 +36,8 @@ class Entrant:
 
     settings: PlayerSettings
     plan: EvaluatorPlan
+    file: Path
+    """The network's weights."""
 
 
 PairChooser = Callable[[PairStandings], tuple[str, str] | None]
@@ -51,7 +54,13 @@ def standing_of(pool: RatingPool, names: Sequence[str]) -> PairStandings:
     return standing
 
 
-def entrants(pool: RatingPool, networks: Sequence[Network], cache: Path, device: str) -> dict[str, Entrant]:
+def entrants(
+    pool: RatingPool,
+    networks: Sequence[Network],
+    cache: Path,
+    device: str,
+    machines: Machines = THIS_MACHINE,
+) -> dict[str, Entrant]:
     """Load `networks`; by name, in the order of the pool, since a game depends on which of its players comes first.
 
     Raises UserError for one that cannot play here.
@@ -60,25 +69,25 @@ def entrants(pool: RatingPool, networks: Sequence[Network], cache: Path, device:
     for network in sorted(networks, key=lambda network: network.id):
         file = pool.weights_file(network, cache)
         settings = pool.settings
-        plan = plan_evaluator(file, precision=settings.precision, device=device, board_size=settings.size)
+        plan = machines.plan(file, precision=settings.precision, device=device, board_size=settings.size)
         player = network_player(network.name, plan, Limits(settings.visits), settings.resign)
-        found[network.name] = Entrant(player, plan)
+        found[network.name] = Entrant(player, plan, file)
     return found
 
 
-def start_backend(
+def network_play(
     pool: RatingPool, players: Sequence[Entrant], threads: int | None, games: int
-) -> NetworkBackend:
-    """Start processes for `players`, no more than so many games need. Raises UserError."""
+) -> NetworkPlay:
+    """What is needed to open a backend for so many games of `players`."""
     settings = pool.settings
-    plans = [entrant.plan for entrant in players]
-    game = GameSettings(settings.size, settings.komi, settings.move_limit, event=pool.name)
-    task = WorkerTask([entrant.settings for entrant in players], plans, game)
-    backend = NetworkBackend(
-        task, min(process_count(threads, plans[0].device), max(1, games // GAMES_A_PAIR))
+    return NetworkPlay(
+        [entrant.settings for entrant in players],
+        [entrant.plan for entrant in players],
+        [entrant.file for entrant in players],
+        GameSettings(settings.size, settings.komi, settings.move_limit, event=pool.name),
+        games // GAMES_A_PAIR,
+        threads,
     )
-    backend.start()
-    return backend
 
 
 @dataclass

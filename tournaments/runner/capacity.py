@@ -47,13 +47,15 @@ MODEST = EngineDemand(1, 0)
 """Demand of an engine that cannot be measured."""
 
 
-def measured_parallel(competition: Competition, guard: Guard, kept: int) -> int:
+def measured_parallel(competition: Competition, guard: Guard, kept: int, cores: int | None = None) -> int:
     """Games at a time that neither share cores nor run out of memory; `kept` engines may run in each slot.
+
+    `cores` may be used; None: all of this machine's.
 
     Networks in this process are not started: what a core does for them, it does for many games at once. Where programs
     play as well, those tell how many games there may be.
     """
-    cores = available_cores()
+    cores = cores or available_cores()
     players = players_of(competition)
     found = {player.code: in_process(competition, player) for player in players}
     networks = [arguments for arguments in found.values() if arguments is not None]

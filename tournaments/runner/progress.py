@@ -27,6 +27,19 @@ class LiveGame:
 
 
 @dataclass
+class NodeProgress:
+    """A node's share in a run."""
+
+    kind: str
+    slots: int = 0
+    """Games that it plays at a time; 0: it does not play."""
+    playing: int = 0
+    games: int = 0
+    """Finished games that counted."""
+    evaluations: int = 0
+
+
+@dataclass
 class Progress:
     """State of a run; other threads may look at it while it changes."""
 
@@ -44,6 +57,8 @@ class Progress:
     """Players who play no more, and why."""
     abandoned: list[str] = field(default_factory=list)
     """Ids of games that were void too often."""
+    nodes: dict[str, NodeProgress] = field(default_factory=dict)
+    """Shares of a cluster's nodes, by name; empty where this machine plays alone."""
     played_now: int = 0
     """Games finished in this run."""
     evaluations: int = 0

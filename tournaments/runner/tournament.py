@@ -7,30 +7,30 @@ where it is missing.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from lzeval.errors import UserError
 from lzeval.go.openings import Book, load_book
 from lzeval.text.wording import command_line
-from tournaments.games.arbiter import Arbiter
-from tournaments.games.gtp_game import GameConditions
-from tournaments.games.gtp_player import GameContext, launch
-from tournaments.games.process_guard import Guard
+from tournaments.games.gtp_game import GameTask, PlayedGame
 from tournaments.gomill.files import open_event_log
 from tournaments.plan.competition import Competition
 from tournaments.plan.settings_check import check_unchanged, settings_of
 from tournaments.runner import runner
-from tournaments.runner.gtp_backend import KEPT_ENGINES, EngineConditions, GtpBackend
+from tournaments.runner.backend import Backend
+from tournaments.runner.open_gtp_backend import open_gtp_backend
 from tournaments.runner.progress import Listener, Progress, Watcher
-from tournaments.runner.tournament_games import TournamentGames, policy_of
+from tournaments.runner.tournament_games import TournamentGames
 from tournaments.store.folder import TournamentFiles, create_folder, gomills_games, held, history
 from tournaments.store.game_log import GameLog, History, encode_game, history_of, open_log
 
-if TYPE_CHECKING:
-    from tournaments.games.network_player import NetworkPlayers
+OpenBackend: TypeAlias = (
+    "Callable[[Competition, RunOptions, Progress, Callable[[str], None]], Backend[GameTask, PlayedGame]]"
+)
+"""Opens a backend for a competition; the last argument hears what is to be told about machines."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class RunOptions:
     """Whether every game gets new engine processes."""
     log_gtp: bool = False
     """Whether conversations with engines are written down."""
+    elsewhere: OpenBackend | None = None
+    """Opens a backend on other machines; None: this one plays."""
 
     def check(self) -> None:
         """Raise UserError for numbers that make no sense."""
@@ -122,10 +124,9 @@ class TournamentRun:
             log.append({"kind": "run", "settings": self.settings, "time": time.time()})
             games.begin(self.progress, listen)
             for warning in warnings:
-                games.say("warning", message=warning)
-            guard = Guard()
+                games.warn(warning)
             try:
-                self._play(games, files, guard, watch)
+                self._play(games, files, watch)
                 games.finish()
                 if watch is not None:
                     watch(self.progress)
@@ -134,7 +135,6 @@ class TournamentRun:
                 events.run_interrupted(self.progress.live)
                 raise
             finally:
-                guard.close()
                 with suppress(UserError):  # on a full disk; tables are made again from the log
                     games.finish()
                 games.write_tables()
@@ -155,54 +155,23 @@ class TournamentRun:
                 warnings.insert(0, f"went on from {len(past.games)} games that gomill has played")
         return past, warnings
 
-    def _play(
-        self, games: TournamentGames, files: TournamentFiles, guard: Guard, watch: Watcher | None
-    ) -> None:
-        arbiter = self._arbiter(guard)
-        parallel = self.options.parallel or self._measured_parallel(guard)
-        networks = self._open_networks(parallel)
-        games.run_started(parallel)
-        if self.options.log_gtp:
-            create_folder(files.gtp_logs)
-        additions = self.competition.lzeval
-        conditions = GameConditions(
-            rules=additions.rules,
-            clock=additions.time_control,
-            policy=policy_of(self.competition),
-            arbiter=arbiter,
-        )
-        engines = EngineConditions(
-            additions.timeouts,
-            guard,
-            networks,
-            self.options.fresh,
-            files.gtp_logs if self.options.log_gtp else None,
-        )
-        try:
-            backend = GtpBackend(parallel, conditions, engines, self.progress.moved)
+    def _play(self, games: TournamentGames, files: TournamentFiles, watch: Watcher | None) -> None:
+        options = self.options
+        logs = files.gtp_logs if options.log_gtp else None
+        if logs is not None:
+            create_folder(logs)
+        with ExitStack() as stack:
+            backend: Backend[GameTask, PlayedGame]
+            if options.elsewhere is not None:
+                backend = options.elsewhere(self.competition, options, self.progress, games.warn)
+            else:
+                backend = open_gtp_backend(
+                    self.competition,
+                    stack,
+                    self.progress.moved,
+                    parallel=options.parallel,
+                    fresh=options.fresh,
+                    log_folder=logs,
+                )
+            games.run_started(backend.free)
             runner.play(backend, games, self.progress, watch)
-        finally:
-            if networks is not None:
-                networks.close()
-            if arbiter is not None:
-                arbiter.close()
-
-    def _open_networks(self, parallel: int) -> NetworkPlayers | None:
-        """Evaluators shared by networks in this process; None where no command can be `lzeval gtp`, to load nothing."""
-        if not any("gtp" in player.command[1:4] for player in self.competition.players.values()):
-            return None
-        from tournaments.games.network_player import NetworkPlayers
-
-        return NetworkPlayers(self.competition, parallel)
-
-    def _measured_parallel(self, guard: Guard) -> int:
-        from tournaments.runner.capacity import measured_parallel
-
-        return measured_parallel(self.competition, guard, KEPT_ENGINES)
-
-    def _arbiter(self, guard: Guard) -> Arbiter | None:
-        code = self.competition.lzeval.referee
-        if code is None:
-            return None
-        player, timeouts = self.competition.players[code], self.competition.lzeval.timeouts
-        return Arbiter(code, lambda: launch(player, GameContext(), timeouts, guard))

@@ -11,11 +11,11 @@ from functools import partial
 from lzeval.errors import UserError
 from lzeval.go.openings import Book, Opening, game_seed
 from lzeval.records.record import GameRecord, describe_result
-from tournaments.games.faults import Fault, Policy
 from tournaments.games.gtp_game import GameTask, PlayedGame
 from tournaments.gomill.files import STOP, EventLog, write_history, write_report
 from tournaments.plan.competition import Competition, MatchupSpec
 from tournaments.plan.schedule import Schedule
+from tournaments.runner.open_gtp_backend import policy_of
 from tournaments.runner.progress import Listener, Progress
 from tournaments.store.folder import TournamentFiles, counted_games
 from tournaments.store.game_log import FinishedGame, GameLog, History, encode_game, encode_incident
@@ -23,15 +23,6 @@ from tournaments.store.log_writer import LogWriter
 from tournaments.store.record_files import RecordFiles
 
 TABLES_EVERY_S = 5.0
-
-
-def policy_of(competition: Competition) -> Policy:
-    """Consequences of faults, as the control file says."""
-    additions = competition.lzeval
-    chosen = dict(additions.faults)
-    technical = chosen.pop("technical", "void")
-    by_fault = {Fault(name): consequence for name, consequence in chosen.items()}
-    return Policy(technical, by_fault, additions.attempts, additions.patience)
 
 
 class TournamentGames:
@@ -86,6 +77,10 @@ class TournamentGames:
         """Tell the listener that something has happened."""
         if self._listen is not None:
             self._listen({"event": event, **facts})
+
+    def warn(self, message: str) -> None:
+        """Tell the listener of something that may be wrong."""
+        self.say("warning", message=message)
 
     def run_started(self, parallel: int) -> None:
         """Note that playing begins, so many games at a time."""
@@ -150,6 +145,7 @@ class TournamentGames:
     def keep(self, played: PlayedGame) -> None:
         """Have the game written, or played again; it is told once it is on disk."""
         self._progress.live.pop(played.game_id, None)
+        self._record_files.write_conversation(played)
         if played.is_void:
             self._set_aside(played)
         else:

@@ -50,6 +50,11 @@ class RecordFiles:
             path = self._files.void / f"{played.task.game_id}.sgf"
             write_bytes_atomically(path, serialise_void_game(played.record, played.record.result.note))
 
+    def write_conversation(self, played: PlayedGame) -> None:
+        """Keep a conversation that another machine has sent."""
+        if played.conversation:
+            write_bytes_atomically(self._files.gtp_logs / f"{played.game_id}.log", utf8(played.conversation))
+
     def write_stderr(self, played: PlayedGame) -> None:
         """Keep what the engines said, or pass it on where gomill would."""
         if not self._wants_stderr:

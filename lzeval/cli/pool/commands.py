@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.cluster_options import ClusterOption
 from lzeval.cli.pool.joining import add_all, candidate
 from lzeval.cli.pool.opening import create_pool, open_and_join, open_pool
 from lzeval.cli.pool.playing import playable, run_session
@@ -116,6 +117,7 @@ def play(
     visits: Visits = None,
     threads: Threads = None,
     device: Device = "auto",
+    cluster: ClusterOption = "",
     prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
@@ -153,6 +155,7 @@ def play(
             games=games,
             threads=threads,
             device=device,
+            cluster=cluster,
             is_enough=is_enough,
             again=lambda left: f"to go on: {command_line('lzeval', 'pool', 'play', pool, '--games', left)}",
         )

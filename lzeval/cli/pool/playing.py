@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from lzeval.cli.cluster_options import machines_of
 from lzeval.cli.status import INTERRUPTED
 from lzeval.errors import UserError
 from lzeval.system.cache import cache_folder
@@ -43,27 +44,30 @@ def run_session(
     games: int,
     threads: int | None,
     device: str,
+    cluster: str,
     is_enough: Callable[[Progress], bool],
     again: Callable[[int], str],
     only: str | None = None,
 ) -> None:
-    """Play in this machine's processes, with a line of progress; Ctrl-C ends it with what `again` says."""
+    """Play, with a line of progress; Ctrl-C ends it with what `again` says."""
     from lzeval.cli.live_view import BarView
-    from tournaments.pool.play import PoolSession, entrants, start_backend
+    from tournaments.pool.play import PoolSession, entrants, network_play
     from tournaments.runner.progress import Progress
 
     if games % 2:
         raise UserError(f"--games {games}: must be an even number; each opening is played with either colour")
     cache = cache_folder() / "pool-networks"
-    players = entrants(pool, members, cache, device)
-    for entrant in players.values():
-        if entrant.plan.info.note:
-            say(f"{entrant.settings.code}: {entrant.plan.info.note}", err=True)
     progress, view = Progress(games), BarView(pool.name, games, _last_players)
     try:
-        with view.live:
-            backend = start_backend(pool, list(players.values()), threads, games)
-            PoolSession(pool, backend, players, choose, progress, is_enough, only).play(view.show)
+        with machines_of(cluster) as machines:
+            players = entrants(pool, members, cache, device, machines)
+            for entrant in players.values():
+                if entrant.plan.info.note:
+                    say(f"{entrant.settings.code}: {entrant.plan.info.note}", err=True)
+            with view.live:
+                play = network_play(pool, list(players.values()), threads, games)
+                backend = machines.open_networks(play, progress, view.warn)
+                PoolSession(pool, backend, players, choose, progress, is_enough, only).play(view.show)
     except KeyboardInterrupt as exc:
         left = max(2, games - progress.played_now + games % 2)
         say(

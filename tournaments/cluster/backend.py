@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal
 
-from lzeval.cluster.connection import Cluster, first_line, on
-from lzeval.cluster.nodes import Node, NodeFacts, differences
-from lzeval.errors import EngineError, UserError
+from lzeval.cluster.nodes import Node, NodeFacts, differences, why_refused
+from lzeval.errors import EngineError, LzevalError, UserError
 from lzeval.text.wording import counted
+from tournaments.cluster.actors import ActorLostError, Actors
 from tournaments.cluster.leases import Leases
-from tournaments.cluster.node_player import NodePlayer, Ready, Recipe, Report
+from tournaments.cluster.node_player import Ready, Recipe, Report
 from tournaments.runner.backend import JobT, PlayedT
 from tournaments.runner.progress import NodeProgress
 
@@ -38,9 +37,10 @@ class _Member(Generic[JobT, PlayedT]):
     """A node that plays, or is about to."""
 
     node: Node
-    facts: NodeFacts
     cores: int
-    state: Literal["opening", "playing", "lost"] = "opening"
+    facts: NodeFacts | None = None
+    """None: it has not answered yet."""
+    state: Literal["asked", "opening", "playing", "lost"] = "asked"
     actor: Any = None
     call: Any = None
     """Ray's reference to the answer that is waited for."""
@@ -50,6 +50,14 @@ class _Member(Generic[JobT, PlayedT]):
     """Players that it cannot start, and why."""
     evaluations_before: int = 0
     """Evaluations of the node's earlier actors."""
+
+    @property
+    def kind(self) -> str:
+        return "" if self.facts is None else self.facts.kind
+
+    @property
+    def is_coming(self) -> bool:
+        return self.state in ("asked", "opening")
 
 
 @dataclass(frozen=True)
@@ -62,17 +70,12 @@ class Patience:
     look_s: float = NODES_EVERY_S
 
 
-def _cause(problem: BaseException) -> BaseException:
-    """The exception that a node's code raised, where Ray has wrapped it."""
-    return getattr(problem, "cause", None) or problem
-
-
 class ClusterBackend(Generic[JobT, PlayedT]):
     """Games on all nodes of a cluster that can play them."""
 
     def __init__(
         self,
-        cluster: Cluster,
+        actors: Actors,
         recipe: Recipe[JobT, PlayedT],
         facts: Mapping[str, NodeFacts | str],
         tell: Callable[[str], None],
@@ -90,7 +93,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         `players_of` names the players of a job, for nodes that cannot start all of them. `most_cores` is for each node.
         `gpus`: whether nodes give their GPUs, and whether those with one play alone.
         """
-        self._cluster = cluster
+        self._actors = actors
         self._recipe = recipe
         self._facts = dict(facts)
         self._tell = tell
@@ -102,6 +105,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         self._members: dict[str, _Member[JobT, PlayedT]] = {}
         self._leases: Leases[JobT] = Leases()
         self._looked_s = 0.0
+        self._is_begun = False
         self._reasons: list[str] = []
         """Why nodes do not play."""
         self.nodes = nodes
@@ -113,12 +117,12 @@ class ClusterBackend(Generic[JobT, PlayedT]):
 
         Raises UserError or EngineError where none comes up.
         """
-        nodes = self._cluster.nodes()
+        nodes = self._actors.nodes()
         self._warn_of_differences(nodes)
         for node in nodes:
             self._join(node)
         ready_s = None
-        while any(member.state == "opening" for member in self._members.values()):
+        while any(member.is_coming for member in self._members.values()):
             self._listen(0.2)
             self._give_up_the_silent()
             if self._playing:
@@ -127,9 +131,12 @@ class ClusterBackend(Generic[JobT, PlayedT]):
                     break
         if not self._playing:
             self.stop()
-            reason = self._reasons[0] if self._reasons else "it has no cores"
-            raise UserError(f"no node of the cluster can play: {reason}")
+            reason = self._reasons[0] if self._reasons else "none has a core"
+            raise UserError(
+                f"no node of the cluster can play ({reason}); lzeval cluster check says what each has"
+            )
         self._looked_s = time.monotonic()
+        self._is_begun = True
 
     @property
     def _playing(self) -> list[_Member[JobT, PlayedT]]:
@@ -144,35 +151,35 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         return (node.gpus if self._gpus == "only" else node.cores) > 0
 
     def _join(self, node: Node) -> None:
-        """Open a node that is new, or say why not."""
+        """Open a node that is new, or ask it for its facts first."""
         if not self._takes_part(node):
             return
+        cores = min(node.cores, self._most_cores or node.cores)
+        member = self._members[node.id] = _Member(node, cores, heard_s=time.monotonic())
+        self.nodes[node.name] = NodeProgress("")
         facts = self._facts.get(node.id)
         if facts is None:
-            facts = self._facts[node.id] = self._cluster.facts([node])[node.id]
+            member.call = self._actors.ask_facts(node)
+        else:
+            self._admit(member, facts)
+
+    def _admit(self, member: _Member[JobT, PlayedT], facts: NodeFacts | str) -> None:
+        """Open a node that has told its facts; a sentence instead of them says why it cannot take part."""
+        if not isinstance(facts, str):
+            facts = why_refused(facts) or facts
         if isinstance(facts, str):
-            self._leave_out(node, facts)
+            self._lose(member, f"does not play: {facts}")
             return
-        cores = min(node.cores, self._most_cores or node.cores)
-        member: _Member[JobT, PlayedT] = _Member(node, facts, cores)
-        self._members[node.id] = member
-        self.nodes[node.name] = NodeProgress(facts.kind)
+        member.facts = facts
+        self.nodes[member.node.name].kind = facts.kind
         self._open(member)
 
-    def _leave_out(self, node: Node, reason: str) -> None:
-        self._reasons.append(f"{node.name}: {reason}")
-        self._tell(f"node {node.name} does not play: {reason}")
-
     def _open(self, member: _Member[JobT, PlayedT]) -> None:
-        import ray
-
         member.starts += 1
         member.state = "opening"
         gpus = 0 if self._gpus == "none" else member.node.gpus
-        options = {"num_cpus": member.cores, "num_gpus": gpus, "scheduling_strategy": on(member.node)}
-        actor = ray.remote(NodePlayer).options(max_concurrency=2, max_restarts=0, **options)
-        member.actor = actor.remote(self._recipe, member.facts.kind)
-        member.call = member.actor.open.remote(member.cores, gpus)
+        member.actor = self._actors.start(member.node, self._recipe, member.kind, member.cores, gpus)
+        member.call = self._actors.call(member.actor, "open", member.cores, gpus)
         member.heard_s = time.monotonic()
 
     def _look_for_nodes(self) -> None:
@@ -180,25 +187,21 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         if time.monotonic() - self._looked_s < self._patience.look_s:
             return
         self._looked_s = time.monotonic()
-        alive = {node.id: node for node in self._cluster.nodes()}
+        alive = {node.id: node for node in self._actors.nodes()}
         for node_id, node in alive.items():
-            if node_id not in self._members and not isinstance(self._facts.get(node_id), str):
+            if node_id not in self._members:
                 self._join(node)
-                if node_id in self._members:
-                    self._tell(f"node {node.name} joins")
         for member in self._members.values():
             if member.state != "lost" and member.node.id not in alive:
                 self._lose(member, "has left the cluster")
 
     def _lose(self, member: _Member[JobT, PlayedT], reason: str) -> None:
         """Give a node up. Its games are played elsewhere; one that it reports late counts all the same."""
-        import ray
-
         member.state = "lost"
         self._reasons.append(f"{member.node.name}: {reason}")
         self._drop_games(member, reason)
-        with suppress(Exception):  # it may be gone
-            ray.kill(member.actor)
+        if member.actor is not None:
+            self._actors.kill(member.actor)
 
     def _drop_games(self, member: _Member[JobT, PlayedT], reason: str) -> None:
         games = self._leases.take_all_back(member.node.id)
@@ -210,18 +213,15 @@ class ClusterBackend(Generic[JobT, PlayedT]):
 
     def _fail(self, member: _Member[JobT, PlayedT], problem: BaseException) -> None:
         """Start a node's actor again with fewer cores, or give the node up."""
-        import ray
-
-        reason = first_line(problem)
-        is_alive = member.node.id in {node.id for node in self._cluster.nodes()}
-        if isinstance(problem, ray.exceptions.RayActorError):
+        reason = str(problem)
+        is_alive = member.node.id in {node.id for node in self._actors.nodes()}
+        if isinstance(problem, ActorLostError):
             reason = "its process has died, perhaps for lack of memory" if is_alive else "has died"
-        is_unfit = member.state == "opening" and isinstance(_cause(problem), UserError)
-        if not is_alive or is_unfit or member.starts >= MOST_STARTS:
+        is_unfit = member.state == "opening" and isinstance(problem, UserError)
+        if not is_alive or is_unfit or member.state == "asked" or member.starts >= MOST_STARTS:
             self._lose(member, f"plays no more: {reason}")
             return
-        with suppress(Exception):
-            ray.kill(member.actor)
+        self._actors.kill(member.actor)
         member.cores = max(1, member.cores // 2)
         self._drop_games(member, f"starts again with {counted(member.cores, 'core')}: {reason}")
         self._open(member)
@@ -271,7 +271,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
             member = max(able, key=lambda member: self._room(member) / self.nodes[member.node.name].slots)
             most = min(together, self._room(member))
             jobs = self._leases.lend(member.node.id, most, lambda job: self._fits(member, job))  # noqa: B023
-            member.actor.give.remote(jobs)
+            self._actors.call(member.actor, "give", jobs)
             self.nodes[member.node.name].playing = self._leases.count(member.node.id)
 
     def finished(self, timeout_s: float) -> list[PlayedT]:
@@ -288,32 +288,29 @@ class ClusterBackend(Generic[JobT, PlayedT]):
 
     def _listen(self, timeout_s: float) -> list[PlayedT]:
         """Take the answers that have come, waiting up to `timeout_s` for the first; ask again whoever answered."""
-        import ray
-
         asked = {member.call: member for member in self._members.values() if member.call is not None}
         if not asked:
             time.sleep(min(timeout_s, 0.1))
             return []
-        ready, _ = ray.wait(list(asked), num_returns=1, timeout=timeout_s)
-        if ready:
-            ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=0)
         games: list[PlayedT] = []
-        for call in ready:
+        for call in self._actors.ready(list(asked), timeout_s):
             member = asked[call]
             member.call = None
             try:
-                answer = ray.get(call)
-            except ray.exceptions.RayError as exc:
+                answer = self._actors.answer(call)
+            except (LzevalError, ActorLostError) as exc:
                 if member.state != "lost":
                     self._fail(member, exc)
                 continue
             member.heard_s = time.monotonic()
-            if isinstance(answer, Ready):
+            if member.state == "asked":
+                self._admit(member, answer)
+            elif isinstance(answer, Ready):
                 self._begin(member, answer)
             else:
                 games += self._take(member, answer)
             if member.state == "playing":
-                member.call = member.actor.report.remote()
+                member.call = self._actors.call(member.actor, "report")
         return games
 
     def _begin(self, member: _Member[JobT, PlayedT], ready: Ready) -> None:
@@ -321,10 +318,10 @@ class ClusterBackend(Generic[JobT, PlayedT]):
             return
         member.state, member.unable = "playing", dict(ready.unable)
         self.nodes[member.node.name].slots = ready.slots
-        for player, reason in ready.unable.items():
-            self._tell(
-                f"node {member.node.name} cannot start {player}: {reason}; its games are played elsewhere"
-            )
+        if self._is_begun:
+            self._tell(f"node {member.node.name} joins, with room for {counted(ready.slots, 'game')}")
+        for player in member.unable:
+            self._tell_unable(member, player)
 
     def _take(self, member: _Member[JobT, PlayedT], report: Report[PlayedT]) -> list[PlayedT]:
         """The games of a report that count."""
@@ -345,8 +342,8 @@ class ClusterBackend(Generic[JobT, PlayedT]):
             elif digest != earlier.digest:
                 other = self._members[earlier.holder]
                 self._tell(
-                    f"game {game.game_id} came out differently on {member.node.name} ({member.facts.kind}) than on"
-                    f" {other.node.name} ({other.facts.kind}), where it was played first; the first one counts"
+                    f"game {game.game_id} came out differently on {member.node.name} ({member.kind}) than on"
+                    f" {other.node.name} ({other.kind}), where it was played first; the first one counts"
                 )
         node.playing = self._leases.count(member.node.id)
         return counting
@@ -368,13 +365,13 @@ class ClusterBackend(Generic[JobT, PlayedT]):
     def _give_up_the_silent(self) -> None:
         now_s = time.monotonic()
         for member in self._members.values():
-            patience_s = self._patience.ready_s if member.state == "opening" else self._patience.silent_s
+            patience_s = self._patience.ready_s if member.is_coming else self._patience.silent_s
             if member.state != "lost" and now_s - member.heard_s > patience_s:
                 self._lose(member, f"has been silent for {patience_s:.0f} s")
 
     def _check_players(self) -> None:
         """Raise EngineError for a waiting game that no node can play."""
-        if any(member.state == "opening" for member in self._members.values()):
+        if any(member.is_coming for member in self._members.values()):
             return
         for job in self._leases.waiting:
             if self._playing and not any(self._fits(member, job) for member in self._playing):
@@ -390,10 +387,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
 
     def stop(self) -> None:
         """Give all nodes back; games under way are dropped."""
-        import ray
-
         for member in self._members.values():
             if member.actor is not None:
-                with suppress(Exception):  # the node, or the cluster, may be gone
-                    ray.kill(member.actor)
+                self._actors.kill(member.actor)
             member.state, member.actor, member.call = "lost", None, None

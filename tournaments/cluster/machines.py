@@ -13,6 +13,7 @@ from lzeval.cluster.connection import Cluster, connected
 from lzeval.cluster.nodes import NodeFacts
 from lzeval.records.record import GameRecord
 from lzeval.system.machine import hardware
+from tournaments.cluster.actors import RayActors
 from tournaments.cluster.backend import ClusterBackend
 from tournaments.cluster.gtp_recipe import gtp_recipe, players_of
 from tournaments.cluster.network_recipe import NetworkRecipe, shipped_networks, weakest_plan
@@ -54,7 +55,7 @@ class ClusterMachines:
     ) -> Backend[GameJob, GameRecord]:
         networks = shipped_networks(self._cluster, play.files, play.plans)
         backend: ClusterBackend[GameJob, GameRecord] = ClusterBackend(
-            self._cluster,
+            RayActors(self._cluster),
             NetworkRecipe(play.players, networks, play.settings),
             self._facts,
             tell,
@@ -78,7 +79,7 @@ class ClusterMachines:
         )
         recipe.precisions.update(self._precisions(competition))
         backend: ClusterBackend[GameTask, PlayedGame] = ClusterBackend(
-            self._cluster,
+            RayActors(self._cluster),
             recipe,
             self._facts,
             tell,

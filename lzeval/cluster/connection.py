@@ -127,6 +127,7 @@ def connected(address: str) -> Iterator[Cluster]:
         )
     was_connected = ray.is_initialized()
     if not was_connected:
+        _silence_reports(ray)
         try:
             ray.init(
                 address=address,
@@ -143,6 +144,15 @@ def connected(address: str) -> Iterator[Cluster]:
         if not was_connected:
             with suppress(Exception):  # the cluster may be gone
                 ray.shutdown()
+
+
+def _silence_reports(ray: Any) -> None:
+    """Keep Ray from printing logs of dead nodes to standard output, which is for results.
+
+    It has no setting for that (2.60): the thread that prints them is told nothing of `log_to_driver`.
+    """
+    with suppress(AttributeError):
+        ray._private.worker.print_to_stdstream = lambda *_, **__: None
 
 
 def _ray() -> Any:

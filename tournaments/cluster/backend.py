@@ -155,13 +155,18 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         if not self._takes_part(node):
             return
         cores = min(node.cores, self._most_cores or node.cores)
-        member = self._members[node.id] = _Member(node, cores, heard_s=time.monotonic())
+        member = self._members[node.id] = _Member(node, cores)
         self.nodes[node.name] = NodeProgress("")
         facts = self._facts.get(node.id)
         if facts is None:
-            member.call = self._actors.ask_facts(node)
+            self._ask(member)
         else:
             self._admit(member, facts)
+
+    def _ask(self, member: _Member[JobT, PlayedT]) -> None:
+        """Ask a node for its facts, which shows that it is there."""
+        member.state, member.heard_s = "asked", time.monotonic()
+        member.call = self._actors.ask_facts(member.node)
 
     def _admit(self, member: _Member[JobT, PlayedT], facts: NodeFacts | str) -> None:
         """Open a node that has told its facts; a sentence instead of them says why it cannot take part."""
@@ -187,7 +192,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         if time.monotonic() - self._looked_s < self._patience.look_s:
             return
         self._looked_s = time.monotonic()
-        alive = {node.id: node for node in self._actors.nodes()}
+        alive = self._alive()
         for node_id, node in alive.items():
             if node_id not in self._members:
                 self._join(node)
@@ -212,19 +217,22 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         self._tell(f"node {member.node.name} {reason}{what}")
 
     def _fail(self, member: _Member[JobT, PlayedT], problem: BaseException) -> None:
-        """Start a node's actor again with fewer cores, or give the node up."""
-        reason = str(problem)
-        is_alive = member.node.id in {node.id for node in self._actors.nodes()}
-        if isinstance(problem, ActorLostError):
-            reason = "its process has died, perhaps for lack of memory" if is_alive else "has died"
+        """Start a node's actor again, with fewer cores, if the node still answers; or give it up."""
+        reason = "its process has died" if isinstance(problem, ActorLostError) else str(problem)
         is_unfit = member.state == "opening" and isinstance(problem, UserError)
-        if not is_alive or is_unfit or member.state == "asked" or member.starts >= MOST_STARTS:
+        if member.state == "asked":
+            self._lose(member, "does not answer: it has died, or lzeval is not installed there")
+        elif is_unfit or member.starts >= MOST_STARTS or member.node.id not in self._alive():
             self._lose(member, f"plays no more: {reason}")
-            return
-        self._actors.kill(member.actor)
-        member.cores = max(1, member.cores // 2)
-        self._drop_games(member, f"starts again with {counted(member.cores, 'core')}: {reason}")
-        self._open(member)
+        else:
+            self._actors.kill(member.actor)
+            member.cores = max(1, member.cores // 2)
+            cores = counted(member.cores, "core")
+            self._drop_games(member, f"is to start again with {cores}, perhaps for lack of memory: {reason}")
+            self._ask(member)
+
+    def _alive(self) -> dict[str, Node]:
+        return {node.id: node for node in self._actors.nodes()}
 
     # The runner's side
 

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Planes = npt.NDArray[np.uint8]
+IN_FLIGHT = 2
+"""Batches that are under way at a time on a device that answers asynchronously: one computed, one on its way."""
 
 
 class NetworkAnswer(NamedTuple):

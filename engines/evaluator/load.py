@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from engines.evaluator import devices
 from engines.evaluator.base import Evaluator, EvaluatorInfo, Planes
+from engines.evaluator.batch_size import measured_batch_size
 from engines.evaluator.cache import facts, file_subject, processor
 from lzeval.errors import UserError
 from lzeval.go.game import Game
@@ -28,8 +29,6 @@ BATCH_SIZES = {
 """Positions a call on cores, by device and precision. Matrix units want many; without them, empty places cost more than
 a full batch saves. Part of a match's definition: an answer may differ in its last bits with another size.
 """
-GPU_BATCH_SIZE = 64
-"""Positions a call on a GPU."""
 FAST_PRECISIONS = {
     "cpu": "bf16",
     "torch": "fp32",
@@ -40,7 +39,7 @@ FAST_PRECISIONS = {
 }
 """What `auto` tries, by kind of device."""
 CHECK_BATCH = 16
-"""Positions a call while the answers of a device are compared with those of the CPU."""
+"""Positions a call while the answers of a GPU are compared with those of the CPU."""
 CHECKED_POSITIONS = 64
 LARGEST_VALUE_SHIFT = 0.03
 """Mean distance of bf16 values from fp32 ones, -1 to 1, beyond which bf16 is not used."""
@@ -119,7 +118,8 @@ def plan_evaluator(
     """Decide how to run a network (a file or a bundled name), and check that its answers can be trusted.
 
     `precision` auto means bf16 where the processor multiplies it, fp16 on a GPU, unless the answers stray too
-    far from fp32's on some positions; the plan's info says so then. `device`: one of `DEVICES`. Raises UserError.
+    far from fp32's on some positions; the plan's info says so then. `device`: one of `DEVICES`. `batch_size` None: what
+    the device is fastest with. Raises UserError.
     """
     if precision not in PRECISIONS:
         raise UserError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
@@ -134,10 +134,12 @@ def plan_evaluator(
         )
     if where == "torch" != device:
         info = replace(info, note=devices.WITHOUT_OPENVINO)
-    size = BATCH_SIZES.get((where, "fp32"), GPU_BATCH_SIZE)
+    size = BATCH_SIZES.get((where, "fp32"), CHECK_BATCH)
     plan = EvaluatorPlan(info, where, "fp32", size, graph, None if by_openvino else str(network))
     plan = _with_precision(plan, precision)
-    return plan if batch_size is None else plan.with_batch(batch_size)
+    if batch_size is None:
+        batch_size = plan.batch_size if plan.is_on_cores else measured_batch_size(plan)
+    return plan.with_batch(batch_size)
 
 
 def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
@@ -224,8 +226,6 @@ def _refusal(plan: EvaluatorPlan) -> str | None:
 
 def _compared(plan: EvaluatorPlan) -> tuple[float, float]:
     """Findings of `compare` with fp32 on the CPU, as kept for this network, hardware and version of its library."""
-    if not plan.is_on_cores:
-        plan = plan.with_batch(CHECK_BATCH)
     where = "" if plan.device == "cpu" else f"{plan.info.sha256} {devices.identity(plan.device)} "
     cache = facts()
     subject = f"{plan.precision} {plan.batch_size} {where}{plan.graph} {processor()}"

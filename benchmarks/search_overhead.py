@@ -57,7 +57,7 @@ def search_moves(searcher: Searcher, evaluator: Evaluator, games: Sequence[Game]
     """Search every game's position, a batch of trees at a time, and play the best moves. Returns the playouts."""
     trees = np.arange(len(games), dtype=np.int32)
     limits = np.full(len(games), visits, np.int32)
-    waiting = BatchInput(evaluator.batch_size, SIZE)
+    waiting = BatchInput.of_size(evaluator.batch_size, SIZE)
     for tree, game in enumerate(games):
         searcher.follow(tree, game, game.to_move)
         searcher.make_room(tree, visits)

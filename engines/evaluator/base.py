@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Planes = npt.NDArray[np.uint8]
+IN_FLIGHT = 2
+"""Batches that are under way at a time on a device that answers asynchronously: one computed, one on its way."""
 
 
 class NetworkAnswer(NamedTuple):
@@ -60,4 +62,24 @@ class Evaluator(Protocol):
 
         The arrays returned stay valid until the next call.
         """
+        ...
+
+
+class Ticket(Protocol):
+    """A batch whose answers are on their way."""
+
+    def result(self) -> NetworkAnswer:
+        """Wait for the answers, which are the caller's to keep. Raises what went wrong."""
+        ...
+
+
+class AsyncEvaluator(Evaluator, Protocol):
+    """An evaluator that takes a batch while it answers another. Batches are answered in order."""
+
+    def make_planes(self) -> Planes:
+        """An array for a batch, in whatever memory the device takes it from fastest."""
+        ...
+
+    def submit(self, planes: Planes) -> Ticket:
+        """Begin to answer for `planes`, as `evaluate` does; they are not to be changed before the result is there."""
         ...

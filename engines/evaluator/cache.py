@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from lzeval.errors import UserError
+from lzeval.system.cache import cache_folder
 from lzeval.system.files import write_text_atomically
 
 CACHE_VERSION = 1
 """Counts changes of what is kept, or of how it was found out."""
+
+
+def graph_folder() -> Path:
+    """The folder of these facts, and of graphs for OpenVINO."""
+    return cache_folder() / "graphs"
 
 
 class EvaluatorCache:
@@ -42,6 +48,11 @@ class EvaluatorCache:
 
     def _file(self, subject: str) -> Path:
         return self._folder / f"{hashlib.sha256(f'{CACHE_VERSION}/{subject}'.encode()).hexdigest()[:32]}.json"
+
+
+def facts() -> EvaluatorCache:
+    """Those of this machine."""
+    return EvaluatorCache(graph_folder())
 
 
 def file_subject(file: Path) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
+from engines.evaluator.base import Evaluator, NetworkAnswer, Planes, Ticket
+from engines.evaluator.in_thread import asynchronous
 from engines.evaluator.load import EvaluatorPlan
 
 MOST_BUILT = 16
@@ -19,20 +20,36 @@ class LazyEvaluators:
         plan: EvaluatorPlan,
         built: dict[LazyEvaluators, Evaluator],
         needed: Callable[[], Collection[LazyEvaluators]],
+        lanes: int,
     ) -> None:
-        """`needed` gives those that may not be dropped now."""
+        """`needed` gives those that may not be dropped now; `lanes`: batches that may be under way at a time."""
         self.info = plan.info
         self.batch_size = plan.batch_size
         self._plan = plan
         self._built = built
         self._needed = needed
+        self._lanes = lanes
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
         """As `Evaluator.evaluate`."""
+        return self._evaluator().evaluate(planes)
+
+    def make_planes(self) -> Planes:
+        """As `AsyncEvaluator.make_planes`."""
+        return asynchronous(self._evaluator()).make_planes()
+
+    def submit(self, planes: Planes) -> Ticket:
+        """As `AsyncEvaluator.submit`."""
+        return asynchronous(self._evaluator()).submit(planes)
+
+    def _evaluator(self) -> Evaluator:
         if self not in self._built:
             self._make_room()
-            self._built[self] = self._plan.build()
-        return self._built[self].evaluate(planes)
+            if self._lanes == 1:
+                self._built[self] = self._plan.build()
+            else:
+                self._built[self] = asynchronous(self._plan.build(lanes=self._lanes))
+        return self._built[self]
 
     def _make_room(self) -> None:
         if len(self._built) >= MOST_BUILT:
@@ -41,11 +58,13 @@ class LazyEvaluators:
                 del self._built[other]
 
 
-def on_demand(plans: Sequence[EvaluatorPlan], playing: Callable[[], Collection[int]]) -> list[LazyEvaluators]:
+def on_demand(
+    plans: Sequence[EvaluatorPlan], playing: Callable[[], Collection[int]], lanes: int = 1
+) -> list[LazyEvaluators]:
     """The evaluators of players with these plans, one object for those with the same answers.
 
     `playing` gives the players who have a game, by index: where many are built, those of others go until they are
-    asked again.
+    asked again. `lanes`: batches of each that may be under way at a time.
     """
     evaluators: list[LazyEvaluators] = []
     built: dict[LazyEvaluators, Evaluator] = {}
@@ -57,5 +76,5 @@ def on_demand(plans: Sequence[EvaluatorPlan], playing: Callable[[], Collection[i
         like = next(
             (known for known, other in zip(evaluators, plans, strict=False) if plan.answers_like(other)), None
         )
-        evaluators.append(like or LazyEvaluators(plan, built, needed))
+        evaluators.append(like or LazyEvaluators(plan, built, needed, lanes))
     return evaluators

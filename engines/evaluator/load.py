@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from engines.evaluator import devices
 from engines.evaluator.base import Evaluator, EvaluatorInfo, Planes
-from engines.evaluator.cache import EvaluatorCache, file_subject, processor
+from engines.evaluator.batch_size import measured_batch_size
+from engines.evaluator.cache import facts, file_subject, processor
 from lzeval.errors import UserError
 from lzeval.go.game import Game
 from lzeval.go.planes import planes_of
 from lzeval.system.bundled import network_name, resolve_network
+from lzeval.system.devices import ON_CORES, kind_of
+from lzeval.system.machine import available_cores
 
 PRECISIONS = ("auto", "fp32", "bf16")
-DEVICES = ("auto", "cpu", "cuda")
 BATCH_SIZES = {
     ("cpu", "fp32"): 4,
     ("cpu", "bf16"): 16,
-    ("cuda", "fp32"): 64,
-    ("cuda", "bf16"): 64,
-    ("cuda", "fp16"): 64,
+    ("torch", "fp32"): 16,
+    ("torch", "bf16"): 16,
 }
-"""Positions a call, by device and precision. Matrix units want many; without them, empty places cost more than a
-full batch saves. Part of a match's definition: an answer may differ in its last bits with another size.
+"""Positions a call on cores, by device and precision. Matrix units want many; without them, empty places cost more than
+a full batch saves. Part of a match's definition: an answer may differ in its last bits with another size.
 """
+FAST_PRECISIONS = {
+    "cpu": "bf16",
+    "torch": "fp32",
+    "cuda": "fp16",
+    "mps": "fp16",
+    "xpu": "fp16",
+    "openvino-gpu": "fp16",
+}
+"""What `auto` tries, by kind of device."""
+CHECK_BATCH = 16
+"""Positions a call while the answers of a GPU are compared with those of the CPU."""
 CHECKED_POSITIONS = 64
 LARGEST_VALUE_SHIFT = 0.03
 """Mean distance of bf16 values from fp32 ones, -1 to 1, beyond which bf16 is not used."""
@@ -48,36 +59,52 @@ class EvaluatorPlan:
     precision: str
     batch_size: int
     graph: str | None
-    """OpenVINO's graph file, on the CPU."""
+    """OpenVINO's graph file, where OpenVINO runs it."""
     weights: str | None
-    """The network's file, on a GPU."""
+    """The network's file, where torch does."""
+
+    @property
+    def kind(self) -> str:
+        """The device without its number."""
+        return kind_of(self.device)
+
+    @property
+    def is_on_cores(self) -> bool:
+        """Whether it runs on the processor's cores."""
+        return self.device in ON_CORES
 
     def answers_like(self, other: EvaluatorPlan) -> bool:
         """Whether both give the same answers: one network, perhaps under two names, run in the same way."""
-        one, two = (
-            (plan.info.sha256, plan.device, plan.precision, plan.batch_size) for plan in (self, other)
-        )
+        one, two = ((plan.info.sha256, plan.kind, plan.precision, plan.batch_size) for plan in (self, other))
         return one == two
 
     def with_batch(self, size: int) -> EvaluatorPlan:
         """The same for batches of another size."""
         return replace(self, batch_size=size)
 
-    def build(self, threads: int = 1) -> Evaluator:
-        """Compile it here."""
+    def build(self, threads: int = 1, lanes: int = 1) -> Evaluator:
+        """Compile it here. `lanes`: batches that may be under way at a time where the device answers asynchronously.
+
+        Raises UserError where the device has too little memory.
+        """
         if self.graph is not None:
             from engines.evaluator.openvino_backend import OpenVinoEvaluator
             from engines.evaluator.winograd import WinogradEvaluator, pays
 
-            if self.precision == "fp32" and pays(self.info):
-                return WinogradEvaluator(Path(self.graph), self.info, self.batch_size, threads)
-            return OpenVinoEvaluator(Path(self.graph), self.info, self.batch_size, self.precision, threads)
+            graph = Path(self.graph)
+            if self.device == "cpu" and self.precision == "fp32" and pays(self.info):
+                return WinogradEvaluator(graph, self.info, self.batch_size, threads)
+            return OpenVinoEvaluator(graph, self.info, self.batch_size, self.precision, threads, self.device)
         from engines.evaluator.torch_backend import TorchEvaluator
         from lzeval.network.checkpoint import load_network
 
         assert self.weights is not None
         network = load_network(self.weights).network
-        return TorchEvaluator(network, self.info, self.batch_size, self.precision, self.device)
+        if self.kind == "cuda":
+            from engines.evaluator.cuda_backend import CudaEvaluator
+
+            return CudaEvaluator(network, self.info, self.batch_size, self.precision, self.device, lanes)
+        return TorchEvaluator(network, self.info, self.batch_size, self.precision, self.device, threads)
 
 
 def plan_evaluator(
@@ -91,57 +118,39 @@ def plan_evaluator(
     """Decide how to run a network (a file or a bundled name), and check that its answers can be trusted.
 
     `precision` auto means bf16 where the processor multiplies it, fp16 on a GPU, unless the answers stray too
-    far from fp32's on some positions; the plan's info says so then. Raises UserError.
+    far from fp32's on some positions; the plan's info says so then. `device`: one of `DEVICES`. `batch_size` None: what
+    the device is fastest with. Raises UserError.
     """
-    for name, value, allowed in (("precision", precision, PRECISIONS), ("device", device, DEVICES)):
-        if value not in allowed:
-            raise UserError(f"{name} {value!r} is not one of {', '.join(allowed)}")
+    if precision not in PRECISIONS:
+        raise UserError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
+    where = devices.chosen(device)
     file = resolve_network(network)
-    info, graph = _read(file, convert=not (on_gpu := _use_gpu(device)))
+    by_openvino = where in devices.BY_OPENVINO
+    info, graph = _read(file, convert=by_openvino)
     if board_size is not None and info.board_size != board_size:
         raise UserError(
             f"{network}: a network for {info.board_size}x{info.board_size} boards cannot play on "
             f"{board_size}x{board_size}"
         )
-    where = "cuda" if on_gpu else "cpu"
-    weights = str(network) if on_gpu else None
-    plan = EvaluatorPlan(info, where, "fp32", BATCH_SIZES[where, "fp32"], graph, weights)
+    if where == "torch" != device:
+        info = replace(info, note=devices.WITHOUT_OPENVINO)
+    size = BATCH_SIZES.get((where, "fp32"), CHECK_BATCH)
+    plan = EvaluatorPlan(info, where, "fp32", size, graph, None if by_openvino else str(network))
     plan = _with_precision(plan, precision)
-    return plan if batch_size is None else plan.with_batch(batch_size)
-
-
-def _use_gpu(device: str) -> bool:
-    if device == "cpu" or (device == "auto" and not _has_cuda_driver()):
-        return False
-    import torch
-
-    if torch.cuda.is_available():
-        return True
-    if device == "cuda":
-        raise UserError("device cuda was asked for, and torch finds no CUDA device here")
-    return False
-
-
-def _has_cuda_driver() -> bool:
-    """Whether it is worth importing torch to ask it for a GPU."""
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
+    if batch_size is None:
+        batch_size = plan.batch_size if plan.is_on_cores else measured_batch_size(plan)
+    return plan.with_batch(batch_size)
 
 
 def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
     """A network's description, and its graph for OpenVINO if wanted: as kept from the last time, else made."""
-    from engines.evaluator import openvino_backend as openvino
-
-    cache, subject = EvaluatorCache(openvino.graph_folder()), file_subject(file)
+    cache, subject = facts(), file_subject(file)
     kept = cache.recall(subject)
     if kept is not None and "numbers_sha256" in kept:  # which older versions did not keep
         info = EvaluatorInfo(**kept | {"network": network_name(file)})
-        graph = openvino.graph_file(info.sha256)
-        if not convert or openvino.is_whole(graph):
-            return info, str(graph) if convert else None
+        graph = _graph(info) if convert else None
+        if not convert or graph is not None:
+            return info, graph
     from lzeval.network.checkpoint import load_network
 
     loaded = load_network(file)
@@ -150,52 +159,92 @@ def _read(file: Path, *, convert: bool) -> tuple[EvaluatorInfo, str | None]:
         loaded.name, loaded.sha256, shape.blocks, shape.filters, shape.board_size, "", "", "fp32",
         numbers_sha256=loaded.numbers_sha256,
     )  # fmt: skip
-    made = str(openvino.convert(loaded)) if convert else None
+    made = None
+    if convert:
+        from engines.evaluator import openvino_backend as openvino
+
+        made = str(openvino.convert(loaded))
     cache.keep(subject, info.as_dict())
     return info, made
 
 
-def _with_precision(plan: EvaluatorPlan, wanted: str) -> EvaluatorPlan:
-    if wanted == "fp32":
-        return plan
-    precision = "fp16" if plan.device == "cuda" and wanted == "auto" else "bf16"
-    fast = replace(plan, precision=precision, batch_size=BATCH_SIZES[plan.device, precision])
-    if plan.device == "cpu":
-        from engines.evaluator.openvino_backend import multiplies_bf16
-
-        if not multiplies_bf16():
-            note = "this processor has no bf16 arithmetic" if wanted == "bf16" else ""
-            return replace(plan, info=replace(plan.info, note=note))
-    agreement, shift = _compared(plan, fast)
-    if agreement < LOWEST_AGREEMENT or shift > LARGEST_VALUE_SHIFT:
-        note = f"{fast.precision} refused: best move kept in {agreement:.0%}, values {shift:.3f} apart on average"
-        return replace(plan, info=replace(plan.info, note=note))
-    return fast
-
-
-def _compared(plan: EvaluatorPlan, fast: EvaluatorPlan) -> tuple[float, float]:
-    """Findings of `compare`; on a CPU, as kept for this network, processor and version of OpenVINO."""
-    if plan.device != "cpu":
-        return compare(replace(plan, batch_size=fast.batch_size), fast)
+def _graph(info: EvaluatorInfo) -> str | None:
+    """A network's graph for OpenVINO, if it is kept."""
     from engines.evaluator import openvino_backend as openvino
 
-    cache = EvaluatorCache(openvino.graph_folder())
-    subject = f"{fast.precision} {fast.batch_size} {plan.graph} {processor()}"
+    graph = openvino.graph_file(info.sha256)
+    return str(graph) if openvino.is_whole(graph) else None
+
+
+def _with_precision(plan: EvaluatorPlan, wanted: str) -> EvaluatorPlan:
+    """The plan at the precision that is wanted, where its answers are near enough to fp32's on the CPU.
+
+    Raises UserError for a device whose own fp32 is not.
+    """
+    precision = FAST_PRECISIONS[plan.kind] if wanted == "auto" else wanted
+    problem = _no_arithmetic(plan, precision)
+    if problem is not None:
+        plan = _noted(plan, problem if wanted == precision else "")
+    elif precision != "fp32":
+        size = BATCH_SIZES.get((plan.device, precision), plan.batch_size)
+        fast = replace(plan, precision=precision, batch_size=size)
+        refusal = _refusal(fast)
+        if refusal is None:
+            return fast
+        plan = _noted(plan, f"{precision} refused: {refusal}")
+    if not plan.is_on_cores and (refusal := _refusal(plan)) is not None:
+        raise UserError(
+            f"{plan.info.network}: {plan.device} answers otherwise than the CPU, in fp32 as well ({refusal}); "
+            "take another --device"
+        )
+    return plan
+
+
+def _noted(plan: EvaluatorPlan, note: str) -> EvaluatorPlan:
+    notes = [text for text in (plan.info.note, note) if text]
+    return replace(plan, info=replace(plan.info, note="; ".join(notes)))
+
+
+def _no_arithmetic(plan: EvaluatorPlan, precision: str) -> str | None:
+    """Why the device cannot multiply numbers of that precision; None if it can."""
+    if precision == "bf16" and plan.device == "openvino-gpu":
+        return "OpenVINO has no bf16 on a GPU"
+    if precision == "bf16" and plan.device == "cpu":
+        from engines.evaluator.openvino_backend import multiplies_bf16
+
+        return None if multiplies_bf16() else "this processor has no bf16 arithmetic"
+    return None
+
+
+def _refusal(plan: EvaluatorPlan) -> str | None:
+    """How far the plan's answers are from those of fp32 on the CPU, where that is too far; None where it is not."""
+    agreement, shift = _compared(plan)
+    if agreement >= LOWEST_AGREEMENT and shift <= LARGEST_VALUE_SHIFT:
+        return None
+    return f"best move kept in {agreement:.0%}, values {shift:.3f} apart on average"
+
+
+def _compared(plan: EvaluatorPlan) -> tuple[float, float]:
+    """Findings of `compare` with fp32 on the CPU, as kept for this network, hardware and version of its library."""
+    where = "" if plan.device == "cpu" else f"{plan.info.sha256} {devices.identity(plan.device)} "
+    cache = facts()
+    subject = f"{plan.precision} {plan.batch_size} {where}{plan.graph} {processor()}"
     kept = cache.recall(subject)
     if kept is None:
-        agreement, shift = compare(replace(plan, batch_size=fast.batch_size), fast)
+        judge = replace(plan, precision="fp32", device="torch" if plan.graph is None else "cpu")
+        agreement, shift = compare(judge, plan, 1 if plan.is_on_cores else available_cores())
         kept = {"agreement": agreement, "shift": shift}
         cache.keep(subject, kept)
     return kept["agreement"], kept["shift"]
 
 
-def compare(one: EvaluatorPlan, other: EvaluatorPlan) -> tuple[float, float]:
+def compare(one: EvaluatorPlan, other: EvaluatorPlan, threads: int = 1) -> tuple[float, float]:
     """Share of positions in which the best moves of `other` are good to `one`, and the mean distance of values.
 
     Good is what has at least NEARLY the probability of the best; values are -1 to 1. The positions are of games that
-    `other` plays with itself, as those of a match are. Both plans are for batches of one size.
+    `other` plays with itself, as those of a match are. Both plans are for batches of one size; `threads` are for `one`.
     """
-    first, second = one.build(), other.build()
+    first, second = one.build(threads), other.build()
     agreement: list[bool] = []
     shift: list[float] = []
     for batch in own_positions(second, one.info.board_size, CHECKED_POSITIONS):

@@ -1,4 +1,4 @@
-"""Networks on the CPU, in OpenVINO.
+"""Networks in OpenVINO, on the CPU or on Intel's GPU.
 
 The graph is converted from the PyTorch module once and kept as a file beside others of its kind, so that further
 processes start without torch.
@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openvino as ov
 
+from engines.evaluator import cache
 from engines.evaluator.base import EvaluatorInfo, NetworkAnswer, Planes
 from lzeval.errors import UserError
-from lzeval.system.cache import cache_folder
 
 if TYPE_CHECKING:
     from lzeval.network.checkpoint import LoadedNetwork
@@ -26,7 +26,7 @@ GRAPH_VERSION = 1
 """Counts changes of what a kept graph computes or how it is stored."""
 
 
-@cache
+@lru_cache(maxsize=1)
 def core() -> ov.Core:
     """The one entry to OpenVINO, kept until the process ends.
 
@@ -46,10 +46,14 @@ def version() -> str:
     return str(ov.get_version()).split("-")[0]
 
 
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+"""OpenVINO's words for precisions."""
+
+
 def settings(precision: str, threads: int) -> dict[str, Any]:
     """OpenVINO's properties of compiled graphs: for one call at a time, on `threads` threads, on any cores."""
     return {
-        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,
@@ -57,12 +61,13 @@ def settings(precision: str, threads: int) -> dict[str, Any]:
     }
 
 
-def graph_folder() -> Path:
-    return cache_folder() / "graphs"
+def gpu_settings(precision: str) -> dict[str, Any]:
+    """The same on a GPU."""
+    return {"INFERENCE_PRECISION_HINT": HINTS[precision], "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
 
 
 def graph_file(sha256: str, folder: Path | None = None) -> Path:
-    return (folder or graph_folder()) / f"{sha256[:32]}-{GRAPH_VERSION}-{version()}.xml"
+    return (folder or cache.graph_folder()) / f"{sha256[:32]}-{GRAPH_VERSION}-{version()}.xml"
 
 
 def is_whole(graph: Path) -> bool:
@@ -98,19 +103,27 @@ def convert(loaded: LoadedNetwork, folder: Path | None = None) -> Path:
 
 
 class OpenVinoEvaluator:
-    """One compiled graph on `threads` CPU threads."""
+    """One compiled graph on `threads` CPU threads, or on Intel's GPU."""
 
     def __init__(
-        self, graph: Path, info: EvaluatorInfo, batch_size: int, precision: str, threads: int = 1
+        self,
+        graph: Path,
+        info: EvaluatorInfo,
+        batch_size: int,
+        precision: str,
+        threads: int = 1,
+        device: str = "cpu",
     ) -> None:
-        """Compile `graph` for batches of `batch_size` at `precision`, `fp32` or `bf16`."""
-        self.info = replace(info, backend=f"openvino {version()}", device="cpu", precision=precision)
+        """Compile `graph` for batches of `batch_size`; `device`: `cpu` (fp32, bf16) or `openvino-gpu` (fp32, fp16)."""
+        self.info = replace(info, backend=f"openvino {version()}", device=device, precision=precision)
         self.batch_size = batch_size
         model = core().read_model(graph)
         model.reshape([batch_size, 18, info.board_size, info.board_size])
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_element_type(ov.Type.u8)
-        compiled = core().compile_model(steps.build(), "CPU", settings(precision, threads))
+        on_cpu = device == "cpu"
+        properties = settings(precision, threads) if on_cpu else gpu_settings(precision)
+        compiled = core().compile_model(steps.build(), "CPU" if on_cpu else "GPU", properties)
         self._request = compiled.create_infer_request()
         shape = (batch_size, 18, info.board_size, info.board_size)
         self._input = ov.Tensor(ov.Type.u8, ov.Shape(shape))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args, get_type_hin
 
 from lzeval.errors import UserError
 from lzeval.system.bundled import network_name, resolve_network
+from lzeval.system.devices import DEVICE_HELP
 from lzeval.text.decimals import parse_integer, parse_number
 from lzeval.version import __version__
 
@@ -52,7 +53,7 @@ class EngineArguments:
         None, "Visits at which an analysis rests; no limit if not given.", least=1
     )
     precision: str = _option("auto", "auto, fp32 or bf16.", NETWORK)
-    device: str = _option("auto", "auto, cpu or cuda.", NETWORK)
+    device: str = _option("auto", DEVICE_HELP, NETWORK)
     threads: int = _option(1, "Threads that search one tree; more than 1: not repeatable.", NETWORK, least=1)
     batch: int = _option(
         16, "Positions at a time in larger searches; 1: never more than one.", NETWORK, least=1

@@ -123,7 +123,7 @@ class Batcher:
         trees = np.array([tree for tree, _ in leaves], np.int32)
         nodes = np.array([node for _, node in leaves], np.int32)
         spare = self._inputs.setdefault(evaluator.batch_size, [])
-        batch = spare.pop() if spare else BatchInput(evaluator.batch_size, self.searcher.size)
+        batch = spare.pop() if spare else BatchInput.of_size(evaluator.batch_size, self.searcher.size)
         self.searcher.write_planes(trees, nodes, batch)
         answer = self.evaluate(evaluator, batch.planes)
         self.searcher.apply(trees, nodes, batch, answer.policy, answer.value)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engines.evaluator.base import Planes
 from engines.gtp.engine import Restriction
 from engines.search.choice import RootMove, lower_bound
 from engines.search.forest import (
@@ -26,7 +27,7 @@ from engines.search.forest import (
 )
 from engines.search.input_planes import write_planes
 from engines.search.playouts import apply, gather, gather_several
-from lzeval.compiled.arrays import Floats, Floats32, Ints32
+from lzeval.compiled.arrays import Floats, Floats32, Ints32, Ints64
 from lzeval.go.board import BLACK, WHITE, as_array, geometry, new_scratch
 from lzeval.go.game import Game
 from lzeval.go.points import symmetry_tables
@@ -53,12 +54,28 @@ class Limits:
         return max(1, min(by_visits, by_playouts))
 
 
+@dataclass(frozen=True, eq=False)
 class BatchInput:
-    """The input for a batch: `planes` `[B, 18, S, S]`, each row under one of `symmetries` `[B]`."""
+    """The input for a batch."""
 
-    def __init__(self, batch_size: int, size: int) -> None:
-        self.planes = np.zeros((batch_size, 18, size, size), np.uint8)
-        self.symmetries = np.zeros(batch_size, np.int64)
+    planes: Planes
+    """`[B, 18, S, S]`."""
+    symmetries: Ints64
+    """`[B]`: under which of them each row's planes are."""
+
+    @classmethod
+    def on(cls, planes: Planes) -> BatchInput:
+        """One that uses the array `planes`."""
+        return cls(planes, np.zeros(len(planes), np.int64))
+
+    @classmethod
+    def of_size(cls, batch_size: int, size: int) -> BatchInput:
+        """A new one, for boards of `size`."""
+        return cls.on(np.zeros((batch_size, 18, size, size), np.uint8))
+
+    def rows(self, first: int, end: int) -> BatchInput:
+        """Rows `first` to `end` of it, in the same memory."""
+        return BatchInput(self.planes[first:end], self.symmetries[first:end])
 
 
 class Searcher:

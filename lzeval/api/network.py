@@ -42,8 +42,9 @@ def bundled_networks() -> dict[str, Path]:
 def load(network: NetworkLike, *, device: str = "auto", precision: str = "auto", threads: int = 1) -> Network:
     """Load a network: a Leela Zero weights file, a checkpoint of `lzeval train`, or a bundled name such as `small`.
 
-    `device` is auto, cpu or cuda; `precision` auto, fp32 or bf16, where auto takes what was checked against fp32 on
-    this machine. `threads` are those of one evaluation. Raises UserError, or its WeightsError, for what is no network.
+    `device` is one of those that `--device` takes; `precision` auto, fp32 or bf16, where auto takes what was checked
+    against fp32 on this machine. `threads` are those of one evaluation. Raises UserError, or its WeightsError, for what
+    is no network.
     """
     from engines.evaluator.load import plan_evaluator
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.device_option import Device
+
 if TYPE_CHECKING:
     from engines.analysis.engine import AnalysisEngine, Writer
 
@@ -17,7 +19,7 @@ def analysis_engine(
         int, typer.Option(min=1, max=1024, help="Positions searched at once; few answer sooner.")
     ] = 16,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads for the network.")] = 1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 1,
     katrain: Annotated[

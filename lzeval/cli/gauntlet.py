@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from lzeval.cli.cluster_options import ClusterOption
+from lzeval.cli.device_option import Device
 from lzeval.cli.rating_options import Prior
 from lzeval.errors import UserError
 from lzeval.system.files import folder_made
@@ -55,7 +56,7 @@ def gauntlet(
     precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None,
     openings: Annotated[str | None, typer.Option(help="Of a new pool: default, none, or a file.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if not given.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     cluster: ClusterOption = "",
     prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lzeval.cli.cluster_options import ClusterOption, machines_of
+from lzeval.cli.device_option import Device
 from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.text.terminal import say, say_json, screen
@@ -48,7 +49,7 @@ def match(
         str, typer.Option(help="default, none, or a file with one opening a line.")
     ] = "default",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     threads: Annotated[int | None, typer.Option(help="Cores to use; all if not given.")] = None,
     out: Annotated[str | None, typer.Option(help="Folder; matches/A-B-<date> if not given.")] = None,
     sprt: Annotated[

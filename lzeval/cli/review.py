@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lzeval.cli.device_option import Device
 from lzeval.text.terminal import Column, print_table, progress_bar, say, say_json
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def review(
     as_json: Annotated[bool, typer.Option("--json", help="Print every move as JSON, not a table.")] = False,
     positions: Annotated[int, typer.Option(min=1, max=1024, help="Positions searched at once.")] = 16,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads for the network.")] = 1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same review.")] = 1,
 ) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lzeval.system.devices import ON_CORES
 from lzeval.version import __version__
 
 CONTROL_GROUP = Path("/sys/fs/cgroup")
@@ -24,7 +25,7 @@ def available_cores() -> int:
 
 def process_count(threads: int | None, device: str) -> int:
     """Processes that play networks: as many as `threads`, else one a core; one on a GPU."""
-    if device != "cpu":
+    if device not in ON_CORES:
         return 1
     return available_cores() if threads is None else threads
 
@@ -34,7 +35,10 @@ def software() -> dict[str, str]:
     import importlib.metadata
     import platform
 
-    libraries = {name: importlib.metadata.version(name) for name in LISTED_LIBRARIES}
+    libraries = {}
+    for name in LISTED_LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # OpenVINO has no wheel everywhere
+            libraries[name] = importlib.metadata.version(name)
     return {"lzeval": __version__, "python": platform.python_version(), **libraries}
 
 

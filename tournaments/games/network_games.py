@@ -7,7 +7,7 @@ a position does not depend on what else is in the batch. So games may run beside
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -98,12 +98,13 @@ class NetworkGames:
         evaluators: Sequence[Evaluator],
         settings: GameSettings,
         slots: int,
+        batcher: Callable[[Searcher], Batcher] = Batcher,
     ) -> None:
         """`evaluators[i]` answers for `players[i]`; one object may answer for several, and then gets fuller batches."""
         self.players = players
         self.settings = settings
         self._searcher = Searcher(2 * slots, settings.size, (players[0].limits.visits or 128) + 1)
-        self._batcher = Batcher(self._searcher)
+        self._batcher = batcher(self._searcher)
         different = {id(evaluator): evaluator for evaluator in evaluators}
         queues = {key: self._batcher.add_queue(evaluator) for key, evaluator in different.items()}
         self._queue_of_player = [queues[id(evaluator)] for evaluator in evaluators]

@@ -27,6 +27,8 @@ LARGEST_SEARCH = 20_000
 _CLOCK_COMMANDS = ("time_settings", "kgs-time_settings", "kata-time_settings", "time_left")
 LARGEST_BATCH = 8
 """Places of a batch on a CPU: 16 are hardly faster a position, and cost twice as much where there are few games."""
+LARGEST_GPU_BATCH = 64
+"""The same on a GPU."""
 NODE_BYTES = 2000
 """Memory of a tree's node on 19x19."""
 
@@ -74,7 +76,7 @@ def players_of(competition: Competition) -> list[PlayerSpec]:
 
 def batch_size(plan: EvaluatorPlan) -> int:
     """Positions at a time where networks are among themselves: fewer than in a match, as each game has a thread."""
-    return min(plan.batch_size, LARGEST_BATCH) if plan.device == "cpu" else plan.batch_size
+    return min(plan.batch_size, LARGEST_BATCH if plan.is_on_cores else LARGEST_GPU_BATCH)
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class NetworkPlayers:
         if key not in self._plans:
             plan = arguments.plan(None)
             self._plans[key] = plan.with_batch(
-                batch_size(plan) if self._only_networks or plan.device != "cpu" else 1
+                batch_size(plan) if self._only_networks or not plan.is_on_cores else 1
             )
         return self._plans[key]
 
@@ -161,7 +163,7 @@ class NetworkPlayers:
         size = plan.info.board_size
         key = size, plan.device
         if key not in self._groups:
-            count = min(available_cores(), self._parallel) if plan.device == "cpu" else 1
+            count = min(available_cores(), self._parallel) if plan.is_on_cores else 1
             trees = -(-2 * self._parallel // count)
             self._groups[key] = _Group([SharedSearch(size, trees) for _ in range(count)], {})
         return self._groups[key]

@@ -20,6 +20,7 @@ from engines.player.arguments import our_command
 from lzeval.errors import UserError
 from lzeval.network.weights_file.weights import is_checkpoint
 from lzeval.system.bundled import network_name, resolve_network
+from lzeval.system.devices import ON_CORES
 from lzeval.text.wording import command_line
 from tournaments.match.options import MatchOptions
 from tournaments.plan.competition import PlayerSpec
@@ -89,7 +90,7 @@ def _network(text: str, options: MatchOptions, with_programs: bool, planner: Pla
         "filters": plan.info.filters,
         "precision": plan.precision,
         "batch_size": plan.batch_size,
-        "device": plan.device,
+        "device": plan.kind,
     }
     more = ("--openings", options.book_argument)
     if with_programs:  # what such a match has always kept of a network
@@ -171,7 +172,7 @@ def _on_cpu(program: str, device: str) -> list[str]:
     except (OSError, subprocess.TimeoutExpired):
         return []  # its first game will tell what is wrong with it
     knows = b"--cpu-only" in said.stdout + said.stderr
-    return ["--cpu-only"] if knows and (device == "cpu" or not _has_opencl()) else []
+    return ["--cpu-only"] if knows and (device in ON_CORES or not _has_opencl()) else []
 
 
 def _has_opencl() -> bool:

@@ -72,9 +72,9 @@ def measured_parallel(competition: Competition, guard: Guard, kept: int, cores: 
 def _parallel_networks(competition: Competition, networks: list[EngineArguments], cores: int) -> int:
     """The number of games with which batches are always full, or that memory allows."""
     wanted = Schedule(competition.matchups, ()).wanted
-    devices = [(plan.device, batch_size(plan)) for plan in _plans(networks)]
-    batch = max((size for _, size in devices), default=1)
-    searches = cores if all(device == "cpu" for device, _ in devices) else 1
+    plans = _plans(networks)
+    batch = max(map(batch_size, plans), default=1)
+    searches = cores if all(plan.is_on_cores for plan in plans) else 1
     most = min(GAMES_A_PLACE * batch * searches, MOST_NETWORK_GAMES)
     by_memory = int(free_memory() * MEMORY_SHARE) // (2 * max(map(tree_bytes, networks)))
     return max(1, min(most, by_memory, most if wanted is None else wanted))

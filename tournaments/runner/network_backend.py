@@ -11,19 +11,22 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from engines.evaluator.base import IN_FLIGHT
 from engines.evaluator.lazy import on_demand
 from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
 from lzeval.errors import EngineError, UserError
 from lzeval.records.record import GameRecord
 from lzeval.system.cache import cache_folder
+from lzeval.system.machine import available_cores
 from lzeval.version import __version__
 from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
+from tournaments.games.pipelined_games import PipelinedGames
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -58,11 +61,19 @@ class WorkerTask:
     plans: Sequence[EvaluatorPlan]
     """One plan per player, same order as `players`."""
     settings: GameSettings
+    cores: int | None = None
+    """Cores for all workers together, where those are fewer than the cores, as on GPUs; None: all."""
 
     @property
     def games(self) -> int:
         """Number of games that one worker plays at a time."""
-        return GAMES_A_PLACE * max(plan.batch_size for plan in self.plans)
+        under_way = 1 if self.is_on_cores else IN_FLIGHT
+        return GAMES_A_PLACE * under_way * max(plan.batch_size for plan in self.plans)
+
+    @property
+    def is_on_cores(self) -> bool:
+        """Whether a worker computes its answers itself, and has nothing to do meanwhile."""
+        return all(plan.is_on_cores for plan in self.plans)
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,8 @@ class NetworkBackend:
 
     def _start_one(self) -> None:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(self._task, theirs), daemon=True)
+        place = len(self._processes), self._count
+        process = self._context.Process(target=_work, args=(self._task, theirs, *place), daemon=True)
         with _interrupts_ignored():
             process.start()
         theirs.close()
@@ -186,14 +198,14 @@ class NetworkBackend:
                 process.join()
 
 
-def _work(task: WorkerTask, link: Connection) -> None:
-    """Run a worker until its parent closes the link."""
+def _work(task: WorkerTask, link: Connection, number: int, count: int) -> None:
+    """Run worker `number` of `count` until its parent closes the link."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
     if sys.platform.startswith("linux"):
         _die_with_parent()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        games = _open_games(task)
+        games = _open_games(task) if task.is_on_cores else _open_pipeline(task, number, count)
         link.send(WorkerReport("ready"))
         _serve(link, games)
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -232,7 +244,19 @@ def _open_games(task: WorkerTask) -> NetworkGames:
     return games
 
 
-def _serve(link: Connection, games: NetworkGames) -> None:
+def _open_pipeline(task: WorkerTask, number: int, count: int) -> PipelinedGames:
+    """Games on the GPU of worker `number` of `count`, and its share of the cores to search on."""
+    from engines.evaluator.devices import numbered
+
+    plans = [replace(plan, device=numbered(plan.device, number)) for plan in task.plans]
+    evaluators = on_demand(plans, lambda: games.playing, IN_FLIGHT)
+    threads = max(1, (task.cores or available_cores()) // count)
+    games = PipelinedGames(task.players, evaluators, task.settings, task.games, threads)
+    games.warm_up()
+    return games
+
+
+def _serve(link: Connection, games: NetworkGames | PipelinedGames) -> None:
     reported_at = time.monotonic()
     while True:
         while link.poll(0 if games.is_busy else None):

@@ -8,6 +8,7 @@ from typing import Any
 
 from lzeval.errors import UserError
 from lzeval.go.points import LARGEST, SMALLEST, SYMMETRIES
+from lzeval.system.devices import DEVICES, is_device
 from trainer.settings.config import TrainConfig, seconds
 from trainer.settings.overrides import flat
 
@@ -99,7 +100,6 @@ CHOICES = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.strategy": ("auto", "ddp"),
     "logger.names": ("csv", "tensorboard", "wandb", "mlflow"),
-    "pool.device": ("auto", "cpu", "cuda"),
 }
 
 
@@ -110,6 +110,8 @@ def check(config: TrainConfig) -> None:
         for word in _each(settings[key]):
             if word not in allowed:
                 raise UserError(f"{key}={word}: choose one of {', '.join(allowed)}")
+    if not is_device(config.pool.device):
+        raise UserError(f"pool.device={config.pool.device}: choose one of {', '.join(DEVICES)}")
     _check_devices(settings.pop("trainer.devices"))
     for key, bounds in {**BOUNDS, **DURATIONS}.items():
         for value in _each(settings.get(key)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lzeval.cli.cluster_options import ClusterOption
+from lzeval.cli.device_option import Device
 from lzeval.cli.pool.joining import add_all, candidate
 from lzeval.cli.pool.opening import create_pool, open_and_join, open_pool
 from lzeval.cli.pool.playing import playable, run_session
@@ -39,7 +40,6 @@ Without = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Leave this member alone; may be given again.")
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Cores to use; all if not given.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from engines.evaluator import load, openvino_backend
+from engines.evaluator import cache, load, openvino_backend
 from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator, sample_planes
 from lzeval.errors import UserError
@@ -36,7 +36,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def own_cache(graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs of these networks are kept among themselves."""
-    monkeypatch.setattr(openvino_backend, "graph_folder", lambda: graphs)
+    monkeypatch.setattr(cache, "graph_folder", lambda: graphs)
 
 
 def write(path: Path, shape: NetworkShape = SHAPES[1], seed: int = 1) -> Path:
@@ -112,14 +112,14 @@ def test_an_evaluator_forks_nothing_sends_nothing_and_leaves_signals_alone(tmp_p
 
 
 def torch_plan(file: Path, device: str, precision: str = "fp32", batch_size: int = 8) -> EvaluatorPlan:
-    plan = plan_evaluator(file, precision="fp32", device="cpu", batch_size=batch_size)
-    return replace(plan, device=device, precision=precision, graph=None, weights=str(file))
+    plan = plan_evaluator(file, precision="fp32", device="torch", batch_size=batch_size)
+    return replace(plan, device=device, precision=precision)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_torch_on_the_cpu_answers_like_torch(shape: NetworkShape, tmp_path: Path) -> None:
     file = write(tmp_path / "net.txt", shape, 4)
-    evaluator = torch_plan(file, "cpu").build()
+    evaluator = torch_plan(file, "torch").build()
     assert_answers_like(evaluator, load_network(file).network)
     assert evaluator.info.backend.startswith("torch ")
 
@@ -171,14 +171,14 @@ def test_a_version_2_value_is_blacks(tmp_path: Path) -> None:
     black_to_move = shown[:, 16, 0, 0] == 1
     assert 0 < black_to_move.sum() < 8
     np.testing.assert_allclose(values[1], np.where(black_to_move, values[0], -values[0]), atol=1e-6)
-    evaluator = torch_plan(tmp_path / "blacks.txt", "cpu").build()
+    evaluator = torch_plan(tmp_path / "blacks.txt", "torch").build()
     np.testing.assert_allclose(evaluator.evaluate(shown).value, values[1], atol=TOLERANCE)
 
 
 class TestPrecision:
     @pytest.fixture(autouse=True)
     def nothing_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(openvino_backend, "graph_folder", lambda: tmp_path / "graphs")
+        monkeypatch.setattr(cache, "graph_folder", lambda: tmp_path / "graphs")
 
     def test_a_verdict_is_kept_and_the_network_not_read_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -252,7 +252,7 @@ class TestPrecision:
             policy[:, 3:] = (1 - policy.sum(1, keepdims=True)) / 79
             answer = NetworkAnswer(policy, np.zeros(16, np.float32))
             evaluator = SimpleNamespace(batch_size=16, evaluate=lambda _: answer)
-            return SimpleNamespace(info=SimpleNamespace(board_size=9), build=lambda: evaluator)
+            return SimpleNamespace(info=SimpleNamespace(board_size=9), build=lambda *_: evaluator)
 
         assert load.compare(plan(0.4, 0.38, 0.1), plan(0.38, 0.4, 0.1))[0] == 1.0
         assert load.compare(plan(0.4, 0.30, 0.1), plan(0.30, 0.4, 0.1))[0] == 0.0
@@ -294,7 +294,7 @@ def test_one_network_under_two_names(tmp_path: Path) -> None:
 
 
 def test_a_graph_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openvino_backend, "graph_folder", lambda: tmp_path / "graphs")
+    monkeypatch.setattr(cache, "graph_folder", lambda: tmp_path / "graphs")
     file = write(tmp_path / "net.txt")
     first = plan_evaluator(file, precision="fp32", device="cpu")
     kept = sorted(path.suffix for path in (tmp_path / "graphs").iterdir())
@@ -311,7 +311,10 @@ def test_a_graph_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ("options", "message"),
     [
         ({"precision": "fp8"}, "precision 'fp8' is not one of auto, fp32, bf16"),
-        ({"device": "tpu"}, "device 'tpu' is not one of auto, cpu, cuda"),
+        (
+            {"device": "tpu"},
+            "device 'tpu' is not one of auto, cpu, cuda, cuda:N, mps, xpu, openvino-gpu, torch",
+        ),
         ({"board_size": 19}, "net.txt: a network for 9x9 boards cannot play on 19x19"),
     ],
 )
@@ -329,6 +332,6 @@ def test_no_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(openvino_backend, "graph_folder", lambda: tmp_path / "file" / "graphs")
+    monkeypatch.setattr(cache, "graph_folder", lambda: tmp_path / "file" / "graphs")
     with pytest.raises(UserError, match="graph cannot be kept in"):
         plan_evaluator(write(tmp_path / "net.txt"), precision="fp32", device="cpu")

@@ -27,7 +27,7 @@ NEVER_RESIGNS = MovePolicy(resign=0.0)
 
 def search(searcher: Searcher, tree: int, evaluator: Evaluator, visits: int) -> None:
     """Search on until the root has `visits`, one leaf at a time."""
-    waiting = BatchInput(evaluator.batch_size, searcher.size)
+    waiting = BatchInput.of_size(evaluator.batch_size, searcher.size)
     searcher.make_room(tree, visits)
     trees, limits = np.array([tree], np.int32), np.array([visits], np.int32)
     while True:
@@ -457,7 +457,7 @@ def test_trees_know_nothing_of_each_other() -> None:
 
     together = Searcher(trees, size, 8)
     evaluator = HashEvaluator(size, batch_size=4)
-    waiting = BatchInput(4, size)
+    waiting = BatchInput.of_size(4, size)
     for n, game in enumerate(games):
         together.seed(n, 100 + n)
         together.follow(n, game, game.to_move)
@@ -518,7 +518,7 @@ def test_equal_positions_are_asked_about_once() -> None:
 
 def gather_all(searcher: Searcher, evaluator: HashEvaluator, visits: int, most: int) -> list[int]:
     """Search tree 0 with up to `most` leaves at a time; returns how many there were each time."""
-    waiting = BatchInput(evaluator.batch_size, searcher.size)
+    waiting = BatchInput.of_size(evaluator.batch_size, searcher.size)
     sizes: list[int] = []
     while True:
         leaves = searcher.gather_several(0, visits, most)

@@ -100,7 +100,7 @@ def colour_name(colour: int) -> str:
 
 
 def our_visits(evaluator: Evaluator, game: Game) -> Visits:
-    searcher, waiting = Searcher(1, SIZE, VISITS), BatchInput(1, SIZE)
+    searcher, waiting = Searcher(1, SIZE, VISITS), BatchInput.of_size(1, SIZE)
     searcher.seed(0, 1)
     searcher.follow(0, game, game.to_move)
     tree, limit = np.zeros(1, np.int32), np.array([VISITS], np.int32)

@@ -297,6 +297,31 @@ def test_a_worker_that_dies_is_no_traceback(whole: Path, place: Path) -> None:
     assert b"Traceback" not in errors
 
 
+# Devices
+
+
+def test_torch_plays_where_openvino_has_no_wheel(place: Path) -> None:
+    """The first match has no OpenVINO, in its workers neither; its games are those of --device torch."""
+    stub = place / "without" / "openvino"
+    stub.mkdir(parents=True)
+    (stub / "__init__.py").write_text("raise ImportError('there is no wheel')\n")
+    paths = os.pathsep.join([str(stub.parent), variables(place)["PYTHONPATH"]])
+    alone = subprocess.run(
+        program(*words("alone", "--device", "auto", "--games", 2)),
+        cwd=place,
+        env={**variables(place), "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert alone.returncode == 0, alone.stderr
+    assert "one: OpenVINO cannot be loaded here, so torch answers on the CPU, more slowly\n" in alone.stderr
+    assert match(place, "torch", "--device", "torch", "--games", 2).returncode == 0
+    assert games_in(place / "torch") == games_in(place / "alone") != {}
+    players = json.loads((place / "torch" / "match.json").read_text())["settings"]["players"]
+    assert {player["device"] for player in players} == {"torch"}
+
+
 # Mistakes
 
 
@@ -348,6 +373,9 @@ SMALL = ["--size", 9, "--openings", "none", "--precision", "fp32", "--device", "
         (["one.txt", "five.txt", *SMALL], "five.txt: a network for 5x5 boards cannot play on 9x9"),
         (["one.txt", "two.txt"], "one.txt: a network for 9x9 boards cannot play on 19x19"),
         (["one.txt", "two.txt", *SMALL, "--precision", "half"], "precision 'half' is not one of"),
+        (["one.txt", "two.txt", *SMALL, "--device", "gpu"], "device 'gpu' is not one of auto, cpu, cuda,"),
+        (["one.txt", "two.txt", *SMALL, "--device", "cuda:64"], "device cuda:64 was asked for, and t"),
+        (["one.txt", "two.txt", *SMALL, "--device", "xpu"], "device xpu was asked for, and torch finds no"),
         (
             ["one.txt", "two.txt", *SMALL, "--out", "book.txt"],
             "book.txt: cannot hold a match (Not a directory)",

@@ -61,7 +61,7 @@ class ClusterMachines:
             tell,
             progress.nodes,
             most_cores=play.threads,
-            gpus="none" if play.plans[0].device == "cpu" else "only",
+            gpus="none" if play.plans[0].is_on_cores else "only",
         )
         backend.start()
         return backend

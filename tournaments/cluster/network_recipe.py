@@ -14,6 +14,7 @@ from lzeval.cluster.shipping import Shipped
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.system.bundled import resolve_network
+from lzeval.system.devices import ON_CORES
 from lzeval.system.main_module import main_module_unseen
 from tournaments.cluster.node_player import Opened, digest_of
 from tournaments.games.network_games import GameJob, GameSettings, PlayerSettings
@@ -94,7 +95,8 @@ def weakest_plan(
     import ray
 
     nodes = playing_nodes(cluster, facts, device)
-    device = "cuda" if nodes[0].gpus and device != "cpu" else "cpu"
+    if device == "auto":
+        device = "cuda" if nodes[0].gpus else "cpu"
     file = cluster.ship(str(resolve_network(network)))
     by_kind: dict[str, Node] = {}
     for node in nodes:
@@ -102,7 +104,7 @@ def weakest_plan(
         assert isinstance(of_node, NodeFacts)
         by_kind.setdefault(of_node.kind, node)
     asked = [
-        cluster.start_on(node, _plan_there, file, precision, device, gpus=int(device == "cuda"))
+        cluster.start_on(node, _plan_there, file, precision, device, gpus=int(device not in ON_CORES))
         for node in by_kind.values()
     ]
     try:
@@ -122,11 +124,11 @@ def playing_nodes(cluster: Cluster, facts: Mapping[str, NodeFacts | str], device
     """Nodes that can play networks on `device`; auto: those with a GPU, if there are any. Raises UserError."""
     able = [node for node in cluster.nodes() if isinstance(facts.get(node.id), NodeFacts)]
     with_gpu = [node for node in able if node.gpus]
-    if device != "cpu" and with_gpu:
-        return with_gpu
-    if device not in ("auto", "cpu"):
-        raise UserError(f"device {device} was asked for, and no node of the cluster has one")
     with_cores = [node for node in able if node.cores]
+    if device not in ON_CORES and with_gpu:
+        return with_gpu
+    if device not in ("auto", *ON_CORES):
+        raise UserError(f"device {device} was asked for, and no node of the cluster offers a GPU to Ray")
     if not with_cores:
         reasons = [reason for reason in facts.values() if isinstance(reason, str)]
         why = f": {reasons[0]}" if reasons else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.cluster_options import ClusterOption
 from lzeval.cli.ranges import parse_range
 from lzeval.cli.status import INTERRUPTED, USER_ERROR
 from lzeval.errors import UserError
@@ -54,17 +56,20 @@ def pack(
     sample: Sample = 1,
     from_move: FromMove = 1,
     to_move: ToMove = None,
+    cluster: ClusterOption = "",
 ) -> None:
     """Pack game records once, for training and measuring (which also do it by themselves when they must).
 
-    Interrupted, the same command goes on. Which games are held out depends on the games alone, so that the share stays
-    the same one when records are added.
+    Interrupted, the same command goes on, on a cluster or without one. Which games are held out depends on the games
+    alone, so that the share stays the same one when records are added.
     """
+    from lzeval.cluster.connection import connected
     from trainer.data.prepare import pack_with_progress
 
     chosen = _selection(min_moves, min_rank, handicap, komi, sample, from_move, to_move, holdout)
     try:
-        pack_with_progress([str(source) for source in sources], out, size, chosen)
+        with connected(cluster) if cluster else nullcontext() as nodes:
+            pack_with_progress([str(source) for source in sources], out, size, chosen, nodes)
     except KeyboardInterrupt as exc:
         say("lzeval: interrupted; the same command goes on", err=True)
         raise typer.Exit(INTERRUPTED) from exc

@@ -34,6 +34,8 @@ LOOK_AGAIN_S = 2.0
 """Time between looks at the nodes, of which some come and some go."""
 SILENT_S, SILENT_TIMES = 60.0, 10
 """A task that has been out for longer, and for so many times the usual time, is given a second time elsewhere."""
+FREED_S = 10.0
+"""Time that Ray may need to take note that the last command gave its cores back."""
 NO_CORES_S = 60.0
 """Longest time without any node that has a core."""
 
@@ -73,10 +75,12 @@ def ordered(
 
     `function` and the items are pickled, so that functions of modules and `functools.partial` of them serve. It may be
     called more than once for an item: where a node was lost, and with `copies` where a task takes much longer than
-    others. What it raises is raised here, at the item's turn or before. Raises UserError where an item ends its process
-    three times, and where no machine is left.
+    others. What it raises is raised here, at the item's turn or before. Raises UserError where no core is free, where
+    an item ends its process three times, and where no machine is left.
     """
-    return in_order(RayTasks(cluster, function, gpus), items, copies=copies)
+    tasks: RayTasks[Item, Result] = RayTasks(cluster, function, gpus)
+    tasks.require_room()
+    return in_order(tasks, items, copies=copies)
 
 
 def in_order(
@@ -222,6 +226,23 @@ class RayTasks(Generic[Item, Result]):
         self._remote = ray.remote(_called).options(
             num_cpus=1, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD"
         )
+
+    def require_room(self) -> None:
+        """Raise UserError unless a task could begin now."""
+        import ray
+
+        wanted = {"CPU": 1.0} | ({"GPU": self._gpus} if self._gpus else {})
+        deadline = time.monotonic() + FREED_S
+        while True:
+            free = ray.available_resources()
+            missing = [what for what, count in wanted.items() if free.get(what, 0) < count]
+            if not missing:
+                return
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"no {missing[0]} of the cluster is free: ray status says what there is; wait, or add a machine"
+                )
+            time.sleep(0.5)
 
     def cores(self) -> int:
         nodes = self._cluster.nodes()

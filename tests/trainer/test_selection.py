@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -279,14 +279,15 @@ def test_trouble_in_the_middle_of_a_unit_leaves_no_half_of_it(
     monkeypatch.setattr(trainer.data.pack, "SECONDS_A_NOTE", 0.0)
     file = written(tmp_path, *games(120))
     whole = pack([file], tmp_path / "whole", 9)
-    add, games_added = Part.add, []
+    add, games_added = Part.add, list[int]()
 
-    def fail_after(part: Part, made: Packed, number: int) -> None:
-        if len(games_added) == after:
-            part._files[0].write(made.rows[number].tobytes())
+    def fail_after(part: Part, made: Packed, numbers: Sequence[int]) -> None:
+        taken = list(numbers)[: after - len(games_added)]
+        add(part, made, taken)
+        games_added.extend(taken)
+        if len(taken) < len(numbers):
+            part._files[0].write(made.rows[numbers[len(taken)]].tobytes())
             raise trouble()
-        games_added.append(number)
-        add(part, made, number)
 
     with monkeypatch.context() as patch:
         patch.setattr(Part, "add", fail_after)

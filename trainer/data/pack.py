@@ -1,8 +1,8 @@
 """Game records and chunks into packed data sets, on all cores, to be taken up again after an interruption.
 
-The input is cut into units, each with whole games. Threads pack them; what they made is appended in the order of the
-input, so that the result does not depend on their number. A journal beside it says after which unit the files were how
-long: whoever starts again cuts them back to that and goes on with the next unit.
+The input is cut into units, each with whole games. Threads pack them, or the nodes of a cluster; what they made is
+appended in the order of the input, so that the result does not depend on their number. A journal beside it says after
+which unit the files were how long: whoever starts again cuts them back to that and goes on with the next unit.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lzeval.cluster.connection import Cluster
 from lzeval.compiled.arrays import Ints64
 from lzeval.errors import DataError, UserError
 from lzeval.system.files import folder_made, write_text_atomically
@@ -32,6 +33,7 @@ from trainer.data.packed import (
     HOLDOUT,
     LEARN,
     META,
+    ROWS,
     SOFT,
     TRAIN,
     VERSION,
@@ -39,6 +41,7 @@ from trainer.data.packed import (
     is_packed,
     part_of,
     read_meta,
+    sha256_of,
 )
 from trainer.data.rows import Soft
 from trainer.data.selection import Selection
@@ -92,7 +95,7 @@ class PackReport:
 class Part:
     """One packed data set while it grows, in a folder of its own."""
 
-    RAW = ("positions.bin", "games.raw", "learn.raw", *(f"soft-{field}.raw" for field in Soft._fields))
+    RAW = (ROWS, "games.raw", "learn.raw", *(f"soft-{field}.raw" for field in Soft._fields))
 
     def __init__(
         self, folder: Path, lengths: Sequence[int] | None = None, counts: dict[str, int] | None = None
@@ -106,32 +109,51 @@ class Part:
         for file, length in zip(self._files, lengths or [0] * len(self.RAW), strict=True):
             file.truncate(length)
             file.seek(length)
+        self._hash = sha256_of(folder / ROWS)
+        """Of the rows so far: to read them all again at the end would have the cores wait."""
 
-    def add(self, made: Packed, number: int) -> None:
-        """Append game `number` of a unit."""
-        rows, learn, soft = made.rows[number], made.learn[number], made.soft[number]
-        komi, handicap, winner, *ranks, key = made.games[number]
-        start = self.counts["rows"]
-        game = np.array([(start, len(rows), komi, handicap, winner, *ranks, key)], GAME)
-        data: list[npt.NDArray[Any]] = [rows, game, self._learnt(learn, len(rows))]
-        if soft is not None:
-            data += [soft.rows + start, soft.starts[:-1] + self.counts["entries"], soft.points, soft.shares]
-            self.counts["soft"] += len(soft.rows)
-            self.counts["entries"] += len(soft.points)
-        for file, array in zip(self._files, data, strict=False):
-            file.write(array.tobytes())
+    def add(self, made: Packed, numbers: Sequence[int]) -> None:
+        """Append the games `numbers` of a unit."""
+        if not numbers:
+            return
+        rows = np.concatenate([made.rows[number] for number in numbers])
+        lengths = [len(made.rows[number]) for number in numbers]
+        starts = (self.counts["rows"] + np.cumsum([0, *lengths])).tolist()
+        facts = zip(starts, lengths, (made.games[number] for number in numbers), strict=False)
+        games = np.array([(start, length, *known) for start, length, known in facts], GAME)
+        learn = [made.learn[number] for number in numbers]
+        self._write(rows, games, self._learnt(learn, starts))
+        for number, start in zip(numbers, starts, strict=False):
+            soft = made.soft[number]
+            if soft is not None:
+                places = soft.rows + start, soft.starts[:-1] + self.counts["entries"]
+                self._write(*places, soft.points, soft.shares, first=3)
+                self.counts["soft"] += len(soft.rows)
+                self.counts["entries"] += len(soft.points)
+        self._hash.update(rows)
         self.counts["rows"] += len(rows)
-        self.counts["games"] += 1
-        self.counts["learn"] += len(rows) if learn is None else len(learn)
+        self.counts["games"] += len(numbers)
+        self.counts["learn"] += sum(map(_learnt_from, learn, lengths))
 
-    def _learnt(self, learn: Ints64 | None, count: int) -> Ints64:
-        """Numbers to append to the list of rows to be learnt from, which stays empty as long as all of them are."""
-        start = self.counts["rows"]
-        if self.counts["all"] and (learn is None or len(learn) == count):
+    def _write(self, *data: npt.NDArray[Any], first: int = 0) -> None:
+        """Append each array to its file, of those from number `first` on."""
+        for file, array in zip(self._files[first:], data, strict=False):
+            file.write(array.data)
+
+    def _learnt(self, learn: Sequence[Ints64 | None], starts: Sequence[int]) -> Ints64:
+        """Numbers to append to the list of rows to be learnt from, which stays empty as long as all of them are.
+
+        `learn` is of games that begin at the rows `starts`, the last of which is where the next one will begin.
+        """
+        lengths = np.diff(starts).tolist()
+        if self.counts["all"] and all(map(int.__eq__, map(_learnt_from, learn, lengths), lengths)):
             return np.empty(0, np.int64)
-        before = np.arange(start if self.counts["all"] else 0)
+        before = np.arange(starts[0] if self.counts["all"] else 0)
         self.counts["all"] = 0
-        return np.concatenate([before, (np.arange(count) if learn is None else learn) + start])
+        chosen = [
+            np.arange(length) if some is None else some for some, length in zip(learn, lengths, strict=True)
+        ]
+        return np.concatenate([before, *(some + start for some, start in zip(chosen, starts, strict=False))])
 
     def flush(self) -> list[int]:
         """Bring everything to the disk; returns the files' lengths."""
@@ -167,11 +189,19 @@ class Part:
             "positions": self.counts["learn"],
             "learn": not self.counts["all"],
             "soft": bool(self.counts["soft"]),
-            "sha256": {name: file_sha256(self.folder / name) for name in files},
+            "sha256": {
+                name: self._hash.hexdigest() if name == ROWS else file_sha256(self.folder / name)
+                for name in files
+            },
         }
         (self.folder / META).write_text(json.dumps(facts | meta, indent=1) + "\n", encoding="utf-8")
         for name in self.RAW[1:]:
             (self.folder / name).unlink()
+
+
+def _learnt_from(learn: Ints64 | None, length: int) -> int:
+    """Number of rows to be learnt from, of a game of `length` rows; None: all."""
+    return length if learn is None else len(learn)
 
 
 def _to_npy(raw: Path, target: Path, kind: np.dtype[Any]) -> None:
@@ -188,12 +218,14 @@ def pack(
     progress: PackProgress | None = None,
     selection: Selection | None = None,
     threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> PackReport:
     """Pack every game of `sources` that is played on `size` lines, and that `selection` wants, into the folder `out`.
 
     With a holdout in the selection, `out` gets two folders inside, `train` and `holdout`. A bad game costs itself and a
     bad file itself; the report says why. `out` appears whole or not at all; what an interrupted run left beside it
-    is taken up. Raises UserError if nothing can be read, or if `out` holds something else.
+    is taken up. The files are the same whether `threads` pack or a cluster does. Raises UserError if nothing can be
+    read, or if `out` holds something else.
     """
     selection = selection or Selection()
     _require_ours_or_empty(out)
@@ -205,7 +237,7 @@ def pack(
             journal = Journal.take_up(partial, _signature(files, size, selection), selection.holdout > 0)
             try:
                 for number, share, unit, made in packed_units(
-                    files, size, selection, first=journal.units, threads=threads
+                    files, size, selection, first=journal.units, threads=threads, cluster=cluster
                 ):
                     with journal.unit(number):
                         _take(unit, made, journal, selection)
@@ -355,19 +387,19 @@ def _take(unit: Unit, made: Packed, journal: Journal, selection: Selection) -> N
     """Append a unit's games to the parts they belong to, and report on it."""
     report = journal.report
     report_unit(report, unit, made)
-    for item, (*_, key) in enumerate(made.games):
-        held_out = selection.holds_out(key)
-        part = journal.parts[(HOLDOUT if held_out else TRAIN) if selection.holdout else ""]
-        earlier = part.counts["learn"]
-        part.add(made, item)
-        taken = part.counts["learn"] - earlier
-        report.games += 1
-        report.positions += taken
-        if held_out:
-            report.holdout_games += 1
-            report.holdout_positions += taken
-        report.count(unit.source, "games")
-        report.count(unit.source, "positions", taken)
+    held = [bool(selection.holdout) and selection.holds_out(key) for *_, key in made.games]
+    taken = {True: 0, False: 0}
+    for name, part in journal.parts.items():
+        before = part.counts["learn"]
+        part.add(made, [number for number, is_held in enumerate(held) if is_held == (name == HOLDOUT)])
+        taken[name == HOLDOUT] = part.counts["learn"] - before
+    report.games += len(held)
+    report.positions += sum(taken.values())
+    report.holdout_games += sum(held)
+    report.holdout_positions += taken[True]
+    if held:
+        report.count(unit.source, "games", len(held))
+        report.count(unit.source, "positions", sum(taken.values()))
 
 
 def _require_ours_or_empty(out: Path) -> None:

@@ -138,21 +138,17 @@ def _load(file: Path) -> Records:
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def file_sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return (
-            hashlib.file_digest(stream, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else _sha256(stream)
-        )
-
-
-def _sha256(stream: Any) -> str:
-    """SHA-256 of a file, for Python 3.10, which has no `file_digest`."""
+def sha256_of(file: Path) -> Any:
+    """The hash of a file's content, to which more may be added."""
     digest = hashlib.sha256()
-    while block := stream.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest
+
+
+def file_sha256(file: Path) -> str:
+    return str(sha256_of(file).hexdigest())
 
 
 def damaged_files(path: Path) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import TextColumn, TimeRemainingColumn
 
+from lzeval.cluster.connection import Cluster
 from lzeval.compiled.arrays import Ints64
 from lzeval.errors import DataError, UserError
 from lzeval.system.locks import locked
@@ -45,7 +46,11 @@ def prepare(sources: Sequence[str], cache: Path, size: int, part: str = TRAIN) -
 
 
 def pack_with_progress(
-    sources: Sequence[str], folder: Path, size: int, selection: Selection | None = None
+    sources: Sequence[str],
+    folder: Path,
+    size: int,
+    selection: Selection | None = None,
+    cluster: Cluster | None = None,
 ) -> PackReport:
     """`pack`, with a bar on stderr."""
     files = record_files(sources)
@@ -58,6 +63,7 @@ def pack_with_progress(
             size,
             lambda share, count: bar.update(task, completed=share, count=count),
             selection,
+            cluster=cluster,
         )
     skipped = "".join(f"; skipped {count} for {reason}" for reason, count in report.skipped.most_common())
     held = f", {report.holdout_positions:,} of them held out" if report.holdout_games else ""

@@ -1,17 +1,21 @@
-"""Records and chunks, cut into units of whole games, and each unit packed: what threads do while a data set grows."""
+"""Records and chunks, cut into units of whole games, and each unit packed, by threads or on a cluster."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from lzeval.cluster.connection import Cluster
+from lzeval.cluster.tasks import ordered
 from lzeval.compiled.arrays import Ints64, Unsigned8
 from lzeval.go.board import BLACK, WHITE, empty_board, geometry, new_scratch
 from lzeval.go.points import format_vertex, symmetry_tables
@@ -214,19 +218,29 @@ def _cut(soft: Soft, first: int, last: int, start: int) -> Soft:
 
 
 def packed_units(
-    files: Sequence[Path], size: int, selection: Selection, *, first: int = 0, threads: int | None = None
+    files: Sequence[Path],
+    size: int,
+    selection: Selection,
+    *,
+    first: int = 0,
+    threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> Iterator[tuple[int, float, Unit, Packed]]:
-    """Every unit of `files` from number `first` on, in order, packed on `threads` (all cores).
+    """Every unit of `files` from number `first` on, in order, packed on `threads` (all cores), or on a cluster.
 
     Its number, how much of the files has been read at its end (0 to 1), itself, and what was made of it.
     """
+    units = islice(enumerate(_units_with_shares(files)), first, None)
+    made = partial(pack_unit, size=size, selection=selection)
+    if cluster is not None:
+        yield from _packed_on(cluster, made, units)
+        return
     threads = threads or os.cpu_count() or 1
     waiting: deque[tuple[int, float, Unit, Future[Packed]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for number, (share, unit) in enumerate(_units_with_shares(files)):
-                if number >= first:
-                    waiting.append((number, share, unit, pool.submit(pack_unit, unit, size, selection)))
+            for number, (share, unit) in units:
+                waiting.append((number, share, unit, pool.submit(made, unit)))
                 if len(waiting) >= 2 * threads:
                     yield _finished(waiting.popleft())
             while waiting:
@@ -234,6 +248,21 @@ def packed_units(
         finally:
             for *_, future in waiting:
                 future.cancel()
+
+
+def _packed_on(
+    cluster: Cluster, made: Callable[[Unit], Packed], units: Iterator[tuple[int, tuple[float, Unit]]]
+) -> Iterator[tuple[int, float, Unit, Packed]]:
+    """`packed_units` on a cluster: a unit's bytes travel to a node, and its rows come back."""
+    waiting: deque[tuple[int, float, Unit]] = deque()
+
+    def given() -> Iterator[Unit]:
+        for number, (share, unit) in units:
+            waiting.append((number, share, unit))
+            yield unit
+
+    for packed in ordered(cluster, made, given()):
+        yield *waiting.popleft(), packed
 
 
 def _finished(waiting: tuple[int, float, Unit, Future[Packed]]) -> tuple[int, float, Unit, Packed]:

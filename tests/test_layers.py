@@ -100,6 +100,7 @@ LAYERS = {
 """A module of the part on the left (the longest name that fits) may import itself and what is on the right."""
 
 ALLOWED_ONCE = {
+    ("trainer.runs.answers", "engines.evaluator"),
     ("trainer.runs.evaluate", "engines.evaluator"),
     ("trainer.training.teacher", "engines.evaluator"),
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lzeval.cli.cluster_options import ClusterOption
 from lzeval.text.terminal import say_json
 
 
@@ -23,15 +25,18 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Draw figures by phase, and how true winrates are (.png or .svg)."),
     ] = None,
+    cluster: ClusterOption = "",
 ) -> None:
     """Measure how well a network predicts game records: move accuracy, losses, the value by game phase."""
     if plot is not None:
         from trainer.runs.plots import check_plot
 
         check_plot(plot)
+    from lzeval.cluster.connection import connected
     from trainer.runs.evaluate import measure_network, print_measurements
 
-    measurements = measure_network(network, data, sample=sample, precision=precision)
+    with connected(cluster) if cluster else nullcontext() as nodes:
+        measurements = measure_network(network, data, sample=sample, precision=precision, cluster=nodes)
     if as_json:
         say_json(measurements, indent=1)
     else:

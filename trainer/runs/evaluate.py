@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
-from engines.evaluator.base import Evaluator, Planes
+from engines.evaluator.base import EvaluatorInfo
 from engines.evaluator.load import plan_evaluator
+from lzeval.cluster.connection import Cluster
 from lzeval.compiled.arrays import Floats, Ints64, Records
 from lzeval.system.cache import cache_folder
 from lzeval.system.machine import available_cores
@@ -19,6 +20,7 @@ from lzeval.text.terminal import Column, name_column, print_table, progress_bar,
 from lzeval.text.wording import counted
 from trainer.data.packed import PackedData, phases, read_meta
 from trainer.data.prepare import prepare, sampled_positions
+from trainer.runs.answers import ANSWER, Measuring, Parts, answers_of, on_nodes
 from trainer.runs.unfinished import Unfinished
 
 BATCH = 16
@@ -26,13 +28,14 @@ SMALLEST_PROBABILITY = 1e-12
 """Stands for a probability that has been rounded to 0, so that its logarithm exists."""
 CALIBRATION_BINS = 10
 
-ANSWER = np.dtype([("played", "f4"), ("better", "u2"), ("alike", "u2"), ("value", "f4"), ("outcome", "i1")])
-"""One position's answer: probability of the move that was played, how many moves have a higher one and the same one,
-itself counted; value and outcome (0: nobody won), -1 to 1, for the side to move."""
-
 
 def measure_network(
-    network: str, data: Sequence[str], *, sample: int | None = None, precision: str = "auto"
+    network: str,
+    data: Sequence[str],
+    *,
+    sample: int | None = None,
+    precision: str = "auto",
+    cluster: Cluster | None = None,
 ) -> dict[str, Any]:
     """Figures over all positions of `data` (game records or a packed folder), or over `sample` of them.
 
@@ -40,16 +43,15 @@ def measure_network(
     `policy_loss`: mean cross entropy in nats; `value_mse4`: mean squared error of the value / 4 over games with a
     winner, so that 0.25 is knowing nothing. `phases` has the same by moves played. `calibration` compares the
     winrates that the network gives the side to move with how often it won, see `calibration`; `calibration_error`
-    is the mean distance of the two, None where nobody won. A measurement that was interrupted goes on. Raises
-    UserError.
+    is the mean distance of the two, None where nobody won. A measurement that was interrupted goes on, on a cluster or
+    without one. Raises UserError.
     """
-    plan = plan_evaluator(network, precision=precision, batch_size=BATCH)
+    measuring = _here(network, precision) if cluster is None else on_nodes(cluster, network, precision, BATCH)
     cache = cache_folder()
-    packed = prepare(list(data), cache / "packed", plan.info.board_size)
+    packed = prepare(list(data), cache / "packed", measuring.info.board_size)
     chosen = sampled_positions(packed, sample if sample is not None else len(packed))
-    evaluator = plan.build(threads=available_cores())
-    kept = Unfinished(cache / "measuring" / f"{_measurement_key(evaluator, packed, chosen)}.npy")
-    answers = _answers(evaluator, packed, chosen, kept)
+    kept = Unfinished(cache / "measuring" / f"{_measurement_key(measuring.info, packed, chosen)}.npy")
+    answers = _answers(measuring.parts, packed, chosen, kept)
     kept.forget()
     columns, winrates, won = _measures(answers)
     by_phase = {
@@ -57,7 +59,7 @@ def measure_network(
         for name, inside in phases(packed.plies(chosen)).items()
         if inside.any()
     }
-    info = plan.info.as_dict() | {"precision": plan.precision}
+    info = measuring.network.as_dict() | {"precision": measuring.precision}
     bins = calibration(winrates, won)
     return {
         "network": info,
@@ -105,27 +107,37 @@ def calibration_error(bins: Sequence[dict[str, Any]]) -> float | None:
     return float(sum(distances) / total)
 
 
-def _measurement_key(evaluator: Evaluator, packed: PackedData, chosen: Ints64) -> str:
+def _here(network: str, precision: str) -> Measuring:
+    """On all cores, or the GPU, of this machine. Raises UserError."""
+    plan = plan_evaluator(network, precision=precision, batch_size=BATCH)
+    evaluator = plan.build(threads=available_cores())
+
+    def parts(packed: PackedData, chosen: Ints64) -> Iterator[Records]:
+        for start in range(0, len(chosen), BATCH):
+            yield answers_of(evaluator, packed, chosen[start : start + BATCH])
+
+    return Measuring(evaluator.info, plan.info, plan.precision, parts)
+
+
+def _measurement_key(info: EvaluatorInfo, packed: PackedData, chosen: Ints64) -> str:
     """A name for what is measured here: other answers, or of other positions, have another."""
-    parts = [ANSWER.descr, BATCH, evaluator.info.as_dict() | {"network": ""}, read_meta(packed.path)]
+    parts = [ANSWER.descr, BATCH, info.as_dict() | {"network": ""}, read_meta(packed.path)]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     digest.update(chosen.tobytes())
     return digest.hexdigest()[:32]
 
 
-def _answers(evaluator: Evaluator, packed: PackedData, chosen: Ints64, kept: Unfinished) -> Records:
+def _answers(parts: Parts, packed: PackedData, chosen: Ints64, kept: Unfinished) -> Records:
     """`[N]` of ANSWER; begins with what an earlier call that was interrupted had `kept`."""
     answers = np.zeros(len(chosen), ANSWER)
     done = kept.recall_into(answers)
     if done:
         say(f"going on: {done:,} of {counted(len(answers), 'position')} measured before", err=True)
-    planes = np.zeros((BATCH, 18, packed.size, packed.size), np.uint8)
     try:
         with progress_bar(TaskProgressColumn(), TimeRemainingColumn(), transient=True) as bar:
             task = bar.add_task("measuring", total=len(answers), completed=done)
-            while done < len(answers):
-                part = chosen[done : done + BATCH]
-                _answer(evaluator, packed, part, planes, answers[done : done + len(part)])
+            for part in parts(packed, chosen[done:]):
+                answers[done : done + len(part)] = part
                 done += len(part)
                 bar.update(task, completed=done)
                 kept.save_if_due(answers[:done])
@@ -133,26 +145,6 @@ def _answers(evaluator: Evaluator, packed: PackedData, chosen: Ints64, kept: Unf
         kept.save(answers[:done])
         raise
     return answers
-
-
-def _answer(
-    evaluator: Evaluator,
-    packed: PackedData,
-    part: Ints64,
-    planes: Planes,
-    rows: Records,
-) -> None:
-    """Fill `rows` `[B]` of ANSWER for the positions `part` `[B]`; `planes` `[BATCH, 18, S, S]` is for use."""
-    batch = packed.batch(part, np.zeros(len(part), np.int64))
-    planes[: len(part)] = batch.planes
-    answer = evaluator.evaluate(planes)
-    policy = answer.policy[: len(part)]
-    played = policy[np.arange(len(part)), batch.moves]
-    rows["played"] = played
-    rows["better"] = (policy > played[:, None]).sum(1)
-    rows["alike"] = (policy == played[:, None]).sum(1)
-    rows["value"] = answer.value[: len(part)]
-    rows["outcome"] = batch.outcomes
 
 
 def _measures(answers: Records) -> tuple[dict[str, Floats], Floats, Floats]:

@@ -6,8 +6,10 @@ to its own disk, and does again what a lost node has not reported.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,6 +34,8 @@ class Cluster:
     """A connection to a cluster."""
 
     address: str
+    is_gone: bool = False
+    """Whether its head answers no more: nothing is to be asked of it then, not even to say goodbye."""
     _shipped: dict[str, Shipped] = field(default_factory=dict)
     """Files that are in the object store, by path."""
 
@@ -138,12 +142,23 @@ def connected(address: str) -> Iterator[Cluster]:
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as exc:
             raise UserError(_not_reached(address, exc)) from exc
+    cluster = Cluster(address)
     try:
-        yield Cluster(address)
+        yield cluster
     finally:
-        if not was_connected:
-            with suppress(Exception):  # the cluster may be gone
+        if cluster.is_gone:
+            atexit.unregister(ray._private.worker.shutdown)
+            atexit.register(_leave_at_once)
+        elif not was_connected:
+            with suppress(Exception):  # the cluster may be gone all the same
                 ray.shutdown()
+
+
+def _leave_at_once() -> None:
+    """End the process as after an error: what Ray does at its end, without a head, would crash it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def _silence_reports(ray: Any) -> None:

@@ -399,3 +399,4 @@ class ClusterBackend(Generic[JobT, PlayedT]):
             if member.actor is not None:
                 self._actors.kill(member.actor)
             member.state, member.actor, member.call = "lost", None, None
+        self._actors.close()

@@ -129,6 +129,9 @@ class FakeActors:
         if not actor.is_silent:
             actor.jobs.clear()
 
+    def close(self) -> None:
+        """Nothing to end."""
+
 
 def facts(**others: Any) -> NodeFacts:
     return replace(

@@ -7,7 +7,8 @@ import sys
 
 from engines.evaluator.cache import processor
 from lzeval.errors import UserError
-from lzeval.system.devices import DEVICES, is_device, kind_of
+from lzeval.system.devices import DEVICES, ON_CORES, is_device, kind_of
+from lzeval.system.machine import available_cores
 
 BY_OPENVINO = ("cpu", "openvino-gpu")
 WITHOUT_OPENVINO = "OpenVINO cannot be loaded here, so torch answers on the CPU, more slowly"
@@ -80,6 +81,12 @@ def count(device: str) -> int:
     import torch
 
     return max(1, torch.cuda.device_count())
+
+
+def process_count(threads: int | None, device: str) -> int:
+    """Processes of this machine that play networks on `threads` cores, None: on all: one a core, or one a GPU."""
+    cores = available_cores() if threads is None else threads
+    return cores if device in ON_CORES else min(count(device), cores)
 
 
 def numbered(device: str, process: int) -> str:

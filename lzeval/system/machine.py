@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lzeval.system.devices import ON_CORES
 from lzeval.version import __version__
 
 CONTROL_GROUP = Path("/sys/fs/cgroup")
@@ -21,13 +20,6 @@ def available_cores() -> int:
     if sys.platform.startswith("linux"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def process_count(threads: int | None, device: str) -> int:
-    """Processes that play networks: as many as `threads`, else one a core; one on a GPU."""
-    if device not in ON_CORES:
-        return 1
-    return available_cores() if threads is None else threads
 
 
 def software() -> dict[str, str]:

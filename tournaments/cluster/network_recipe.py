@@ -34,7 +34,9 @@ class ShippedNetwork:
 
     def plan_here(self) -> EvaluatorPlan:
         """The plan with files of this machine. Raises UserError."""
-        here = plan_evaluator(self.file.place(), precision="fp32", device=self.plan.device)
+        here = plan_evaluator(
+            self.file.place(), precision="fp32", device=self.plan.device, batch_size=self.plan.batch_size
+        )
         return replace(self.plan, graph=here.graph, weights=here.weights)
 
 
@@ -49,7 +51,7 @@ class NetworkRecipe:
 
     def open(self, cores: int, gpus: int, stack: ExitStack) -> Opened[GameJob, GameRecord]:
         plans = [network.plan_here() for network in self.networks]
-        task = WorkerTask(self.players, plans, self.settings)
+        task = WorkerTask(self.players, plans, self.settings, cores)
         processes = gpus or cores
         backend = NetworkBackend(task, processes)
         with main_module_unseen():  # which is Ray's

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from engines.evaluator.devices import process_count
 from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
@@ -23,7 +24,7 @@ from lzeval.records.record_folder import write_game
 from lzeval.system.bundled import resolve_network
 from lzeval.system.files import remove_leftovers
 from lzeval.system.locks import locked
-from lzeval.system.machine import process_count, software
+from lzeval.system.machine import software
 from lzeval.version import __version__
 from tournaments.games.network_games import GameJob, GameSettings
 from tournaments.gomill.write_control_file import write_control_file

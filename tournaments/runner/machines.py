@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from engines.evaluator.devices import process_count
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
 from lzeval.records.record import GameRecord
-from lzeval.system.machine import hardware, process_count
+from lzeval.system.machine import hardware
 from tournaments.games.network_games import GameJob, GameSettings, PlayerSettings
 from tournaments.runner.backend import Backend
 from tournaments.runner.network_backend import NetworkBackend, WorkerTask
@@ -80,7 +81,8 @@ class ThisMachine:
     ) -> Backend[GameJob, GameRecord]:
         del progress, tell
         count = min(process_count(play.threads, play.plans[0].device), max(1, play.most))
-        backend = NetworkBackend(WorkerTask(play.players, play.plans, play.settings), count, play.called)
+        task = WorkerTask(play.players, play.plans, play.settings, play.threads)
+        backend = NetworkBackend(task, count, play.called)
         backend.start()
         return backend
 

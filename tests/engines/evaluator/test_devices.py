@@ -16,6 +16,7 @@ from lzeval.errors import UserError
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from lzeval.system.devices import is_device
+from lzeval.system.machine import available_cores
 from tests.support.command_line import environment, program
 from tests.support.fakes.evaluators import fake_info
 from tests.support.fakes.weights_files import lived_in_network
@@ -98,6 +99,14 @@ def test_a_number_beyond_the_last() -> None:
 
 @pytest.mark.usefixtures("has_every_gpu")
 def test_processes_share_gpus() -> None:
+    assert [devices.process_count(threads, "cuda") for threads in (None, 1, 2, 8)] == [
+        min(2, available_cores()),
+        1,
+        2,
+        2,
+    ]
+    assert [devices.process_count(8, device) for device in ("cuda:1", "mps", "cpu", "torch")] == [1, 1, 8, 8]
+    assert devices.process_count(None, "cpu") == available_cores()
     assert [devices.count(device) for device in ("cuda", "cuda:1", "xpu", "torch")] == [2, 1, 1, 1]
     assert [devices.numbered("cuda", process) for process in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
     assert [devices.numbered(device, 1) for device in ("cuda:0", "mps")] == ["cuda:0", "mps"]
@@ -185,6 +194,7 @@ class TestGpu:
             return evaluator
 
         monkeypatch.setattr(EvaluatorPlan, "build", built)
+        monkeypatch.setattr(load, "measured_batch_size", lambda _: 64)
         monkeypatch.setattr(devices, "identity", lambda device: f"pretended {device}")
         return off
 

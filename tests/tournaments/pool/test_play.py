@@ -73,7 +73,9 @@ class PretendedCrew:
 def entrant(name: str, sha: str = "") -> Entrant:
     info = replace(fake_info(5, name), sha256=sha or name)
     return Entrant(
-        PlayerSettings(name, f"{name}:1", "", Limits(3)), EvaluatorPlan(info, "cpu", "fp32", 4, "", None)
+        PlayerSettings(name, f"{name}:1", "", Limits(3)),
+        EvaluatorPlan(info, "cpu", "fp32", 4, "", None),
+        Path(),
     )
 
 

@@ -6,16 +6,20 @@ that it can be copied, moved and mailed while nobody plays, also after a `kill -
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lzeval.errors import UserError
+from lzeval.system.drives import network_kind
 
 APPLICATION_ID = 0x6C7A6570
 """Mark that tells a pool from other programs' SQLite files: `lzep`."""
 VERSION = 1
+ON_NETWORK = "LZEVAL_POOL_ON_NETWORK"
+"""The environment variable that, set to 1, allows a pool on a network drive."""
 MAGIC = b"SQLite format 3\0"
 PATIENCE_S = 60.0
 """Longest wait for another process's transaction."""
@@ -78,6 +82,7 @@ def create(path: Path) -> sqlite3.Connection:
     """A new file with empty tables, in a transaction that is still open. Raises UserError."""
     if is_taken(path):
         raise UserError(f"{path}: exists already; give another name to the new pool")
+    _require_own_disk(path)
     with complaints(path):
         try:
             connection = _connect(path, "rwc")
@@ -115,10 +120,22 @@ def connect(path: Path) -> sqlite3.Connection:
         raise UserError(f"{path}: cannot be read ({exc.strerror})") from exc
     if head != MAGIC:
         raise UserError(f"{path}: no rating pool; it is {_kind(head)}")
+    _require_own_disk(path)
     with complaints(path):
         connection = _connect(path, "rw")
         _require_ours(path, connection)
         return connection
+
+
+def _require_own_disk(path: Path) -> None:
+    """Raise UserError for a network drive: SQLite needs locks that hold, see https://sqlite.org/howtocorrupt.html."""
+    kind = network_kind(path)
+    if kind is not None and os.environ.get(ON_NETWORK, "0") in ("", "0"):
+        raise UserError(
+            f"{path}: lies on a network drive ({kind}), where locks may fail and a pool be damaged; keep it on a disk"
+            " of the machine that plays, which other machines can help with --cluster, or set"
+            f" {ON_NETWORK}=1 if never more than one process opens it"
+        )
 
 
 def is_pool(path: Path) -> bool:

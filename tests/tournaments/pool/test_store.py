@@ -372,3 +372,20 @@ def test_settings_survive_json() -> None:
     with pytest.raises(TypeError):
         parse_settings({"visits": 3})
     assert settings_from({"size": 9}) == replace(PoolSettings(), size=9, move_limit=162)
+
+
+def test_a_network_drive_is_refused(
+    pool: RatingPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "network_kind", lambda path: "nfs4" if "nets" in path.name else None)
+    with pytest.raises(UserError, match=r"nets\.pool: lies on a network drive \(nfs4\), .* --cluster"):
+        RatingPool.open(tmp_path / "nets.pool")
+    with pytest.raises(UserError, match=r"other-nets\.pool: lies on a network drive"):
+        RatingPool.create(tmp_path / "other-nets.pool", SETTINGS)
+    assert not (tmp_path / "other-nets.pool").exists()
+    RatingPool.create(tmp_path / "here.pool", SETTINGS).close()
+    monkeypatch.setenv("LZEVAL_POOL_ON_NETWORK", "0")
+    with pytest.raises(UserError, match="network drive"):
+        RatingPool.open(tmp_path / "nets.pool")
+    monkeypatch.setenv("LZEVAL_POOL_ON_NETWORK", "1")
+    assert len(RatingPool.open(tmp_path / "nets.pool").networks()) == 3

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engines.gtp.client.transport import PeerClosedError
+from engines.gtp.client.pipes import PeerClosedError
 from engines.gtp.protocol import parse_answer, starts_answer
 from engines.gtp_check.analysis import LineCheck
 from engines.gtp_check.engine import CheckedEngine

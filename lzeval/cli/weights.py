@@ -14,7 +14,8 @@ from lzeval.text.terminal import say, say_json
 
 if TYPE_CHECKING:  # numpy and torch are imported where a command works, not where it prints its help
     from lzeval.network.combine import Change
-    from lzeval.network.weights_file.weights import Problem, WeightsInfo
+    from lzeval.network.weights_file.rows import Problem
+    from lzeval.network.weights_file.weights import WeightsInfo
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from lzeval.errors import UserError
 from lzeval.network.leela import network_from_weights, weights_from_network
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.network.weights_file.weights import is_checkpoint, read_hashed
 from lzeval.system.bundled import network_name, resolve_network
 

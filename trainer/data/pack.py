@@ -25,7 +25,7 @@ import numpy.typing as npt
 from lzeval.cluster.connection import Cluster
 from lzeval.compiled.arrays import Ints64
 from lzeval.errors import DataError, UserError
-from lzeval.system.files import folder_made, write_text_atomically
+from lzeval.system.files import file_digest, file_sha256, folder_made, write_text_atomically
 from trainer.data.packed import (
     FORMAT,
     GAME,
@@ -37,11 +37,9 @@ from trainer.data.packed import (
     SOFT,
     TRAIN,
     VERSION,
-    file_sha256,
     is_packed,
     part_of,
     read_meta,
-    sha256_of,
 )
 from trainer.data.rows import Soft
 from trainer.data.selection import Selection
@@ -109,7 +107,7 @@ class Part:
         for file, length in zip(self._files, lengths or [0] * len(self.RAW), strict=True):
             file.truncate(length)
             file.seek(length)
-        self._hash = sha256_of(folder / ROWS)
+        self._hash = file_digest(folder / ROWS)
         """Of the rows so far: to read them all again at the end would have the cores wait."""
 
     def add(self, made: Packed, numbers: Sequence[int]) -> None:

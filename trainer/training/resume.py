@@ -16,7 +16,7 @@ import torch
 
 from lzeval.errors import UserError
 from lzeval.network.checkpoint import load_checkpoint, shape_of
-from lzeval.network.network import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from trainer.settings.compose import stored
 from trainer.settings.config import TrainConfig
 from trainer.settings.overrides import flat

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
-from engines.gtp.client.transport import Peer, PeerClosedError, SubprocessPeer
+from engines.gtp.client.pipes import PeerClosedError
+from engines.gtp.client.transport import Peer, SubprocessPeer
 from engines.gtp.engine import RESIGN, Heatmap, Move, Symmetry
 from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, MalformedMove, NotGtp
 from engines.gtp.heatmap import parse_heatmap

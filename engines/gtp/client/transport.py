@@ -18,8 +18,6 @@ from typing import Protocol
 from engines.gtp.client.pipes import PeerClosedError, open_errors, open_output
 from lzeval.errors import UserError
 
-__all__ = ["Peer", "PeerClosedError", "SubprocessPeer"]
-
 if sys.platform == "win32":
     _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
 else:

@@ -56,7 +56,7 @@ def load(network: NetworkLike, *, device: str = "auto", precision: str = "auto",
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network says of a position, without search."""
+    """Opinion of a network on a position, without search."""
 
     position: Position
     winrate: float
@@ -98,7 +98,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search has found in a position."""
+    """Findings of a search in a position."""
 
     position: Position
     winrate: float
@@ -156,7 +156,7 @@ class Network:
 
     @property
     def plan(self) -> EvaluatorPlan:
-        """How it is run: device, precision and size of batches."""
+        """Device, precision and size of batches that it is run with."""
         return self._plan
 
     @property

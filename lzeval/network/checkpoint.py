@@ -43,9 +43,7 @@ class LoadedNetwork:
     sha256: str
     """SHA-256 of a weights file's uncompressed text, or of a checkpoint's bytes: by it records name the network."""
     numbers_sha256: str
-    """Of the numbers as a weights file has them (`LeelaWeights.numbers_sha256`): equal for a file and a checkpoint of
-    which one was exported from the other.
-    """
+    """`LeelaWeights.numbers_sha256`: equal for a file and a checkpoint of which one was exported from the other."""
     name: str
     """The file's name without its ending, for instance `big`."""
     value_is_blacks: bool

@@ -87,7 +87,7 @@ class ConvBlock(nn.Module):
         return y
 
     def _trains_on_cpu(self, x: Tensor) -> bool:
-        """Where functions compiled by numba help, which is brought along only there."""
+        """Tell whether functions compiled by numba help, which is brought along only there."""
         return x.device.type == "cpu" and self.norm.training and not torch.compiler.is_compiling()
 
 

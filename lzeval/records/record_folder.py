@@ -25,7 +25,7 @@ class Skipped:
     path: Path
     why: str
     number: int = 1
-    """Which game of the file it was, from 1."""
+    """Number of the game in the file, from 1."""
 
 
 # Writing

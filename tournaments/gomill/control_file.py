@@ -185,7 +185,7 @@ class _Reader:
         line: int | None,
         where: str = "",
     ) -> dict[str, Any]:
-        """Those of `values` that `checks` knows and lets pass."""
+        """Return those of `values` that `checks` knows and lets pass."""
         found = {}
         for name, check in checks.items():
             if name not in values:

@@ -138,7 +138,7 @@ def _compare_files(whose: str, before: TournamentSettings, after: TournamentSett
 
 
 def _agree(old: Any, new: Any) -> bool:
-    """Whether two sets of books are the same for the board sizes that both have."""
+    """Tell whether two sets of books are the same for the board sizes that both have."""
     return all(old[size] == new[size] for size in {*old} & {*new})
 
 

@@ -91,7 +91,7 @@ def held(competition: Competition) -> Iterator[TournamentFiles]:
 
 
 def is_running(competition: Competition) -> bool:
-    """Whether some process holds the tournament."""
+    """Tell whether some process holds the tournament."""
     try:
         with locked(TournamentFiles.of(competition).lock, grace_s=0.0):
             return False

@@ -283,7 +283,7 @@ class Journal:
         self._signature = signature
         self._folder = folder
         self._notable = True
-        """Whether the files hold what the counts say, which `note` may then write down."""
+        """True if the files hold what the counts say, which `note` may then write down."""
         self._noted_at = time.monotonic()
 
     @staticmethod
@@ -345,7 +345,7 @@ class Journal:
 
 
 def _is_whole(folder: Path, entry: dict[str, Any]) -> bool:
-    """Whether every file is still at least as long as the journal says."""
+    """Tell whether every file is still at least as long as the journal says."""
     return all(
         (folder / name / file).stat().st_size >= length
         for name, (lengths, _) in entry["parts"].items()

@@ -106,7 +106,7 @@ def part_of(path: Path, part: str) -> Path:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether `path` is a packed data set, split or not."""
+    """Tell whether `path` is a packed data set, split or not."""
     return any((folder / META).is_file() for folder in (path, path / TRAIN))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MUTED, GRID, PAPER, SAND = "#6e7781", "#dfe3e8", "#ffffff", "#c98a3a"
 COLOURS = {"ink": INK, "muted": MUTED, "grid": GRID, "paper": PAPER, "blue": BLUE, "sand": SAND}
-"""By the names that a page's style sheet gives them."""
+"""Colours by the names that a page's style sheet gives them."""
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,

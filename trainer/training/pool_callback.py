@@ -191,7 +191,7 @@ class PoolRatings(GoCallback):
 
 
 def unplayed(run: Path) -> bool:
-    """Whether networks of the run in the folder `run` still have to play."""
+    """Tell whether networks of the run in the folder `run` still have to play."""
     return bool(_unplayed_in(run / FOLDER))
 
 

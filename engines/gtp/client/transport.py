@@ -24,7 +24,7 @@ else:
     _NEW_GROUP = 0
 _LOOK_S = 0.05
 _FINISH_S = 1.0
-"""How long somebody may hold a pipe of a program that has ended before he counts as a stray."""
+"""Seconds that somebody may hold a pipe of a program that has ended before he counts as a stray."""
 
 
 class Peer(Protocol):
@@ -40,7 +40,7 @@ class Peer(Protocol):
         """
 
     def has_said(self) -> bool:
-        """Whether `receive_lines` would return or raise PeerClosedError at once."""
+        """Tell whether `receive_lines` would return or raise PeerClosedError at once."""
 
     def stderr_text(self, since: int = 0) -> str:
         """Text that it has written to standard error from mark `since` on."""

@@ -110,7 +110,7 @@ def read_hashed(path: str | Path, board_size: int | None = None) -> tuple[LeelaW
 
 
 def check_weights(path: str | Path, board_size: int | None = 19) -> list[Problem]:
-    """Everything that is wrong with `path`, in the order of its lines; an empty list for a sound file."""
+    """Problems of `path`, in the order of its lines; an empty list for a sound file."""
     try:
         _, rows = _read_rows(WeightsText(Path(path)))
     except WeightsError as exc:
@@ -142,7 +142,7 @@ def text_sha256(path: str | Path) -> str:
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """Whether `path` is an archive as torch saves them, judged by its content."""
+    """Tell whether `path` is an archive as torch saves them, judged by its content."""
     if not zipfile.is_zipfile(path):
         return False
     try:

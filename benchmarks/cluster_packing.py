@@ -28,8 +28,9 @@ from lzeval.errors import UserError
 from lzeval.records.input.split_games import split_games
 from lzeval.system.archives import read_bytes
 from lzeval.system.cache import VARIABLE, cache_folder
+from lzeval.system.files import file_sha256
 from trainer.data.pack import pack
-from trainer.data.packed import damaged_files, file_sha256
+from trainer.data.packed import damaged_files
 from trainer.data.sources import record_files
 
 DIFFERENT = 2000

@@ -23,8 +23,8 @@ from lzeval.go.colour import Colour
 from lzeval.go.game import Game
 from lzeval.records.input.split_games import split_games
 from lzeval.records.record import GameRecord
-from lzeval.records.record_folder import serialise_game
 from lzeval.records.result import win
+from lzeval.records.writer import serialise_game
 from lzeval.system.archives import read_bytes
 from trainer.data.pack import PackReport, pack
 from trainer.data.sources import record_files

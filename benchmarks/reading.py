@@ -27,8 +27,9 @@ from lzeval.errors import UserError
 from lzeval.records.find_files import FileKind, find
 from lzeval.records.input.split_games import split_games
 from lzeval.records.record import GameRecord
-from lzeval.records.record_folder import Skipped, record_sources, serialise_game
+from lzeval.records.record_folder import Skipped, record_sources
 from lzeval.records.record_reader import parse_game
+from lzeval.records.writer import serialise_game
 from tournaments.collect.read_records import read_records
 
 

@@ -24,7 +24,8 @@ import typer
 
 from benchmarks.report import present, restrict_to, run
 from lzeval.compiled.arrays import Floats32
-from lzeval.network.weights_file.weights import NetworkShape, read_hashed, tensor_layout
+from lzeval.network.weights_file.layout import NetworkShape, tensor_layout
+from lzeval.network.weights_file.weights import read_hashed
 
 MOST_SAMPLED = 100_000
 """Different numbers of a made-up network; beyond, they come again."""

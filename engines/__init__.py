@@ -1,1 +1,1 @@
-"""What plays: search, network evaluation, and GTP in both directions."""
+"""Players: search, network evaluation, and GTP in both directions."""

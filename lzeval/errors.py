@@ -1,4 +1,4 @@
-"""What can go wrong, and whose fault it was.
+"""Errors, by whose fault they were.
 
 ```text
 LzevalError

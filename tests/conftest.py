@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.support.paths import SHARED
@@ -25,6 +26,7 @@ settings.load_profile("lzeval")
 
 GAMES_DIRECTORY = Path("/usr/games")
 """Debian puts engines here, and not on PATH."""
+GOMILL = "gomill==0.8.3"
 
 
 LONGEST = (
@@ -93,16 +95,51 @@ def _python2() -> str | None:
     return None
 
 
+def _once(factory: pytest.TempPathFactory, name: str, command: list[str]) -> Path | None:
+    """The folder that `command`, whose last argument it is, fills; once for all tests that run side by side.
+
+    None where it fails.
+    """
+    shared = factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not folder.is_dir():
+            outcome = subprocess.run([*command, str(folder)], capture_output=True, check=False, timeout=120)
+            if outcome.returncode != 0:
+                shutil.rmtree(folder, ignore_errors=True)
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def gomill_archive(ringmaster: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """gomill's source distribution, from wherever pip finds it; skips where there is none to be had."""
+    download = [
+        ringmaster[0],
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        GOMILL,
+        "-d",
+    ]
+    folder = _once(tmp_path_factory, "archive", download)
+    if folder is None:
+        pytest.skip("gomill's source distribution cannot be downloaded")
+    return folder / "gomill-0.8.3.tar.gz"
+
+
 @pytest.fixture(scope="session")
 def ringmaster(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command line of the real gomill 0.8.3, installed for the occasion."""
     python2 = _python2()
     if python2 is None:
         pytest.skip("gomill needs a Python 2.7, and there is none")
-    target = tmp_path_factory.mktemp("gomill")
-    install = [python2, "-m", "pip", "install", "-q", "--target", str(target), "gomill==0.8.3"]
-    outcome = subprocess.run(install, capture_output=True, check=False)
-    if outcome.returncode != 0:
+    target = _once(tmp_path_factory, "gomill", [python2, "-m", "pip", "install", "-q", GOMILL, "--target"])
+    if target is None:
         pytest.skip("gomill 0.8.3 could not be installed under Python 2.7")
     start = "from gomill.ringmaster_command_line import main; main()"
     return [python2, "-c", f"import sys; sys.path.insert(0, {str(target)!r}); {start}"]

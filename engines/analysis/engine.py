@@ -46,7 +46,7 @@ class AnalysisEngine:
         self._with_scores = with_scores
         self._size = search.info.board_size
         self._open: dict[int, tuple[Query, Turn]] = {}
-        """What is being searched or waits for it, by ticket."""
+        """Queries and turns that are searched or wait for it, by ticket."""
         self._actions: dict[str, Callable[[Fields], None]] = {
             "query_version": self._query_version,
             "query_models": self._query_models,

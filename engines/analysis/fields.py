@@ -1,4 +1,4 @@
-"""What fields of a query must be like: values out, or which field is wrong, and why."""
+"""Checks of a query's fields: values out, or which field is wrong, and why."""
 
 from __future__ import annotations
 

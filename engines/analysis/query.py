@@ -56,7 +56,7 @@ SWITCHES = {
 }
 """All but the first ask for what these networks, or this search, do not say; they are accepted."""
 RESTRICTIONS = {"avoidMoves": False, "allowMoves": True}
-"""Whether the moves named are the only ones that are looked at."""
+"""True for a list of the only moves that are looked at."""
 LARGEST_DEPTH = 2**31 - 1
 USED_SETTINGS = {"reportAnalysisWinratesAs", "maxTime", "maxVisits", "analysisPVLen"}
 DEFAULT_KOMI = 7.5

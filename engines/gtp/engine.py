@@ -1,4 +1,4 @@
-"""What the GTP server asks of an engine: Go, and no text protocol.
+"""The engine as the GTP server knows it: Go, and no text protocol.
 
 A move is an index of `lzeval.go.points`: `row * size + column`, the pass `size * size`.
 """
@@ -35,7 +35,7 @@ class Heatmap:
     policy: Sequence[int]
     """`[size * size]`: probability of each point in thousandths, rounded down."""
     pass_policy: int
-    """That of the pass, in thousandths."""
+    """Probability of the pass, in thousandths."""
     winrate: float
     """Of the side to move, 0 to 1."""
 
@@ -98,7 +98,7 @@ class Analysis:
     """The findings of a search so far."""
 
     colour: Colour
-    """Whose move it is."""
+    """The side to move."""
     visits: int
     winrate: float
     """Of the side to move, 0 to 1."""
@@ -137,9 +137,9 @@ class Restriction:
     moves: frozenset[int]
     """Indices, the pass among them; a pass that is not in a list of allowed moves is not allowed."""
     allowed: bool
-    """Whether these moves alone are looked at, or all others."""
+    """True if these moves alone are looked at, False if all others are."""
     until: int = 1
-    """It holds for positions that lie fewer moves than this below the root, of both colours: 1 is the root alone."""
+    """The end of its depth: it holds for positions fewer moves than this below the root; 1 is the root alone."""
 
 
 class Engine(Protocol):
@@ -223,7 +223,7 @@ class Engine(Protocol):
         """The clock of the games to come and of this one."""
 
     def restart_clocks(self) -> None:
-        """Both clocks show what they show at the start of a game."""
+        """Set both clocks to the start of a game."""
 
     def set_time_left(self, colour: Colour, left: TimeLeft) -> None:
         """Take over what the controller's clock says, which is right."""

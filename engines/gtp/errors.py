@@ -1,4 +1,4 @@
-"""What can go wrong with a hosted engine, and what it means for the game.
+"""Errors of a hosted engine, and their meaning for the game.
 
 ```text
 EngineError

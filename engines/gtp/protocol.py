@@ -35,7 +35,7 @@ class Response:
     ok: bool
     """`=` rather than `?`."""
     text: str
-    """Without the mark, the id and the closing empty line; lines are separated by a line feed."""
+    """The answer without its mark, id and closing empty line; lines are separated by a line feed."""
     id: str | None = None
 
 
@@ -45,7 +45,7 @@ def clean_line(line: str) -> str:
 
 
 def is_utf16(line: bytes) -> bool:
-    """Whether `line`, the first of a stream, is UTF-16 with or without its mark: a zero beside each byte of ASCII."""
+    """Tell whether a stream's first line is UTF-16, with or without its mark: a zero beside each byte of ASCII."""
     text = line.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE)
     return any(
         len(letters.strip()) > 1 and letters.isascii() and letters.decode("ascii").strip().isprintable()
@@ -81,7 +81,7 @@ def format_line(text: str) -> str:
 
 
 def starts_answer(line: str) -> bool:
-    """Whether `line` can be the first of an answer."""
+    """Tell whether `line` can be the first of an answer."""
     return line[:1] in ("=", "?")
 
 

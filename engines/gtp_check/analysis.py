@@ -1,4 +1,4 @@
-"""What clients read from a line of analysis, `info move D4 visits 9 winrate 4656 ... pv D4 Q16 info move ...`."""
+"""Lines of analysis as clients read them, `info move D4 visits 9 winrate 4656 ... pv D4 Q16 info move ...`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lzeval.go.points import parse_vertex
 from lzeval.text.decimals import parse_integer, parse_number
 
 LineCheck: TypeAlias = Callable[[str, int], str]
-"""From a line and a board size to what a client cannot read, in words; empty where it reads everything."""
+"""A check of a line on a board of some size: what a client cannot read, in words; empty where it reads everything."""
 
 
 def _candidates(line: str) -> list[dict[str, str]]:

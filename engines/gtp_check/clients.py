@@ -448,7 +448,7 @@ def _gomill_illegal(talk: Conversation, command: str) -> None:
 
 
 def _are_vertices(text: str, size: int) -> bool:
-    """Whether an answer is different points, with single spaces between them."""
+    """Tell whether an answer is different points, with single spaces between them."""
     try:
         points = [parse_vertex(vertex, size) for vertex in text.split(" ")]
     except ValueError:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engines.gtp.client.transport import PeerClosedError
+from engines.gtp.client.pipes import PeerClosedError
 from engines.gtp.protocol import parse_answer, starts_answer
 from engines.gtp_check.analysis import LineCheck
 from engines.gtp_check.engine import CheckedEngine
@@ -31,7 +31,7 @@ class ClientQuirks:
     """A client's way of writing commands and reading answers."""
 
     numbered: bool = False
-    """Whether it puts an id before each command."""
+    """True if it puts an id before each command."""
     line_end: str = ""
     """Characters that it writes before the line feed."""
     silence: str = "waits for ever"
@@ -49,7 +49,7 @@ class Sent:
     """A command on its way."""
 
     line: str
-    """As it was written, with its id."""
+    """The line as it was written, with its id."""
     id: str | None
 
 
@@ -75,7 +75,7 @@ class Conversation:
         self.size = size
         self.findings: list[Finding] = []
         self.commands: frozenset[str] = frozenset()
-        """What the engine says it knows, once `list_commands` has been called."""
+        """Commands that the engine says it knows, once `list_commands` has been called."""
         self._engine = engine
         self._quirks = quirks
         self._timeout_s = timeout_s

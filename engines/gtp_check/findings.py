@@ -1,4 +1,4 @@
-"""What a check finds: a line of the conversation, and what the client makes of it."""
+"""Findings of a check: a line of the conversation, and what the client makes of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Effect:
 
     severity: Severity
     then: str
-    """In words, the client being the subject."""
+    """A clause whose subject is the client."""
 
 
 def breaks(then: str) -> Effect:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from engines.search.searcher import Limits
 
 USUAL_VISITS = 1600
-NETWORK, MOVE_POLICY, TIME, CLIENT = "Network", "Habits", "Time", "What clients are told"
+NETWORK, MOVE_POLICY, TIME, CLIENT = "Network", "Choice of moves", "Time", "What clients are told"
 """Panels of the help text."""
 _T = TypeVar("_T")
 
@@ -211,7 +211,7 @@ def parse_command(command: Sequence[str], cwd: Path | None = None) -> EngineArgu
 
 
 def _seen_from(arguments: EngineArguments, cwd: Path) -> EngineArguments:
-    """With the files that it names where the program would find them."""
+    """Replace the files that it names by where the program would find them."""
 
     def found(name: str) -> str:
         return str(cwd / name) if (cwd / name).is_file() else name
@@ -235,7 +235,7 @@ def _arguments_of_gtp(command: Sequence[str]) -> list[str] | None:
 
 
 def _is_our_script(program: str) -> bool:
-    """Whether it is the script of this installation, or would be, were it on PATH."""
+    """Tell whether it is the script of this installation, or would be, were it on PATH."""
     if Path(program).stem != "lzeval":
         return False
     found = shutil.which(program)
@@ -248,7 +248,7 @@ def _is_our_script(program: str) -> bool:
 
 
 def _is_our_python(program: str) -> bool:
-    """By its path and not by the file behind it: environments share that."""
+    """Tell by its path, and not by the file behind it, which environments share."""
     found = shutil.which(program)
     return found is not None and os.path.abspath(found) == os.path.abspath(sys.executable)  # noqa: PTH100
 

@@ -139,7 +139,7 @@ def _play_out(
 
 @jit
 def _is_safe(geo: Geometry, scratch: Scratch, stones: Stones, point: int) -> bool:
-    """Whether the stone at `point`, just played, is no group in atari, or one small enough to throw in."""
+    """Tell whether the stone at `point`, just played, is no group in atari, or one small enough to throw in."""
     free = 0
     for direction in range(4):
         if stones[geo.neighbours[point, direction]] == EMPTY:

@@ -23,7 +23,7 @@ class SearchLimits:
     """Visits of the root, at most."""
     seconds: float | None
     stop_when_decided: bool
-    """On a clock, whether to stop once no other move can get ahead."""
+    """True if a search on a clock is to stop once no other move can get ahead."""
 
 
 class Reporter:
@@ -38,7 +38,7 @@ class Reporter:
         """`lock`: held while `send` looks at the tree."""
         self.has_reported = False
         self.problem: Exception | None = None
-        """What `send` raised; it is not called again then."""
+        """The error that `send` raised; it is not called again then."""
         self._send = send
         self._interval_s = interval_s
         self._lock = lock
@@ -96,7 +96,7 @@ class SearchControl:
         return now - self._started >= seconds or self._is_decided(now, seconds)
 
     def _is_decided(self, now: float, seconds: float) -> bool:
-        """Whether the visits still to come cannot bring another move to the top; looked at now and then."""
+        """Tell whether the visits still to come cannot bring another move to the top; looked at now and then."""
         if not self._limits.stop_when_decided or now < self._next_look:
             return False
         self._next_look = now + LOOK_EVERY_S

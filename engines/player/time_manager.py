@@ -12,13 +12,13 @@ MOVES_A_POINT = 0.7
 FEWEST_MOVES_LEFT = 15
 """Own moves that main time must always still be enough for."""
 INCREMENT_SHARE = 0.9
-"""How much of a Fischer increment is spent at once."""
+"""The share of a Fischer increment that is spent at once."""
 LEAST_S = 0.01
 
 
 @dataclass
 class Clock:
-    """Both players' clocks, as far as the controller has shown them."""
+    """Clocks of both players, as far as the controller has shown them."""
 
     lag_s: float = 0.5
     """Seconds a move loses on its way to the controller."""

@@ -1,4 +1,4 @@
-"""What each move of a game cost, by the winrates that searches find before it, after it and after the answer."""
+"""The cost of each move of a game, by the winrates that searches find before it, after it and after the answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MoveReview:
     """One move; winrates are 0 to 1, for the player who made it."""
 
     number: int
-    """From 1."""
+    """Number of the move, from 1."""
     colour: int
     move: int
     best: int
@@ -32,13 +32,13 @@ class MoveReview:
     before: float
     after: float
     answered: float | None
-    """After the game's next move; None after the last."""
+    """Winrate after the game's next move; None after the last."""
     visits: int
     """The position before the move."""
 
     @property
     def is_refuted(self) -> bool:
-        """Whether the answer was stronger than the search had expected."""
+        """True if the answer was stronger than the search had expected."""
         return self.answered is not None and self.after - self.answered >= SURPRISE
 
     @property
@@ -53,7 +53,7 @@ class MoveReview:
 
     @property
     def winrate_of_black(self) -> float:
-        """After the move."""
+        """Black's winrate after the move."""
         return self.after if self.colour == BLACK else 1 - self.after
 
 

@@ -7,47 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.review.assess import MoveReview, worst_moves
-from lzeval.errors import UserError
 from lzeval.go.board import BLACK
+from lzeval.text.plots import BLUE, GREY, INK, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH_IN, HEIGHT_IN, DPI = 7.2, 3.4, 150
-BLUE, GREY, INK = "#1f5f99", "#777777", "#1f2328"
-ENDINGS = (".png", ".svg")
 MARKED = 5
 """The worst moves, which are marked."""
 NAMES_APART = 0.03
 """Share of the game between two numbers, which would overlap otherwise."""
 
 
-def check_plot(path: Path) -> None:
-    """Raise UserError if no picture can be written to `path`: asked before work that takes minutes."""
-    if path.suffix.lower() not in ENDINGS:
-        raise UserError(f"cannot draw {path}: its name is to end in {' or '.join(ENDINGS)}")
-    if not path.parent.is_dir():
-        raise UserError(f"cannot write {path}: there is no folder {path.parent}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as exc:
-        raise UserError("plots need matplotlib: pip install 'lzeval[plot]'") from exc
-
-
 def plot_winrate(
     start: float, reviews: Sequence[MoveReview], players: tuple[str, str], network: str, path: Path
 ) -> None:
     """Draw Black's winrate, which is `start` before the first move, to `path`. Raises UserError."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot()
-    _draw(axes, start, reviews)
-    axes.set_title(f"{players[0]} (Black) v {players[1]}, as {network} sees it", loc="left", parse_math=False)
-    try:
-        figure.savefig(path)
-    except OSError as exc:
-        raise UserError(f"{path}: cannot be written ({exc})") from exc
+    title = f"{players[0]} (Black) v {players[1]}, as {network} sees it"
+    with picture(path) as axes:
+        _draw(axes, start, reviews)
+        axes.set_title(title, loc="left", parse_math=False)
 
 
 def _draw(axes: Axes, start: float, reviews: Sequence[MoveReview]) -> None:
@@ -68,7 +47,6 @@ def _draw(axes: Axes, start: float, reviews: Sequence[MoveReview]) -> None:
     axes.set_xlim(0, len(reviews))
     axes.set_xlabel("moves")
     axes.set_ylabel("Black's winrate, %")
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _mark(axes: Axes, review: MoveReview, *, with_number: bool) -> None:

@@ -1,4 +1,4 @@
-"""From a searched root to a move: ranking, passing, resigning, by Leela Zero's rules (UCTSearch.cpp, release 0.17)."""
+"""Moves out of searched roots: ranking, passing, resigning, by Leela Zero's rules (UCTSearch.cpp, release 0.17)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lzeval.go.board import BLACK, WHITE, as_array, fills_own_eye, geometry
 from lzeval.go.game import Game
 
 RESIGN = -1
-"""In the place of a move."""
+"""The number that stands for a resignation."""
 LCB_QUANTILE = 1e-5
 LCB_FEWEST_VISITS = 2
 LCB_SHARE_OF_MOST = 0.1
@@ -96,7 +96,7 @@ def ranked(moves: Sequence[RootMove]) -> list[RootMove]:
 
 
 def suffice(tried: Sequence[RootMove], game: Game, colour: int) -> bool:
-    """Whether `choose` can do without the untried moves, since the best of the `tried` ones is a legal board move."""
+    """Tell whether `choose` can do without untried moves: the best of the `tried` ones is a legal board move."""
     best = ranked(tried)[:1]
     return bool(best) and best[0].move != game.pass_move and game.is_legal(colour, best[0].move)
 

@@ -286,7 +286,7 @@ def _try_move(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, parent
 
 @jit
 def _repeats(forest: Forest, tree: int, parent: int, hash_after: np.uint64) -> bool:
-    """Whether a position with that hash was on the board before, in the game or on the way to `parent`."""
+    """Tell whether a position with that hash was on the board before, in the game or on the way to `parent`."""
     for number in range(forest.hash_count[tree]):
         if forest.past_hashes[tree, number] == hash_after:
             return True
@@ -381,7 +381,7 @@ def _keep_legal(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, inde
 
 @jit
 def _may_pass(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, index: int, legal: int) -> bool:
-    """Whether the pass is among the moves of a node with `legal` others; Leela Zero's rule.
+    """Tell whether the pass is among the moves of a node with `legal` others; Leela Zero's rule.
 
     Two passes end the game with all stones alive. So a pass is looked at only where hardly another move is left, or
     where the side to move wins by its network's opinion and does not lose by the board as it stands.

@@ -34,7 +34,7 @@ class SearchPosition:
     """A position to search, and how long."""
 
     game: Game
-    """At the position; later moves in it would change the position."""
+    """The game at the position; later moves in it would change that."""
     to_move: int
     visits: int
     seed: int
@@ -91,7 +91,7 @@ class PositionSearch:
     ) -> None:
         self.info = evaluator.info
         self.most_visits = most_visits(evaluator.info.board_size, places)
-        """Of one position; a search that is asked for more ends there."""
+        """Most visits of one position; a search that is asked for more ends there."""
         self._longest_line = longest_line
         self._clock = clock
         self._batcher = Batcher(Searcher(places, evaluator.info.board_size, FIRST_NODES))
@@ -101,11 +101,11 @@ class PositionSearch:
         self._order: list[tuple[int, int]] = []
         """The most urgent first; it may still name what was removed from `_later`."""
         self._later: dict[int, SearchPosition] = {}
-        """Those that wait for a tree, by ticket."""
+        """Positions that wait for a tree, by ticket."""
         self._positions: dict[int, SearchPosition] = {}
-        """Those that have a tree, by ticket."""
+        """Positions that have a tree, by ticket."""
         self._tickets: list[int | None] = [None] * places
-        """By tree: the ticket of its position."""
+        """Ticket of each tree's position."""
         self._limits = np.zeros(places, np.int32)
         self._ends = np.full(places, np.inf)
         self._next_reports = np.full(places, np.inf)
@@ -179,7 +179,7 @@ class PositionSearch:
         )
 
     def _grow(self, tree: int) -> bool:
-        """Whether a tree that stopped goes on, with more room."""
+        """Tell whether a tree that stopped goes on, with more room."""
         visits = self._searcher.visits(tree)
         if visits >= self._limits[tree]:
             return False

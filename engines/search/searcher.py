@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,12 +163,8 @@ class Searcher:
 
     def leaders(self, tree: int) -> tuple[int, int]:
         """Visits of the root's most visited move, and of the next."""
-        nodes = self.forest.nodes[tree]
-        visits, child = [0, 0], int(nodes[0]["first"])
-        while child != NONE:
-            visits.append(int(nodes[child]["visits"]))
-            child = int(nodes[child]["next"])
-        second, first = sorted(visits)[-2:]
+        visits = [int(node["visits"]) for _, node in self._children(tree, 0)]
+        second, first = sorted([0, 0, *visits])[-2:]
         return first, second
 
     def root_policy(self, tree: int) -> Floats32:
@@ -184,13 +180,11 @@ class Searcher:
     def mix_root(self, tree: int, others: Floats, share: float) -> None:
         """Let `share` of each root move's prior come from `others` `[P + 1]`, of which there are as many as moves."""
         nodes, policy = self.forest.nodes[tree], self.forest.policy[tree, 0]
-        child = int(nodes[0]["first"])
         tried = 0.0
-        while child != NONE:
-            prior = (1 - share) * float(nodes[child]["prior"]) + share * float(others[nodes[child]["move"]])
-            nodes[child]["prior"] = prior
+        for _, node in self._children(tree, 0):
+            prior = (1 - share) * float(node["prior"]) + share * float(others[node["move"]])
+            node["prior"] = prior
             tried += prior
-            child = int(nodes[child]["next"])
         nodes[0]["visited_prior"] = tried
         self._renew_root(tree, (1 - share) * policy + share * others)
 
@@ -261,19 +255,15 @@ class Searcher:
 
     def root_moves(self, tree: int, *, untried: bool = True) -> list[RootMove]:
         """Tried moves in the order they were first tried, then the root's untried ones by falling prior if wanted."""
-        nodes = self.forest.nodes[tree]
-        root = nodes[0]
+        root = self.forest.nodes[tree, 0]
         black = root["to_move"] == BLACK
         found = []
-        child = int(root["first"])
-        while child != NONE:
-            node = nodes[child]
+        for _, node in self._children(tree, 0):
             visits = int(node["visits"])
             mean = float(node["black"]) / visits if visits else 0.5
             winrate = mean if black else 1.0 - mean
             bound = lower_bound(winrate, float(node["squares"]), visits)
             found.append(RootMove(int(node["move"]), visits, winrate, bound, float(node["prior"])))
-            child = int(node["next"])
         if untried and root["state"] == EXPANDED:
             mean = float(root["black"]) / max(1, int(root["visits"]))
             policy = self.forest.policy[tree, 0]
@@ -285,24 +275,25 @@ class Searcher:
     def principal_variation(self, tree: int, first: int, longest: int = 20) -> list[int]:
         """The most visited line that begins with the root's move `first`."""
         nodes = self.forest.nodes[tree]
-        line: list[int] = []
-        index = self._child(tree, 0, first)
+        line = [first]
+        index = next((child for child, node in self._children(tree, 0) if node["move"] == first), NONE)
         while index != NONE and len(line) < longest:
-            line.append(int(nodes[index]["move"]))
-            best, most, child = NONE, 0, int(nodes[index]["first"])
-            while child != NONE:
-                if nodes[child]["visits"] > most:
-                    best, most = child, int(nodes[child]["visits"])
-                child = int(nodes[child]["next"])
+            best, most = NONE, 0
+            for child, node in self._children(tree, index):
+                if node["visits"] > most:
+                    best, most = child, int(node["visits"])
+            if best != NONE:
+                line.append(int(nodes[best]["move"]))
             index = best
-        return line or [first]
+        return line
 
-    def _child(self, tree: int, parent: int, move: int) -> int:
+    def _children(self, tree: int, parent: int) -> Iterator[tuple[int, Any]]:
+        """Index and node of each move of the node `parent` that was tried, in the order they were first tried."""
         nodes = self.forest.nodes[tree]
         child = int(nodes[parent]["first"])
-        while child != NONE and nodes[child]["move"] != move:
+        while child != NONE:
+            yield child, nodes[child]
             child = int(nodes[child]["next"])
-        return child
 
 
 def _as_depths(restrictions: Sequence[Restriction], moves: int) -> Ints32:

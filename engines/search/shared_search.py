@@ -67,7 +67,7 @@ class SearchSlot(Searcher):
         self.seconds = 0.0
         """Its share of the search's time."""
         self.is_stuck = False
-        """Whether an answer may still come for it that nobody waits for."""
+        """True if an answer may still come for it that nobody waits for."""
 
     def look_at(self, forest: Forest) -> None:
         """Let tree 0 be the shared forest's tree: every array a view of that one's."""
@@ -109,7 +109,7 @@ class SharedSearch:
         self._free = list(range(trees))[::-1]
         self._slots: list[SearchSlot] = []
         self._searches: dict[int, _Job] = {}
-        """By tree, those under way."""
+        """Searches under way, by tree."""
         self._ready: list[int] = []
         """Trees with a search none of whose leaves waits."""
         self._questions: list[_Job] = []
@@ -315,7 +315,7 @@ class SharedTree:
         self._slot.shared.wait_for(search, self._answer_s)
 
     def close(self) -> None:
-        """Nothing: the thread is everybody's."""
+        """Do nothing: the thread is everybody's."""
 
 
 class SharedEvaluator:

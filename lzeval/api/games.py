@@ -95,7 +95,7 @@ class MatchOutcome:
 
     @property
     def folder(self) -> Path:
-        """Where the games and tables are."""
+        """Folder of the games and tables."""
         return self._planned.folder.path
 
     @property

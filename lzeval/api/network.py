@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from engines.evaluator.base import Evaluator, EvaluatorInfo
     from engines.evaluator.load import EvaluatorPlan
     from engines.search.position_search import PositionAnalysis
-    from lzeval.network.network import LeelaNetwork
 
     Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -56,7 +54,7 @@ def load(network: NetworkLike, *, device: str = "auto", precision: str = "auto",
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network says of a position, without search."""
+    """Opinion of a network on a position, without search."""
 
     position: Position
     winrate: float
@@ -98,7 +96,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search has found in a position."""
+    """Findings of a search in a position."""
 
     position: Position
     winrate: float
@@ -156,7 +154,7 @@ class Network:
 
     @property
     def plan(self) -> EvaluatorPlan:
-        """How it is run: device, precision and size of batches."""
+        """Device, precision and size of batches that it is run with."""
         return self._plan
 
     @property
@@ -254,12 +252,12 @@ class Network:
         `digits` is the number of significant digits of each number; None: as many as float32 needs. An existing file
         is replaced whole. Raises UserError where it cannot be written.
         """
-        from lzeval.network.leela import weights_from_network
+        from lzeval.network.any_file import read_any
         from lzeval.network.weights_file.weights import write_weights
 
         if digits is not None:
             digits = whole("digits", digits, 1, 17)
-        write_weights(weights_from_network(self._torch), path, digits)
+        write_weights(read_any(self._source), path, digits)
         return Path(path)
 
     def write_onnx(self, path: str | Path) -> Path:
@@ -269,17 +267,12 @@ class Network:
         (probabilities) and `value` `[batch]` (-1 to 1, for the side to move). Raises UserError where it cannot be
         written.
         """
+        from lzeval.network.checkpoint import load_network
         from lzeval.network.leela import weights_from_network
         from lzeval.network.onnx_file import write_onnx
 
-        write_onnx(weights_from_network(self._torch), path)
+        write_onnx(weights_from_network(load_network(self._source).network), path)
         return Path(path)
-
-    @cached_property
-    def _torch(self) -> LeelaNetwork:
-        from lzeval.network.checkpoint import load_network
-
-        return load_network(self._source).network
 
     def _evaluator(self, batch_size: int) -> Evaluator:
         """One for batches of this size, made on first use and kept."""

@@ -165,7 +165,7 @@ class Position:
 
 
 def _are_moves(text: str) -> bool:
-    """Whether a text is moves, not SGF and not the name of a file."""
+    """Tell whether a text is moves, not SGF and not the name of a file."""
     words = text.split()
     return not text.lstrip().startswith("(") and all(
         word.lower() == "pass" or (word[:1].isalpha() and word[1:].isdigit()) for word in words

@@ -11,7 +11,7 @@ Update = Callable[[int, str], None]
 
 
 def in_notebook() -> bool:
-    """Whether a Jupyter kernel runs this process."""
+    """Tell whether a Jupyter kernel runs this process."""
     return "ipykernel" in sys.modules
 
 

@@ -42,7 +42,7 @@ class Rated:
 
     @property
     def finding(self) -> str:
-        """Where two players met: who is stronger, in a sentence. Empty for more players."""
+        """A sentence on which of two players is stronger; empty for more players."""
         found = self._table.head_to_head
         return "" if found is None else found.sentence()
 
@@ -54,7 +54,7 @@ class Rated:
         return ratings_frame(self._table).rename(columns={"low_95": "low", "high_95": "high"})[columns]
 
     def as_dict(self) -> dict[str, object]:
-        """Everything, in the form of `lzeval rate --json`."""
+        """Return everything in the form of `lzeval rate --json`."""
         return self._table.as_dict()
 
     def write_csv(self, path: str | Path) -> Path:

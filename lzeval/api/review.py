@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Review:
-    """What a network thinks of each move of a game. In a notebook it draws the moves that cost most."""
+    """Judgement of a network on each move of a game. In a notebook it draws the moves that cost most."""
 
     def __init__(self, record: ReviewedRecord, moves: list[MoveReview], network: str, visits: int) -> None:
         self._record = record
@@ -28,7 +28,7 @@ class Review:
         self.network = network
         """Name of the network."""
         self.visits = visits
-        """Of each position."""
+        """Visits of each position."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a move: number, colour (b, w), move, best, before, after, outcome, loss (0 to 1, for the mover)."""

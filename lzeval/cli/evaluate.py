@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Measure how well a network predicts game records: move accuracy, losses, the value by game phase."""
     if plot is not None:
-        from trainer.runs.plots import check_plot
+        from lzeval.text.plots import check_plot
 
         check_plot(plot)
     from lzeval.cluster.connection import connected

@@ -30,9 +30,9 @@ class Entry(NamedTuple):
     module: str
     name: str = "app"
     example: str = ""
-    """What follows `lzeval`; groups have none, their commands do."""
+    """Words that follow `lzeval`; groups have none, their commands do."""
     takes_command_line: bool = False
-    """Whether another program's options may follow."""
+    """True if another program's options may follow."""
 
 
 COMMANDS = {

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lzeval.errors import UserError
-from lzeval.system.bundled import resolve_network
 from lzeval.text.decimals import parse_number
 from lzeval.text.terminal import say
 
@@ -33,28 +32,12 @@ def write(weights: LeelaWeights, target: Path, digits: int | None) -> None:
     say(f"{target}: {weights.shape}, version {weights.version}")
 
 
-def read_any(source: Path, kind: str | None = None) -> LeelaWeights:
-    """The weights in a file of either kind, or of a bundled name; torch is imported for a checkpoint only.
-
-    `kind` demands one of a checkpoint's networks (`lzeval.network.checkpoint.KINDS`).
-    """
-    from lzeval.network.weights_file.weights import is_checkpoint, read_weights
-
-    path = resolve_network(source)
-    if not is_checkpoint(path):
-        if kind is not None:
-            raise UserError(f"{source}: a weights file holds one network; {kind!r} is one of a checkpoint's")
-        return read_weights(path)
-    from lzeval.network.checkpoint import read_checkpoint
-    from lzeval.network.leela import weights_from_network
-
-    return weights_from_network(read_checkpoint(path, kind))
-
-
 def mean_of(
     sources: Sequence[Path], *, kind: str | None = None, shares: Sequence[float] | None = None
 ) -> LeelaWeights:
     """The mean of the networks in files, or the only one as it is."""
+    from lzeval.network.any_file import read_any
+
     networks = [(str(source), read_any(source, kind)) for source in sources]
     if len(networks) == 1:
         return networks[0][1]

@@ -16,7 +16,7 @@ _PARSERS = {
     "FloatParamType": parse_number,
     "FloatRange": parse_number,
 }
-"""By the names of click's types, which typer brings along in a place that depends on its version."""
+"""Parsers by the names of click's types, which typer brings along in a place that depends on its version."""
 
 
 class DecimalGroup(TyperGroup):

@@ -28,7 +28,7 @@ Origin = Annotated[
 
 
 def parse_anchors(texts: Iterable[str]) -> dict[str, float]:
-    """From `NAME=ELO`. Raises UserError for anything else."""
+    """Read `NAME=ELO`. Raises UserError for anything else."""
     anchors = {}
     for text in texts:
         name, _, number = text.rpartition("=")

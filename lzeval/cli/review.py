@@ -45,11 +45,12 @@ def review(
 
     from engines.evaluator.load import plan_evaluator
     from engines.review.assess import analyse_game, review_moves
-    from engines.review.plot import check_plot, plot_winrate
+    from engines.review.plot import plot_winrate
     from engines.review.record import annotate, read_record, serialise
     from lzeval.errors import UserError
     from lzeval.go.board import BLACK
     from lzeval.system.files import write_bytes_atomically
+    from lzeval.text.plots import check_plot
 
     out = out if out is not None else game.with_name(f"{game.stem}-reviewed.sgf")
     if not out.parent.is_dir():

@@ -96,9 +96,9 @@ def show(
 
 
 def _draw(run: TrainingRun, path: Path) -> None:
+    from lzeval.text.plots import check_plot
     from trainer.runs.curves import plot_run
     from trainer.runs.page import write_page
-    from trainer.runs.plots import check_plot
 
     check_plot(path, (".png", ".svg", ".html"))
     if path.suffix.lower() == ".html":

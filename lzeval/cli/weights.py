@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from lzeval.cli.networks import check_target, mean_of, parse_shares, read_any, write
+from lzeval.cli.networks import check_target, mean_of, parse_shares, write
 from lzeval.errors import UserError
 from lzeval.system.bundled import resolve_network
 from lzeval.text.terminal import say, say_json
 
 if TYPE_CHECKING:  # numpy and torch are imported where a command works, not where it prints its help
     from lzeval.network.combine import Change
-    from lzeval.network.weights_file.weights import Problem, WeightsInfo
+    from lzeval.network.weights_file.rows import Problem
+    from lzeval.network.weights_file.weights import WeightsInfo
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,6 +81,8 @@ def convert(
     force: _Force = False,
 ) -> None:
     """Write a network as a weights file."""
+    from lzeval.network.any_file import read_any
+
     check_target(target, force)
     write(read_any(source), target, digits)
 
@@ -126,6 +129,7 @@ def quantize(
         raise UserError(f"--loss {loss:g}: must be a change of a probability, above 0 and below 1")
     check_target(target, force, [source])
     from engines.evaluator.load import CHECKED_POSITIONS, sample_planes
+    from lzeval.network.any_file import read_any
     from lzeval.network.combine import Answers, fewest_digits
     from lzeval.network.weights_file.weights import rounded
 
@@ -152,6 +156,7 @@ def symmetrize(source: _Source, target: _Target, digits: _Digits = None, force: 
     """
     check_target(target, force, [source])
     from engines.evaluator.load import CHECKED_POSITIONS, sample_planes
+    from lzeval.network.any_file import read_any
     from lzeval.network.combine import Answers
     from lzeval.network.symmetric_policy import symmetrized
     from lzeval.network.weights_file.weights import rounded

@@ -87,7 +87,7 @@ def empty_board(size: int) -> Stones:
 
 @jit
 def has_liberty(geo: Geometry, scratch: Scratch, stones: Stones, start: int) -> bool:
-    """Whether the group that holds the stone at `start` touches an empty point."""
+    """Tell whether the group that holds the stone at `start` touches an empty point."""
     for direction in range(4):
         if stones[geo.neighbours[start, direction]] == EMPTY:
             return True
@@ -161,7 +161,7 @@ def remove_group(geo: Geometry, scratch: Scratch, stones: Stones, start: int) ->
 
 @jit
 def is_legal(geo: Geometry, scratch: Scratch, stones: Stones, ko: int, point: int, colour: int) -> bool:
-    """Whether `colour` may play at `point` (not a pass): it is empty, no simple ko, no suicide.
+    """Tell whether `colour` may play at `point` (not a pass): it is empty, no simple ko, no suicide.
 
     `ko` is the point forbidden by the last capture, NO_KO if none. Superko is the caller's to check, who alone
     knows the history.
@@ -219,7 +219,7 @@ def play_stone(
 
 @jit
 def may_take_own(geo: Geometry, stones: Stones, point: int, colour: int) -> bool:
-    """Whether a stone of `colour` at `point`, which `is_legal` finds to be a suicide, takes others off with itself.
+    """Tell whether a stone of `colour` at `point`, a suicide by `is_legal`, takes others off with itself.
 
     That alone is what rules with suicide allow: a single stone that vanishes at once would be a pass.
     """
@@ -275,7 +275,7 @@ def area_score(geo: Geometry, scratch: Scratch, stones: Stones) -> int:
 
 @jit
 def fills_own_eye(geo: Geometry, stones: Stones, point: int, colour: int) -> bool:
-    """Whether `point` is an eye of `colour`: own stones all round, and too few enemy diagonals to break it."""
+    """Tell whether `point` is an eye of `colour`: own stones all round, and too few enemy diagonals to break it."""
     wall = stones.shape[0] - 1
     for direction in range(4):
         cell = stones[geo.neighbours[point, direction]]

@@ -48,19 +48,19 @@ LONGEST = 40
 
 
 class NoSuchRulesError(Exception):
-    """These rules are not known, or nothing of ours can play by them; the message says which."""
+    """Rules that are not known, or that nothing of ours can play by; the message says which."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is illegal in a game; scoring is by area in any case."""
+    """Legality of moves in a game; scoring is by area in any case."""
 
     superko: bool = True
-    """Whether no earlier position may come about again; else simple ko alone forbids a move."""
+    """True if no earlier position may come about again; else simple ko alone forbids a move."""
     suicide: bool = False
-    """Whether a move may take several of its own stones off."""
+    """True if a move may take several of its own stones off."""
     lone_suicide: bool = False
-    """Whether, where suicide is allowed, a stone may also take off itself alone, which is a pass."""
+    """True if suicide, where it is allowed, may also be of a single stone, which is a pass."""
 
     def as_json(self) -> str:
         """The answer of `kata-get-rules`."""

@@ -47,7 +47,7 @@ def draw_svg(
 
 
 def _centre(point: int, size: int) -> tuple[int, int]:
-    """Where a point is drawn: x from the left, y from the top, in pixels."""
+    """Place of a drawn point: x from the left, y from the top, in pixels."""
     row, column = divmod(point, size)
     return MARGIN + column * CELL, MARGIN + (size - 1 - row) * CELL
 

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from lzeval.errors import UserError
 from lzeval.network.leela import network_from_weights, weights_from_network
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.network.weights_file.weights import is_checkpoint, read_hashed
 from lzeval.system.bundled import network_name, resolve_network
 
@@ -42,9 +43,7 @@ class LoadedNetwork:
     sha256: str
     """SHA-256 of a weights file's uncompressed text, or of a checkpoint's bytes: by it records name the network."""
     numbers_sha256: str
-    """Of the numbers as a weights file has them (`LeelaWeights.numbers_sha256`): equal for a file and a checkpoint of
-    which one was exported from the other.
-    """
+    """`LeelaWeights.numbers_sha256`: equal for a file and a checkpoint of which one was exported from the other."""
     name: str
     """The file's name without its ending, for instance `big`."""
     value_is_blacks: bool

@@ -23,13 +23,8 @@ import torch
 from lzeval.compiled.arrays import Floats, Floats32, Unsigned8
 from lzeval.errors import UserError
 from lzeval.network.leela import network_from_weights
-from lzeval.network.weights_file.weights import (
-    BATCH_NORM_EPSILON,
-    MOVERS_VALUE,
-    LeelaWeights,
-    rounded,
-    tensor_layout,
-)
+from lzeval.network.weights_file.layout import tensor_layout
+from lzeval.network.weights_file.weights import BATCH_NORM_EPSILON, MOVERS_VALUE, LeelaWeights, rounded
 
 MOST_DIGITS = 9
 """Every float32 survives so many."""

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from lzeval.compiled.arrays import Floats, Floats32
 from lzeval.network.network import ConvBlock, LeelaNetwork, ResidualBlock
+from lzeval.network.weights_file.layout import tensor_layout
 from lzeval.network.weights_file.weights import (
     BATCH_NORM_EPSILON,
     BLACKS_VALUE,
     MOVERS_VALUE,
     LeelaWeights,
     read_weights,
-    tensor_layout,
     write_weights,
 )
 

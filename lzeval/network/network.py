@@ -12,16 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzeval.network.weights_file.weights import (
-    BATCH_NORM_EPSILON,
+from lzeval.network.weights_file.layout import (
     INPUT_PLANES,
     POLICY_CHANNELS,
     VALUE_CHANNELS,
     VALUE_HIDDEN,
     NetworkShape,
 )
-
-__all__ = ["SHAPES", "LeelaNetwork", "NetOutput", "NetworkShape"]
+from lzeval.network.weights_file.weights import BATCH_NORM_EPSILON
 
 SHAPES = {
     "small": NetworkShape(blocks=8, filters=32),
@@ -89,7 +87,7 @@ class ConvBlock(nn.Module):
         return y
 
     def _trains_on_cpu(self, x: Tensor) -> bool:
-        """Where functions compiled by numba help, which is brought along only there."""
+        """Tell whether functions compiled by numba help, which is brought along only there."""
         return x.device.type == "cpu" and self.norm.training and not torch.compiler.is_compiling()
 
 

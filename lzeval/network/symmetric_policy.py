@@ -20,7 +20,8 @@ from torch import Tensor
 
 from lzeval.go.points import symmetry_tables
 from lzeval.network.network import LeelaNetwork
-from lzeval.network.weights_file.weights import POLICY_CHANNELS, LeelaWeights
+from lzeval.network.weights_file.layout import POLICY_CHANNELS
+from lzeval.network.weights_file.weights import LeelaWeights
 
 SYMMETRIC = 1e-4
 """Largest `asymmetry` of a layer that counts as symmetric: what rounding leaves."""

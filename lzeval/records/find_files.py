@@ -113,10 +113,10 @@ def _begins_like_a_record(path: str) -> bool:
 
 
 def is_table_name(name: str) -> bool:
-    """Whether a file is called like a table, whose lines have numbers."""
+    """Tell whether a file is called like a table, whose lines have numbers."""
     return _CSV_NAME.fullmatch(name) is not None
 
 
 def is_record_name(name: str) -> bool:
-    """Whether a member of an archive is called like a record."""
+    """Tell whether a member of an archive is called like a record."""
     return _RECORD_NAME.fullmatch(name) is not None

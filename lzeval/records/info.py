@@ -73,7 +73,7 @@ class GameInfo:
     """Black's rank as `rank_number` has it, NaN where it is not known."""
     white_rank: float = math.nan
     suicide: bool | None = None
-    """Whether the record's rules allow suicide; None where they are not known."""
+    """True if the record's rules allow suicide; None where they are not known."""
     remarks: tuple[str, ...] = ()
     """Departures from what is written: properties that could not be read and count as not given, each in words."""
 
@@ -229,7 +229,7 @@ def rank_number(text: str) -> float:
 
 @lru_cache(maxsize=256)
 def recorded_suicide(text: str) -> bool | None:
-    """Whether rules as records name them (SGF's RU) allow suicide; None for rules that are not known."""
+    """Tell whether rules as records name them (SGF's RU) allow suicide; None for rules that are not known."""
     spelt = _SPELT_SUICIDE.search(text)
     if spelt is not None:
         return spelt[1] == "1"

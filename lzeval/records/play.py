@@ -49,7 +49,7 @@ class MainLine(NamedTuple):
     player: Colour | None = None
     """PL after the last move: whose turn it is."""
     has_blanks: bool = False
-    """Whether there are blanks around some point, which are left out."""
+    """True if there are blanks around some point, which are left out."""
 
 
 def setup_of(node: PropertyMap, size: int, before: Mapping[int, Colour] | None = None) -> dict[int, Colour]:

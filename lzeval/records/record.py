@@ -1,4 +1,4 @@
-"""Everything a finished game is remembered by."""
+"""The record of a finished game."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ _FROM_JSON: Mapping[str, Callable[[Any], Any]] = {
 
 
 def read_fields(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Those fields of a GameRecord that `content`, a dictionary of `to_dict` or a part of one, has."""
+    """Fields of a GameRecord that `content`, a dictionary of `to_dict` or a part of one, has."""
     return {
         name: _FROM_JSON[name](content[name]) if name in _FROM_JSON else content[name]
         for name in FIELDS

@@ -15,17 +15,6 @@ from lzeval.records.writer import serialise_game
 from lzeval.system.archives import Source, read_sources
 from lzeval.system.files import write_bytes_atomically
 
-__all__ = [
-    "Skipped",
-    "read_chunks",
-    "read_games",
-    "read_record_file",
-    "record_name",
-    "record_sources",
-    "serialise_game",
-    "write_game",
-]
-
 NO_GAME = "no game record in it"
 
 
@@ -36,7 +25,7 @@ class Skipped:
     path: Path
     why: str
     number: int = 1
-    """Which game of the file it was, from 1."""
+    """Number of the game in the file, from 1."""
 
 
 # Writing

@@ -39,7 +39,7 @@ class GameResult:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the game says something about strength: a win or a jigo."""
+        """True if the game says something about strength: a win or a jigo."""
         return self.winner is not None or self.outcome is Outcome.JIGO
 
     @property
@@ -189,7 +189,7 @@ def _claim(verdict: re.Match[str], colours: list[re.Match[str]]) -> Colour | Non
 
 
 def _is_bare(rest: str) -> bool:
-    """Whether nothing but how much, or how, stands behind a colour that is to be the winner's."""
+    """Tell whether nothing but how much, or how, stands behind a colour that is to be the winner's."""
     for _, pattern in _DETAILS:
         rest = pattern.sub("", rest)
     return _NOTHING_MORE.fullmatch(without_amounts(rest)) is not None

@@ -1,4 +1,4 @@
-"""Whether a record agrees with itself on who won."""
+"""Agreement of a record with itself on who won."""
 
 from __future__ import annotations
 

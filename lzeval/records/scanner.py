@@ -104,7 +104,7 @@ def info_of(text: bytes, record: ScannedRecord) -> GameInfo:
 
 
 def begins_twice(record: ScannedRecord) -> bool:
-    """Whether SZ or GM is given twice, as where a value without an end has swallowed the next game's beginning."""
+    """Tell whether SZ or GM is given twice, as where a value without an end has swallowed the next game's beginning."""
     names = record.values[: record.counts[2], 0]
     return bool(np.count_nonzero(names == _SZ) > 1 or np.count_nonzero(names == _GM) > 1)
 
@@ -157,14 +157,14 @@ def _next_visible(text: Bytes, at: int) -> int:
 
 @jit
 def _opens_tree(text: Bytes, at: int) -> bool:
-    """Whether the bracket at `at` is followed by a node, as in `(;`."""
+    """Tell whether the bracket at `at` is followed by a node, as in `(;`."""
     node = _next_visible(text, at)
     return text[at] == 40 and node < text.shape[0] and text[node] == 59
 
 
 @jit
 def _opens_game(text: Bytes, at: int) -> bool:
-    """Whether at `at` a game begins and not a variation: its first property (FF, GM or SZ) is for roots only."""
+    """Tell whether at `at` a game begins and not a variation: its first property (FF, GM or SZ) is for roots only."""
     if not _opens_tree(text, at):
         return False
     first = _next_visible(text, _next_visible(text, at))
@@ -412,7 +412,7 @@ def _bit(name: int) -> int:
 
 @jit
 def _may_follow(byte: int, opens: bool) -> bool:
-    """Whether a sign may stand between properties; behind a bracket that opens a tree only a node's."""
+    """Tell whether a sign may stand between properties; behind a bracket that opens a tree only a node's."""
     return byte == 59 or (not opens and (byte == 40 or byte == 41))
 
 
@@ -489,7 +489,7 @@ def _take_value(
 
 @jit
 def _swallows_move(text: Bytes, start: int, end: int) -> bool:
-    """Whether a value ends like `;B[pd`: it had no end of its own."""
+    """Tell whether a value ends like `;B[pd`: it had no end of its own."""
     at = end - 1
     while at > start and end - at <= 2 and 97 <= text[at] <= 122:
         at -= 1

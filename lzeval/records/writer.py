@@ -101,7 +101,7 @@ def text_value(value: str) -> bytes:
 
 
 def real_value(value: float) -> bytes:
-    """Without `.0`, and never with an exponent."""
+    """Write a number without `.0`, and never with an exponent."""
     text = str(int(value)) if value == int(value) else repr(float(value))
     return b"0" if "e-" in text else text.encode("ascii")
 

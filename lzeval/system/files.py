@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from lzeval.errors import UserError
 
@@ -62,6 +63,21 @@ def folder_made(folder: Path) -> Iterator[None]:
             for each in missing:
                 each.rmdir()
         raise
+
+
+def file_digest(path: str | Path, most_bytes: int | None = None) -> Any:
+    """The hash, SHA-256, of the file or of its first `most_bytes` bytes, to which more may be added. Raises OSError."""
+    digest, left = hashlib.sha256(), Path(path).stat().st_size if most_bytes is None else most_bytes
+    with Path(path).open("rb") as file:
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            digest.update(block)
+            left -= len(block)
+    return digest
+
+
+def file_sha256(path: str | Path, most_bytes: int | None = None) -> str:
+    """`file_digest` in hexadecimal."""
+    return str(file_digest(path, most_bytes).hexdigest())
 
 
 def remove_leftovers(folder: Path) -> None:

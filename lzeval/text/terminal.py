@@ -1,4 +1,4 @@
-"""Everything that commands print: lines, JSON, tables and bars, on any terminal, into any pipe, in any encoding.
+"""Output of commands: lines, JSON, tables and bars, on any terminal, into any pipe, in any encoding.
 
 Nothing is wrapped in a pipe. On a terminal prose is wrapped at words, and tables lose columns before names break.
 rich is imported where it is used: most lines need none of it.

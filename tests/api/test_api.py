@@ -19,7 +19,8 @@ from sgfmill import sgf, sgf_moves
 
 import lzeval
 from lzeval.network.leela import read_network
-from lzeval.network.weights_file.weights import NetworkShape, read_weights, write_weights
+from lzeval.network.weights_file.layout import NetworkShape
+from lzeval.network.weights_file.weights import read_weights, write_weights
 from lzeval.records.result import parse_result
 from tests.support.fakes.weights_files import random_planes, tiny_weights
 from tests.support.numpy_forward import numpy_forward

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lzeval.network.leela import write_network
-from lzeval.network.weights_file.weights import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from tests.support.command_line import Outcome, environment, program, run_here

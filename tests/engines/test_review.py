@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from sgfmill import sgf
 
 from engines.review.assess import MoveReview, analyse_game, review_moves, worst_moves
-from engines.review.plot import check_plot, plot_winrate
+from engines.review.plot import plot_winrate
 from engines.review.record import ReviewedRecord, annotate, read_record, serialise
 from engines.search.position_search import PositionAnalysis
 from lzeval.errors import RecordError, UserError
 from lzeval.go.board import BLACK, WHITE
 from lzeval.go.game import Game
 from lzeval.go.points import parse_vertex
-from lzeval.network.weights_file.weights import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.records.input.text import as_sgf
+from lzeval.text.plots import check_plot
 from tests.support.command_line import Outcome, run_here
 from tests.support.fakes.evaluators import HashEvaluator
 from tests.support.fakes.weights_files import as_lines, tiny_weights, write_lines

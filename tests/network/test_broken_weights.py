@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lzeval.network.weights_file import weights as weights_module
-from lzeval.network.weights_file.weights import NetworkShape, check_weights, read_weights, tensor_layout
+from lzeval.network.weights_file.layout import NetworkShape, tensor_layout
+from lzeval.network.weights_file.weights import check_weights, read_weights
 from tests.support.fakes.weights_files import as_lines, tiny_weights, with_number, write_lines
 from tests.support.weights import assert_same, quick
 

@@ -24,13 +24,8 @@ from lzeval.network.checkpoint import load_network, read_checkpoint
 from lzeval.network.combine import average, fewest_digits
 from lzeval.network.leela import weights_from_network
 from lzeval.network.network import LeelaNetwork
-from lzeval.network.weights_file.weights import (
-    LeelaWeights,
-    NetworkShape,
-    read_weights,
-    rounded,
-    write_weights,
-)
+from lzeval.network.weights_file.layout import NetworkShape
+from lzeval.network.weights_file.weights import LeelaWeights, read_weights, rounded, write_weights
 from tests.support.fakes.weights_files import TINY, lived_in_network, random_planes, tiny_weights
 from tests.support.numpy_forward import Judgement, numpy_forward
 

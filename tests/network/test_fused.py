@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 import lzeval.network.cpu_layers.fused
 from lzeval.network.cpu_layers.fused import can_fuse, norm_add_relu
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 
 CHANNELS = 32
 

@@ -18,8 +18,8 @@ from lzeval.errors import UserError, WeightsError
 from lzeval.network.checkpoint import load_network, read_checkpoint
 from lzeval.network.leela import network_from_weights, read_network, weights_from_network, write_network
 from lzeval.network.network import POLICY_NOISE, POLICY_START, SHAPES, ConvBlock, LeelaNetwork, NetOutput
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.network.weights_file.weights import (
-    NetworkShape,
     check_weights,
     is_checkpoint,
     read_weights,

@@ -21,7 +21,7 @@ import torch
 from sgfmill import boards, sgf
 
 from lzeval.network.leela import read_network, write_network
-from lzeval.network.weights_file.weights import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.system.bundled import resolve_network
 from tests.support.fakes.weights_files import lived_in_network
 

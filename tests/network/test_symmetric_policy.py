@@ -16,7 +16,8 @@ from lzeval.network.checkpoint import load_network
 from lzeval.network.leela import weights_from_network
 from lzeval.network.network import LeelaNetwork
 from lzeval.network.symmetric_policy import SYMMETRIC, asymmetry, keep_symmetric, symmetrized
-from lzeval.network.weights_file.weights import LeelaWeights, NetworkShape, read_weights, write_weights
+from lzeval.network.weights_file.layout import NetworkShape
+from lzeval.network.weights_file.weights import LeelaWeights, read_weights, write_weights
 from tests.support.fakes.weights_files import TINY, lived_in_network
 from tests.support.tiny_runs import SIZE, resume, settings, state
 from trainer.settings.compose import compose, stored

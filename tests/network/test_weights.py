@@ -16,12 +16,11 @@ from typer.testing import CliRunner
 
 from lzeval.cli.weights import app
 from lzeval.errors import UserError, WeightsError
+from lzeval.network.weights_file.layout import NetworkShape, tensor_layout
 from lzeval.network.weights_file.weights import (
-    NetworkShape,
     check_weights,
     is_checkpoint,
     read_weights,
-    tensor_layout,
     weights_info,
     write_weights,
 )

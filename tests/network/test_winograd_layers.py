@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 import lzeval.network.cpu_layers.winograd
 from lzeval.network.cpu_layers.winograd import BOARDS_A_THREAD, can_convolve, convolve
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 
 pytestmark = pytest.mark.skipif(
     not can_convolve(

@@ -17,9 +17,10 @@ from lzeval.records.input.split_games import split_games
 from lzeval.records.nodes import main_line, plain_game
 from lzeval.records.play import plain_play
 from lzeval.records.record import GameRecord
-from lzeval.records.record_folder import read_games, serialise_game
+from lzeval.records.record_folder import read_games
 from lzeval.records.record_reader import parse_game
 from lzeval.records.result import win
+from lzeval.records.writer import serialise_game
 
 SYNTAX = [b"(", b")", b"(;", b";", b";;", b"[", b"]", b"\\", b"\n", b"x", b"(;FF[4]", b"B[aa", b"W[a[]"]
 PROPERTIES = [

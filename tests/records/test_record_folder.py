@@ -19,9 +19,10 @@ from lzeval.records.info import HUNDREDFOLD
 from lzeval.records.input.split_games import split_games
 from lzeval.records.input.text import as_sgf
 from lzeval.records.record import GameRecord
-from lzeval.records.record_folder import Skipped, read_games, serialise_game, write_game
+from lzeval.records.record_folder import Skipped, read_games, write_game
 from lzeval.records.record_reader import parse_game
 from lzeval.records.result import JIGO, UNKNOWN, VOID, GameResult, Outcome, win
+from lzeval.records.writer import serialise_game
 from tests.support.competitions import players, playoff
 from tournaments.gomill.write_control_file import write_control_file
 

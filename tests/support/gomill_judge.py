@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.paths import CLIENTS
 
 SCRIPT = CLIENTS / "gomill_judge.py"
@@ -37,22 +35,3 @@ def ask_gomill(
     assert outcome.returncode == 0, outcome.stderr.decode("utf-8", "replace")
     found: list[dict[str, Any]] = json.loads(answers.read_text(encoding="utf-8"))
     return found
-
-
-def gomill_archive(ringmaster: Sequence[str], folder: Path) -> Path:
-    """gomill's source distribution, from wherever pip finds it; skips where there is none to be had."""
-    command = [
-        ringmaster[0],
-        "-m",
-        "pip",
-        "download",
-        "-q",
-        "--no-deps",
-        "--no-binary",
-        ":all:",
-        "gomill==0.8.3",
-    ]
-    outcome = subprocess.run([*command, "-d", str(folder)], capture_output=True, check=False, timeout=120)
-    if outcome.returncode != 0:
-        pytest.skip("gomill's source distribution cannot be downloaded")
-    return folder / "gomill-0.8.3.tar.gz"

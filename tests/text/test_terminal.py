@@ -19,7 +19,7 @@ from rich.console import Console
 
 from lzeval.cli.main import main
 from lzeval.network.leela import write_network
-from lzeval.network.weights_file.weights import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.text.terminal import Column, ScreenTable, name_column, shown, text_column
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.paths import ROOT

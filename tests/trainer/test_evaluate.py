@@ -17,7 +17,9 @@ from engines.evaluator.base import Evaluator, NetworkAnswer, Planes
 from engines.evaluator.load import EvaluatorPlan
 from lzeval.errors import UserError
 from lzeval.network.leela import write_network
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
+from lzeval.text.plots import check_plot
 from tests.support.command_line import run_here
 from tests.support.make_games import random_game, sgf_text
 from trainer.data.pack import pack
@@ -30,7 +32,6 @@ from trainer.runs.evaluate import (
     measure_network,
     print_measurements,
 )
-from trainer.runs.plots import check_plot
 
 SIZE = 9
 

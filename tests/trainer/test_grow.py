@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lzeval.errors import UserError
-from lzeval.network.network import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from tests.support.fakes.weights_files import lived_in_network, random_planes
 from trainer.training.grow import grow
 

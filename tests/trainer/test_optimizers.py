@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 from trainer.settings.config import OptimizerConfig, ScheduleConfig
 from trainer.training.learning_rate import rate_factor
 from trainer.training.optimizers import Muon, build_optimizer, orthogonalised

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lzeval.network.checkpoint import load_network
 from lzeval.network.leela import write_network
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 from tests.support.fakes.weights_files import lived_in_network, random_planes
 from tests.support.tiny_runs import BATCH, SIZE, assert_same_training, resume, settings, state
 from trainer.data.batches import TensorBatch

@@ -14,7 +14,8 @@ import yaml
 
 from lzeval.errors import UserError
 from lzeval.network.leela import write_network
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 from tests.support.paths import ROOT
 from tests.support.tiny_runs import BATCH, SIZE, resume, settings, state, write_records
 from trainer.settings.compose import stored

@@ -11,7 +11,8 @@ from torch import Tensor
 from lzeval.errors import UserError
 from lzeval.network.checkpoint import load_network
 from lzeval.network.leela import write_network
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 from tests.support.tiny_runs import (
     BATCH,
     SIZE,

@@ -21,8 +21,9 @@ from torch import Tensor
 from lzeval.errors import UserError
 from lzeval.network.checkpoint import load_network, read_checkpoint
 from lzeval.network.leela import write_network
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
 from lzeval.network.symmetric_policy import asymmetry
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.system.locks import locked
 from tests.support.command_line import environment, program
 from tests.support.tiny_runs import (

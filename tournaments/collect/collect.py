@@ -32,19 +32,19 @@ class CollectedGames:
     """Games that were read, and what could not be, or was not wanted."""
 
     games: list[GameRecord]
-    """In order; void and unknown ones among them."""
+    """Games in order, void and unknown ones among them."""
     skipped: list[Skipped]
-    """What could not be read."""
+    """Games and files that could not be read."""
     duplicates: int
     """Games that another source had told of."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Games that were not wanted, by option and reason."""
     warnings: Sequence[str] = ()
-    """For the user, a line each."""
+    """Lines for the user."""
 
     @property
     def is_in_order(self) -> bool:
-        """Whether the order of the games is theirs. Counted games are one object, and nobody knows when each was."""
+        """True if the order of the games is theirs. Counted games are one object, and nobody knows when each was."""
         return not any(one is other for one, other in pairwise(self.games))
 
 

@@ -27,7 +27,7 @@ from tournaments.collect.tournament_state import UNKNOWN_SIZE
 GAME_COLUMNS = ("black", "white", "result")
 COUNT_COLUMNS = ("player_a", "player_b", "a_black_wins", "a_black_losses", "a_white_wins", "a_white_losses")
 MOST_GAMES = 5_000_000
-"""Of one file of counts."""
+"""Games of one file of counts."""
 MOST_QUOTED = 60
 """Letters of a cell in a message."""
 LONGEST_HEADER = 65536
@@ -38,7 +38,7 @@ _SEPARATOR = re.compile(r'"?sep=([,;\t|])?"?', re.IGNORECASE)
 _WHOLE = re.compile(r"([+-]?\d{1,18})(?:[.,](0*))?", re.ASCII)
 T = TypeVar("T")
 Reader = Callable[[list[str], int], Sequence[GameRecord]]
-"""From a line's cells and its number to games."""
+"""A function from a line's cells and its number to games."""
 
 
 def read_table(path: Path) -> Iterator[GameRecord | Skipped]:
@@ -168,7 +168,7 @@ class _GameReader:
         self._columns, self._path = columns, path
         self._name = path.name
         self._pickers: dict[int, Callable[[list[str]], tuple[str, ...]]] = {}
-        """By how many cells a line has."""
+        """Pickers by the number of cells in a line."""
         self._texts = _Meanings(str.strip)
         self._names = _Meanings(lambda text: text if text.strip() else "")
         self._results = _Meanings(lambda text: settled([text.strip()]) if text.strip() else NO_RESULT)

@@ -20,10 +20,10 @@ class Filters:
 
     sizes: frozenset[int] = frozenset()
     komi: tuple[float, float] | None = None
-    """From, to."""
+    """Smallest and largest."""
     handicap: tuple[int, int] | None = None
     rules: str | None = None
-    """As RU says it, in any letter case."""
+    """Value of RU, in any letter case."""
     since: date | None = None
     until: date | None = None
     players: frozenset[str] = frozenset()

@@ -23,15 +23,15 @@ from tournaments.collect.without_gc import no_collection
 Listener = Callable[[float], None]
 """Is told what share of the bytes has been read, 0 to 1."""
 TASK_BYTES = 1 << 20
-"""About how much one task reads."""
+"""Bytes, about, that one task reads."""
 TASK_FILES = 500
 WORTH_PROCESSES_BYTES = 24 << 20
 """Less is read sooner than processes start; a file counts for FILE_BYTES at least."""
 FILE_BYTES = 2000
 PACKED_TIMES = 6
-"""How many times its size a compressed record has about."""
+"""The length of a compressed record, unpacked, in parts of its size on disk; about."""
 WAITING_TASKS = 3
-"""For each process, so that memory does not fill with games that wait to be read."""
+"""Tasks that wait for each process, so that memory does not fill with games that wait to be read."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Task:
     files: tuple[Path, ...] = ()
     source: Path | None = None
     first: int = 1
-    """Which game of `source` the first of `chunks` is."""
+    """Number in `source` of the first of `chunks`."""
     chunks: tuple[tuple[bytes, str], ...] = ()
     share: float = 0.0
-    """Of all bytes that are to be read."""
+    """Share of all bytes that are to be read."""
 
 
 def read_records(
@@ -65,7 +65,7 @@ def read_records(
 
 
 def _bytes_of(file: Path) -> int:
-    """About how much there is to read in it."""
+    """Bytes, about, that there are to read in it."""
     try:
         size = file.stat().st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""What was not counted, with file and reason: every case for JSON, the gist for the terminal."""
+"""Games that were not counted, with file and reason: every case for JSON, the gist for the terminal."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def remarks_on(collected: CollectedGames) -> list[Case]:
 
 
 def _counts(game: GameRecord) -> bool:
-    """Whether it was decided, between two players."""
+    """Tell whether it was decided, between two players."""
     outcome, black, white = game.result.outcome, game.black, game.white
     is_decided = outcome is not Outcome.VOID and outcome is not Outcome.UNKNOWN
     return is_decided and bool(black and white) and black != white
@@ -64,7 +64,7 @@ def _case(kind: str, game: GameRecord, why: str) -> Case:
 
 
 def as_dict(collected: CollectedGames) -> dict[str, object]:
-    """Everything, as JSON has it."""
+    """Return everything as JSON has it."""
     return {
         "skipped": [asdict(case) for case in cases_of(collected)],
         "remarks": [asdict(case) for case in remarks_on(collected)],

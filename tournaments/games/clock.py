@@ -84,9 +84,9 @@ class ClockTalk:
     start: str | None
     """The command before a game; None if the engine takes none."""
     tells_left: bool
-    """Whether it wants to know before each move."""
+    """True if it wants to know before each move."""
     folds_periods: bool = False
-    """Whether Japanese periods but the last are shown as main time, to an engine that knows none."""
+    """True if Japanese periods but the last are shown as main time, to an engine that knows none."""
 
     def time_left(self, colour: Colour, clock: GameClock) -> str:
         left, settings = clock.left(colour), clock.settings

@@ -24,9 +24,9 @@ class Fault(Enum):
     CRASH = "crash"
     """The program ended in mid-game."""
     GARBAGE = "protocol garbage"
-    """It said what cannot be GTP."""
+    """Output that cannot be GTP."""
     MEMORY = "out of memory"
-    """It ended and said so, or was killed as the system kills what takes too much."""
+    """An end for which it gave that reason, or the kill by which the system ends what takes too much."""
     SETUP = "refused set-up"
     """A `?` to a start-up command, boardsize, komi, handicap or an opening's move."""
     REFUSED = "refused command"
@@ -40,7 +40,7 @@ class Fault(Enum):
 
     @property
     def is_technical(self) -> bool:
-        """Whether the engine does not work, rather than plays badly."""
+        """True if the engine does not work, rather than plays badly."""
         return self not in (Fault.REFUSED, Fault.ILLEGAL, Fault.TIME, Fault.DISPUTE)
 
 

@@ -72,7 +72,7 @@ class PlayedGame:
     task: GameTask
     record: GameRecord
     is_void: bool
-    """Whether it does not count and is to be played again; a game that hit the move limit counts as played."""
+    """True if it does not count and is to be played again; a game that hit the move limit counts as played."""
     incidents: tuple[Incident, ...] = ()
     seconds: float = 0.0
     clocks: tuple[Mapping[str, str], ...] = ()

@@ -73,12 +73,12 @@ class GameContext:
 
     @classmethod
     def concern(cls, text: str) -> bool:
-        """Whether `fill` would change anything."""
+        """Tell whether `fill` would change anything."""
         return cls().fill(text) != text
 
 
 def fits_one_game_only(player: PlayerSpec) -> bool:
-    """Whether the command itself names the game, so that each game needs a new process."""
+    """Tell whether the command itself names the game, so that each game needs a new process."""
     return any(map(GameContext.concern, player.command))
 
 
@@ -142,7 +142,7 @@ class GtpPlayer:
         """`peer` is the program, which need not have said anything yet, or the engine in this process."""
         self.player = player
         self.is_ready = False
-        """Whether it has introduced itself."""
+        """True if it has introduced itself."""
         self.name = self.version = ""
         self.games = 0
         self._peer = peer
@@ -159,7 +159,7 @@ class GtpPlayer:
 
     @property
     def is_in_process(self) -> bool:
-        """Whether it is no program; such a one is for a single game."""
+        """True if it is no program; such a one is for a single game."""
         return not isinstance(self._peer, _Peer)
 
     @property
@@ -281,7 +281,7 @@ class GtpPlayer:
         self._client.close()
 
     def kill(self) -> None:
-        """From another thread: end the program, so that the thread that talks to it finds it gone."""
+        """End the program from another thread; the one that talks to it finds it gone."""
         self._peer.kill()
 
 
@@ -308,7 +308,7 @@ def launch(
 
 
 def _cpu_of_process_s(pid: int) -> float | None:
-    """What Linux says that a process, and those of its children that have ended, have used."""
+    """Processor time of a process and of its children that have ended, by Linux's account."""
     if sys.platform == "win32":
         return None
     try:

@@ -183,7 +183,7 @@ class NetworkPlayers:
 
 
 def _is_large(arguments: EngineArguments) -> bool:
-    """Whether its searches ask about several positions of one tree at a time."""
+    """Tell whether its searches ask about several positions of one tree at a time."""
     from engines.search.single_tree import places_for
 
     visits = arguments.visits or (None if arguments.playouts else USUAL_VISITS)

@@ -37,7 +37,7 @@ class ScoredGame:
     result: GameResult
     opinions: tuple[Opinion, ...]
     disputed: bool = False
-    """Whether the players named different winners."""
+    """True if the players named different winners."""
 
     def remarks(self) -> list[str]:
         """Opinions that differ from the result; the area count's only if it sees another winner."""

@@ -17,6 +17,7 @@ from tournaments.gomill.control import settings
 from tournaments.gomill.control.additions import addition_checks, known_player
 from tournaments.gomill.control.language import Configured, Namespace, evaluate
 from tournaments.gomill.control.syntax import RefusedError, parse_source
+from tournaments.gomill.files import OUTPUT_SUFFIXES
 from tournaments.plan.competition import (
     Additions,
     Competition,
@@ -31,18 +32,6 @@ CONSTRUCTORS: Mapping[CompetitionType, tuple[str, ...]] = {
     "allplayall": ("Player", "Competitor"),
 }
 """Names that gomill lets the files of each type call."""
-_OUTPUT_SUFFIXES = (
-    ".log",
-    ".status",
-    ".cmd",
-    ".hist",
-    ".report",
-    ".games",
-    ".void",
-    ".gtplogs",
-    ".played",
-    ".stderr",
-)
 _TYPE_LINE = re.compile(r"""competition_type\s*=\s*(['"])([_a-zA-Z0-9]+)\1\s*""")
 _MOST_COMPETITORS = 26 * 27
 T = TypeVar("T")
@@ -55,7 +44,7 @@ def read_control_file(path: str | Path, *, trust: bool = False) -> Competition:
     mistake, that begins with the file's name and the number of the line that is wrong.
     """
     file = Path(path)
-    if file.suffix in _OUTPUT_SUFFIXES:
+    if file.suffix in OUTPUT_SUFFIXES:
         raise UserError(
             f"{file}: a control file may not end in {file.suffix}, as gomill's output does; call it .ctl"
         )
@@ -196,7 +185,7 @@ class _Reader:
         line: int | None,
         where: str = "",
     ) -> dict[str, Any]:
-        """Those of `values` that `checks` knows and lets pass."""
+        """Return those of `values` that `checks` knows and lets pass."""
         found = {}
         for name, check in checks.items():
             if name not in values:

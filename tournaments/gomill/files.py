@@ -22,6 +22,11 @@ from tournaments.plan.competition import Competition
 STOP = "stop"
 """The content of CODE.cmd that ends a run after the games in progress."""
 
+OUTPUT_SUFFIXES = (
+    *(".played", ".status", ".cmd", ".log", ".hist", ".report", ".games", ".void", ".stderr", ".gtplogs"),
+)
+"""Endings of all that gomill and we put beside a control file."""
+
 
 @dataclass(frozen=True)
 class GomillFiles:

@@ -185,7 +185,7 @@ def _version(path: Path) -> list[int]:
 
 
 def is_python2(path: Path) -> bool:
-    """Whether it is a Python 2.7: pyenv puts stand-ins on PATH that may lead nowhere."""
+    """Tell whether it is a Python 2.7: pyenv puts stand-ins on PATH that may lead nowhere."""
     return _real_python2(path) is not None
 
 

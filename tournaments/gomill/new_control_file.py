@@ -90,7 +90,7 @@ def _lzeval_command(network: Path, visits: int | None, seed: int) -> tuple[str, 
 
 
 def _leelaz_command(network: Path, visits: int | None, _seed: int) -> tuple[str, ...]:
-    """Without a seed: leelaz would play the same game again and again."""
+    """Make a command line without a seed: leelaz would play the same game again and again."""
     from lzeval.network.weights_file.weights import is_checkpoint
 
     if is_checkpoint(network):

@@ -232,7 +232,7 @@ def _table(one: _Tally, other: _Tally, games: Sequence[GameRecord]) -> list[_Gro
 
 
 def _fixed_colours(black: _Tally, white: _Tally) -> bool:
-    """Whether one player always was Black and the other always White."""
+    """Tell whether one player always was Black and the other always White."""
     return black.played[Colour.WHITE] == 0 and white.played[Colour.BLACK] == 0
 
 

@@ -23,7 +23,7 @@ class RingmasterRun:
 
     exit_status: int
     halted: str | None = None
-    """Why it started no more games before all were played; it ends with status 0 all the same."""
+    """The reason why it started no more games before all were played; it ends with status 0 all the same."""
 
 
 def run_ringmaster(

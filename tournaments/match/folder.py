@@ -52,7 +52,7 @@ class MatchFolder:
             ) from exc
 
     def _is_left_at_start(self, entry: Path) -> bool:
-        """Whether a match that was killed before it wrote its description leaves such a file."""
+        """Tell whether a match that was killed before it wrote its description leaves such a file."""
         return entry == self.lock or (entry == self.games and not any(entry.glob("[!.]*")))
 
     def _check_settings(self, settings: Mapping[str, Any]) -> None:
@@ -65,7 +65,7 @@ class MatchFolder:
             raise UserError(f"{self.path}: holds a different match: {'; '.join(found)}; choose another --out")
 
     def was_begun_under_another_rule(self, stopping: Mapping[str, Any] | None) -> bool:
-        """Whether an earlier run had another rule for stopping."""
+        """Tell whether an earlier run had another rule for stopping."""
         try:
             content = json.loads(self._json.read_text(encoding="utf-8"))
             return bool(content.get("stopping") != stopping)

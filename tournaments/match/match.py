@@ -67,12 +67,12 @@ class Match:
 
     @property
     def is_of_networks(self) -> bool:
-        """Whether both players are networks, and so play in processes that batch across games."""
+        """True if both players are networks, and so play in processes that batch across games."""
         return len(self.plans) == 2
 
     @property
     def counts_area(self) -> bool:
-        """Whether both players go on until every stone on the board is alive."""
+        """True if both players go on until every stone on the board is alive."""
         return all(player.plays_on for player in self.players)
 
     @property
@@ -232,7 +232,7 @@ class MatchResult:
     uncounted: int
     """Number of finished games that come after the one that decided."""
     problems: tuple[str, ...] = ()
-    """Why games are missing, where other programs play."""
+    """Reasons why games are missing, where other programs play."""
 
 
 def play_match(match: Match, watch: Watcher | None = None, listen: Listener | None = None) -> MatchResult:

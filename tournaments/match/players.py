@@ -44,13 +44,13 @@ class MatchPlayer:
     spec: PlayerSpec
     """Its entry in a control file; the code is the name that tables have."""
     facts: dict[str, Any]
-    """Everything about the player that its games depend on."""
+    """Facts about the player that its games depend on."""
     plan: EvaluatorPlan | None = None
     """Evaluator plan of its network; None: it is another program."""
     counts_dead_stones: bool = False
-    """Whether it may be asked which stones are dead."""
+    """True if it may be asked which stones are dead."""
     plays_on: bool = True
-    """Whether it passes only where every stone on the board may count as alive."""
+    """True if it passes only where every stone on the board may count as alive."""
 
 
 def match_players(options: MatchOptions, plan: Planner = plan_evaluator) -> tuple[MatchPlayer, MatchPlayer]:
@@ -113,7 +113,7 @@ def _limits(options: MatchOptions) -> list[str]:
 
 
 def is_program(text: str) -> bool:
-    """Whether a player of a match is another program, and not a network."""
+    """Tell whether a player of a match is another program, and not a network."""
     return not Path(text).is_file() and text.partition(":")[0] in KINDS
 
 
@@ -176,7 +176,7 @@ def _on_cpu(program: str, device: str) -> list[str]:
 
 
 def _has_opencl() -> bool:
-    """Whether OpenCL knows of any hardware."""
+    """Tell whether OpenCL knows of any hardware."""
     name = ctypes.util.find_library("OpenCL")
     if name is None:
         return False

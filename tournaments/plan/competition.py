@@ -41,13 +41,13 @@ class PlayerSpec:
     gtp_aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     """GTP commands to send under another name: the standard one -> the engine's."""
     is_reliable_scorer: bool = True
-    """Whether its final_score counts where the players score."""
+    """True if its final_score counts where the players score."""
     allow_claim: bool = False
-    """Whether it may claim a win through gomill-genmove_ex."""
+    """True if it may claim a win through gomill-genmove_ex."""
     discard_stderr: bool = False
-    """Whether what it writes to standard error is thrown away."""
+    """True if what it writes to standard error is thrown away."""
     sgf_player_name_from_gtp: bool = True
-    """Whether SGF's PB and PW are its name and version as it tells them, and not its code."""
+    """True if SGF's PB and PW are its name and version as it tells them, and not its code."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ class MatchupSpec:
     komi: float
     """Points for White."""
     alternating: bool = False
-    """Whether colours are swapped in games with odd numbers."""
+    """True if colours are swapped in games with odd numbers."""
     number_of_games: int | None = None
     """Number of games; None: without end."""
     handicap: int | None = None
     """Black's stones, 2 at least; None: an even game."""
     handicap_style: HandicapStyle = "fixed"
-    """Whether GTP places the stones, or Black's engine."""
+    """`fixed`: GTP places the stones; `free`: Black's engine does."""
     move_limit: int = 1000
     """A game that reaches that many moves, passes included, is void."""
     scorer: Scorer = "players"
@@ -80,7 +80,7 @@ class MatchupSpec:
     internal_scorer_handicap_compensation: HandicapCompensation = "full"
     """Points for White in an internal count with `n` stones of handicap: `n`, `n - 1` or none."""
     has_own_name: bool = False
-    """Whether the control file gave `name`; only then SGF's EV tells it."""
+    """True if the control file gave `name`; only then SGF's EV tells it."""
 
     @property
     def players(self) -> tuple[str, str]:
@@ -153,7 +153,7 @@ class Additions:
     patience: int = 3
     """A player with so many technical faults, without a game to its end between them, is suspended."""
     in_process: bool = True
-    """Whether players that are networks of ours may play in the tournament's own process."""
+    """True if players that are networks of ours may play in the tournament's own process."""
 
 
 @dataclass(frozen=True)
@@ -171,11 +171,11 @@ class Competition:
     """Matchups in the order of the file; ids are unique."""
     description: str = ""
     record_games: bool = True
-    """Whether records are kept in CODE.games."""
+    """True if records are kept in CODE.games."""
     stderr_to_log: bool = True
-    """Whether what engines write to standard error goes to CODE.log; if not, to this program's."""
+    """True if what engines write to standard error goes to CODE.log; if not, to this program's."""
     skip_player_checks: bool = False
-    """Whether engines are not tried out before the first game."""
+    """True if engines are not tried out before the first game."""
     competitors: tuple[str, ...] = ()
     """Codes of an allplayall, in the order of the letters in its matchups' ids."""
     rounds: int | None = None

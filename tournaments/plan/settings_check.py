@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from lzeval.errors import UserError
 from lzeval.go.openings import Book
+from lzeval.system.files import file_sha256
 from tournaments.plan.competition import Competition, MatchupSpec, PlayerSpec
 
 TournamentSettings = Mapping[str, Any]
@@ -71,16 +71,10 @@ def named_files(player: PlayerSpec) -> Iterator[Path]:
 
 def sha256_of(path: Path, most_bytes: int | None = None) -> str:
     """SHA-256 of the file, or of its first bytes, in hexadecimal."""
-    digest = hashlib.sha256()
-    left = path.stat().st_size if most_bytes is None else most_bytes
     try:
-        with path.open("rb") as file:
-            while left > 0 and (block := file.read(min(left, 1 << 20))):
-                digest.update(block)
-                left -= len(block)
+        return file_sha256(path, most_bytes)
     except OSError as exc:
         raise UserError(f"{path}: cannot be read ({exc.strerror})") from exc
-    return digest.hexdigest()
 
 
 def check_unchanged(
@@ -144,7 +138,7 @@ def _compare_files(whose: str, before: TournamentSettings, after: TournamentSett
 
 
 def _agree(old: Any, new: Any) -> bool:
-    """Whether two sets of books are the same for the board sizes that both have."""
+    """Tell whether two sets of books are the same for the board sizes that both have."""
     return all(old[size] == new[size] for size in {*old} & {*new})
 
 

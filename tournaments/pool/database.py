@@ -100,7 +100,7 @@ def create(path: Path) -> sqlite3.Connection:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether something is at `path`; the empty file that is left where a pool could not be created does not count."""
+    """Tell whether something is at `path`, but for the empty file that is left where a pool could not be created."""
     return path.exists() and not (path.is_file() and path.stat().st_size == 0)
 
 
@@ -139,7 +139,7 @@ def _require_own_disk(path: Path) -> None:
 
 
 def is_pool(path: Path) -> bool:
-    """Whether `path` is a SQLite file, and so meant as a pool."""
+    """Tell whether `path` is a SQLite file, and so meant as a pool."""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC

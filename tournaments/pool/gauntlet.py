@@ -40,7 +40,7 @@ class Gauntlet:
         return None if opponent is None else (self.new, opponent)
 
     def is_enough(self, progress: Progress) -> bool:
-        """Whether the new one's rating is known as well as wanted."""
+        """Tell whether the new one's rating is known as well as wanted."""
         return progress.played_now % ASK_AGAIN == 0 and self.is_reached()
 
     def is_reached(self) -> bool:
@@ -60,7 +60,7 @@ def half_width(rating: Rating | None) -> float | None:
 
 
 def is_narrow(rating: Rating | None, until: float) -> bool:
-    """Whether the interval reaches no further than `until` Elo to either side."""
+    """Tell whether the interval reaches no further than `until` Elo to either side."""
     half = half_width(rating)
     return half is not None and half <= until and rating is not None and rating.group == 1
 

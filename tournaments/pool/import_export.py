@@ -13,7 +13,8 @@ from typing import Any
 from lzeval.errors import UserError
 from lzeval.network.weights_file.weights import is_checkpoint
 from lzeval.records.record import GameRecord
-from lzeval.records.record_folder import Skipped, read_games, record_name, serialise_game, write_game
+from lzeval.records.record_folder import Skipped, read_games, record_name, write_game
+from lzeval.records.writer import serialise_game
 from tournaments.pool.networks import Candidate, numbers_of, sha_of
 from tournaments.pool.store import RatingPool
 

@@ -25,7 +25,7 @@ class Network:
     sha256: str
     path: str | None
     is_copied: bool
-    """Whether its weights are in the pool."""
+    """True if its weights are in the pool."""
     blocks: int | None = None
     filters: int | None = None
     run: str | None = None
@@ -35,7 +35,7 @@ class Network:
 
     @property
     def can_play(self) -> bool:
-        """Whether anything is known of its weights; of the players of imported games it may not be."""
+        """True if anything is known of its weights; of the players of imported games it may not be."""
         return self.is_copied or self.path is not None
 
     def as_dict(self) -> dict[str, object]:

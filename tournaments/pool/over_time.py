@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lzeval.errors import UserError
+from lzeval.text.plots import GREY, picture, require_matplotlib
 from tournaments.pool.networks import Network
 from tournaments.pool.rating import Rated
-from tournaments.report.plots import DPI, GREY, HEIGHT_IN, WIDTH_IN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = ("#1f5f99", "#b5541c", "#3b7d3b", "#7b4b94", "#8c6d1f", "#2f8a8a")
 
@@ -37,12 +41,10 @@ def over_time(rated: Rated, networks: Sequence[Network]) -> list[Point]:
         rating = rated.rating(network.name)
         if network.positions is None:
             continue
-        if rating is None or rating.group != 1:
-            points.append(Point(network.name, network.run or "", network.positions, None, None, None))
-        else:
-            points.append(
-                Point(network.name, network.run or "", network.positions, rating.elo, rating.low, rating.high)
-            )
+        found: tuple[float | None, float | None, float | None] = (None, None, None)
+        if rating is not None and rating.group == 1:
+            found = rating.elo, rating.low, rating.high
+        points.append(Point(network.name, network.run or "", network.positions, *found))
     return sorted(points, key=lambda point: (point.run, point.positions, point.network))
 
 
@@ -51,10 +53,7 @@ def plot_over_time(rated: Rated, networks: Sequence[Network], path: Path) -> Non
 
     Raises UserError where there is nothing to draw, or matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise UserError("plots need matplotlib: pip install 'lzeval[plot]'") from exc
+    require_matplotlib()
     runs: dict[str, list[Point]] = defaultdict(list)
     for point in over_time(rated, networks):
         if point.elo is not None:
@@ -63,8 +62,11 @@ def plot_over_time(rated: Rated, networks: Sequence[Network], path: Path) -> Non
         raise UserError(
             "no rated network whose positions of training are known; add checkpoints, or --positions N"
         )
-    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot()
+    with picture(path) as axes:
+        _draw(axes, runs, rated)
+
+
+def _draw(axes: Axes, runs: Mapping[str, Sequence[Point]], rated: Rated) -> None:
     for number, (run, points) in enumerate(runs.items()):
         elo = [point.elo for point in points if point.elo is not None]
         down = [0.0 if p.low is None or p.elo is None else p.elo - p.low for p in points]
@@ -99,9 +101,4 @@ def plot_over_time(rated: Rated, networks: Sequence[Network], path: Path) -> Non
     axes.set_xlabel("positions trained")
     axes.set_ylabel("Elo, 95 % intervals")
     axes.ticklabel_format(axis="x", style="plain", useOffset=False)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    try:
-        figure.savefig(path)
-    except (OSError, ValueError) as exc:
-        raise UserError(f"{path}: cannot be written ({exc})") from exc

@@ -30,7 +30,7 @@ class Rated:
     table: RatingTable
     games: list[GameRecord]
     zero: str | None
-    """Whose Elo is fixed; None: 0 is the mean of all."""
+    """The player whose Elo is fixed; None: 0 is the mean of all."""
     waiting: list[Network]
     """Members without a decided game."""
     prior: bool = True
@@ -48,7 +48,7 @@ def _undecided(games: Sequence[GameRecord]) -> str:
 
 
 def rate_pool(pool: RatingPool, *, origin: str | None = None, prior: bool = True) -> Rated:
-    """Everybody's rating; intervals from the centre, or from `origin`.
+    """Rate everybody; intervals from the centre, or from `origin`.
 
     Raises UserError if no game was decided, or `origin` has no rating.
     """

@@ -30,7 +30,7 @@ class Pair:
     """Number of the pair among those of these two."""
     seed: int
     places: tuple[int, ...]
-    """Which of the two games are missing; in game 0 `one` has Black."""
+    """Those of the two games that are missing; in game 0 `one` has Black."""
 
 
 def begin(connection: sqlite3.Connection, machine: Mapping[str, object]) -> int:
@@ -97,7 +97,7 @@ def meeting_number(pool_seed: int, one: Network, other: Network, more: str = "")
 
 
 def _is_alive(session: Mapping[str, Any]) -> bool:
-    """Whether the process of a session may still finish what it has taken."""
+    """Tell whether the process of a session may still finish what it has taken."""
     if session["ended"] or time.time() - session["seen"] > LOST_AFTER_S:
         return False
     if session["host"] != platform.node() or sys.platform == "win32":

@@ -63,12 +63,12 @@ class Rating:
 
 @dataclass(frozen=True)
 class Ratings:
-    """Everybody's rating, and how sure it is."""
+    """Ratings of everybody, and how sure they are."""
 
     ratings: dict[str, Rating]
-    """In the order of `players`."""
+    """Ratings in the order of `players`."""
     groups: tuple[Group, ...]
-    """Of two players and more; the one with the most games first. `Rating.group` counts them from 1."""
+    """Groups of two players and more, the one with the most games first. `Rating.group` counts them from 1."""
     anchors: Anchors = field(default_factory=dict)
     origin: str | None = None
     """The player from whom intervals are measured; None: they are from the mean of the group."""
@@ -103,7 +103,7 @@ class Ratings:
 
     @property
     def advantage(self) -> float | None:
-        """What playing Black is worth, in Elo, by the games of group 1."""
+        """Worth of playing Black, in Elo, by the games of group 1."""
         return None if self.main is None or not self.main.has_advantage else self.main.advantage
 
     @property

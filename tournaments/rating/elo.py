@@ -20,7 +20,7 @@ from lzeval.errors import UserError
 
 CONFIDENCE = 0.95
 SMALLEST_COUNT = 1e-3
-"""What an outcome that never happened counts as, so that its probability is not zero."""
+"""The count of an outcome that never happened, so that its probability is not zero."""
 CLOSEST_TO_CERTAIN = 1e-3
 """Scores nearer to 0 or 1 than this are converted to Elo as if they were this far off."""
 
@@ -58,7 +58,7 @@ class EloEstimate:
     score: float
     """Mean score, 0 to 1."""
     elo: float
-    """Of `score`; never beyond 1200 in size, see `is_unbounded`."""
+    """Elo of `score`; never beyond 1200 in size, see `is_unbounded`."""
     elo95: float
     """Half the width of the large-sample 95 % interval: the mean score plus or minus 1.96 standard errors."""
     low: float
@@ -83,7 +83,7 @@ class EloEstimate:
 
     @property
     def is_unbounded(self) -> bool:
-        """Whether one side made every point: the difference has a bound on one side only."""
+        """True if one side made every point: the difference has a bound on one side only."""
         return self.score in (0, 1)
 
     def reversed(self) -> EloEstimate:

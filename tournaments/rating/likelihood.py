@@ -32,7 +32,7 @@ from tournaments.rating.results_array import ResultsArray, summed
 RATING_PRIOR = 50_000.0
 ADVANTAGE_PRIOR = 200.0
 NO_ADVANTAGE_PRIOR = 1e-3
-"""So narrow that the advantage stays 0."""
+"""Deviation so small that the advantage stays 0."""
 PER_ELO = math.log(10) / 400
 """Natural logarithm of the odds that one point of Elo is worth."""
 CONVERGED = 1e-10
@@ -114,11 +114,11 @@ class Group:
     elo: Floats
     """`[n]`"""
     advantage: float
-    """What playing Black is worth."""
+    """Worth of playing Black."""
     model_covariance: Floats
     """`[n + 1, n + 1]`, Elo squared, of the ratings and then the advantage, for independent games without jigos."""
     scatter: float = 1.0
-    """By what variances of ratings are to be multiplied: how much results scatter about the model."""
+    """The factor of the variances of ratings: how much results scatter about the model."""
     colour_scatter: float = 1.0
     """The same for the advantage."""
     freedom: float = math.inf
@@ -133,7 +133,7 @@ class Group:
     by_prior: tuple[int, ...] = ()
     """Places of the players whose ratings rest on the prior as well."""
     has_advantage: bool = True
-    """Whether the games tell of the advantage at all."""
+    """True if the games tell of the advantage at all."""
 
     @property
     def covariance(self) -> Floats:

@@ -1,4 +1,4 @@
-"""From records to evidence: which games count, which are repeats, and which two make a pair."""
+"""Evidence out of records: which games count, which are repeats, and which two make a pair."""
 
 from __future__ import annotations
 

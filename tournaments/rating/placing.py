@@ -31,17 +31,17 @@ from tournaments.rating.likelihood import CONVERGED, PER_ELO, ROUNDING, Encounte
 from tournaments.rating.results_array import summed
 
 VIRTUAL_JIGOS = 1.0
-"""Of each group of players that games of one side only join to others."""
+"""Jigos of each group of players that games of one side only join to others."""
 TAIL = 0.025
 NEAREST, NEAREST_OF_MANY, MANY = 40, 8, 60
 """Players who move along when one is moved to find the end of its interval: those it is most closely joined to, fewer
 where MANY and more have to be placed. Intervals are then shorter than those of the whole profile would be."""
 LONGEST_STEP = 3.0
-"""Of Newton's method, in natural log odds."""
+"""The longest step of Newton's method, in natural log odds."""
 CLOSE_ENOUGH = 1e-3
 """An interval's end, in standard errors, and the ratings beside it, in natural log odds."""
 LEAST_INFORMATION = 1e-9
-"""Of a rating: what a game tells that is all but certain."""
+"""Information on a rating: what a game tells that is all but certain."""
 
 
 def joined(met: Encounters, parts: Sequence[Ints]) -> list[list[Ints]]:
@@ -283,7 +283,7 @@ class _Part:
         return found
 
     def end(self, theta: Floats, held: Floats, sign: int) -> float:
-        """How far the combination `held` can be moved up (`sign` 1) or down (-1) before the profile falls to TAIL."""
+        """Find how far `held` can be moved up (`sign` 1) or down (-1) before the profile falls to TAIL."""
         from scipy.optimize import brentq
 
         direction = np.linalg.solve(self.derivatives(theta)[1], held)

@@ -25,7 +25,7 @@ from tournaments.rating.two_players import (
 )
 
 STAGES: tuple[int | None, ...] = (10, 30, 60, None)
-"""After how many moves games are compared; None: at the end."""
+"""Moves after which games are compared; None: at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,13 @@ class RatingRow:
 
 @dataclass(frozen=True, slots=True)
 class RatingTable:
-    """Everybody's rating, and what was left out on the way to it."""
+    """Ratings of everybody, and what was left out on the way to it."""
 
     rows: list[RatingRow]
     """Strongest first, and nobody below a player of whom it won all that joins them; see `printed_order`."""
     pool: Ratings
     head_to_head: HeadToHead | None
-    """Where exactly two players met."""
+    """The headline, where exactly two players met."""
     decided: int
     repeated: int
     """Decided games that were identical to an earlier one and left out of the ratings."""
@@ -105,13 +105,13 @@ class RatingTable:
     """Different games among the decided ones after each of STAGES."""
     skipped: list[Skipped]
     anchors: Anchors
-    """What fixes Elo 0; without anchors it is the mean of the group."""
+    """Elo of the players that fix 0; without anchors it is the mean of the group."""
     origin: str | None
     """The player from whom intervals are measured; None: they are from the mean of the group."""
     comparisons: Comparisons | None
-    """Everybody of group 1 against everybody; of two players as their headline says."""
+    """Differences of everybody in group 1 from everybody; of two players as their headline says."""
     residuals: Residuals | None
-    """Of three players and more: who beats whom more than the ratings say."""
+    """Results beside the ratings, of three players and more: who beats whom more than the ratings say."""
 
     @property
     def placed(self) -> list[str]:
@@ -119,7 +119,7 @@ class RatingTable:
         return [row.rating.player for row in self.rows if row.rating.by_prior]
 
     def as_dict(self) -> dict[str, object]:
-        """Everything, as JSON has it; scores are 0 to 1."""
+        """Return everything as JSON has it; scores are 0 to 1."""
         return {
             "players": [row.as_dict() for row in self.rows],
             "head_to_head": None if self.head_to_head is None else _head_to_head_as_dict(self.head_to_head),

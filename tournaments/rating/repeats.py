@@ -1,4 +1,4 @@
-"""Which games are really different games: identity under the eight symmetries of the board."""
+"""Identity of games: which are the same under the eight symmetries of the board."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lzeval.go.points import SYMMETRIES, symmetry_tables
 from lzeval.records.record import GameRecord
 
 CODE_BYTES = 2
-"""What a move takes in a key."""
+"""Bytes of a move in a key."""
 
 
 def canonical_key(game: GameRecord, moves: int | None = None) -> bytes:

@@ -35,17 +35,17 @@ class Residuals:
     """All pairs of players of one group who met, `M` of them; the one who made more than expected comes first."""
 
     players: tuple[str, ...]
-    """Of the group."""
+    """Players of the group."""
     ahead: Ints
     """`[M]`: place in `players`; the most surprising pair comes first."""
     behind: Ints
     games: Floats
     points: Floats
-    """Of the player ahead."""
+    """Points of the player ahead."""
     expected: Floats
-    """By the ratings and colours."""
+    """Points by the ratings and colours."""
     chance: Floats
-    """Of as large a difference either way, if the ratings are right."""
+    """Chance of as large a difference either way, if the ratings are right."""
     corrected: Floats
     """`chance`, allowing for so many pairs being looked at; never smaller."""
 
@@ -54,7 +54,7 @@ class Residuals:
 
     @property
     def surprising(self) -> int:
-        """How many pairs, the first ones, are more than chance."""
+        """Number of pairs, the first ones, that are more than chance."""
         return int(np.count_nonzero(self.corrected < SIGNIFICANT))
 
     def circles(self) -> list[tuple[str, str, str]]:

@@ -47,7 +47,7 @@ class BoundedWalk:
     drift: float
     """Per unit of time, which is one pair or game."""
     deviation: float
-    """Of the change in one unit of time."""
+    """Deviation of the change in one unit of time."""
 
     def absorbed_below(self, times: npt.ArrayLike) -> Floats:
         """Chance of having reached `lower` by each of `times`."""
@@ -129,7 +129,7 @@ class Expectation:
     """Length and outcome that a test is expected to have if the true difference is `elo`."""
 
     elo: float
-    """In the units of the test's model."""
+    """True difference, in the units of the test's model."""
     games: float
     """Mean number until the test ends, by its bounds or by the cap."""
     usual_games: float
@@ -231,7 +231,7 @@ class StoppedEstimate:
     """The outcomes lie far beyond a bound: the test went on after its end, or did not look often enough."""
 
     def describe(self) -> str:
-        """In one phrase: `+21.3 Elo (95 % interval -4.0 to +46.9; LOS 95.0 %)`."""
+        """Describe it in one phrase: `+21.3 Elo (95 % interval -4.0 to +46.9; LOS 95.0 %)`."""
         bounds = f"{signed(self.low, 1)} to {signed(self.high, 1)}"
         return f"{signed(self.elo, 1)} Elo (95 % interval {bounds}; LOS {percent_sure(self.los)})"
 
@@ -259,14 +259,14 @@ def after_stop(test: Sprt, counts: Sequence[float]) -> StoppedEstimate:
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """Where a test ended, and what its LLR does under other differences."""
+    """The end of a test, and what its LLR does under other differences."""
 
     test: Sprt
     score0: float
     """Expected score of H0; for normalized Elo, with the observed deviation."""
     score1: float
     variance: float
-    """Of one unit's score."""
+    """Variance of one unit's score."""
     time: float
     """Units; as many as it would have taken to reach the bound, where the LLR went beyond it."""
     level: float

@@ -27,7 +27,7 @@ from tournaments.rating.elo import SMALLEST_COUNT, score_from_elo
 
 Model = Literal["logistic", "normalized"]
 Verdict = Literal["accepted", "rejected", "undecided"]
-"""Of H1: that the player is as strong as `elo1` says."""
+"""Verdict on H1: that the player is as strong as `elo1` says."""
 
 ELO_PER_DEVIATION = 800 / math.log(10)
 """Normalized Elo of a score that lies one standard deviation of a game above 1/2."""
@@ -99,7 +99,7 @@ class Sprt:
         return "rejected" if llr <= self.lower else "undecided"
 
     def describe(self) -> str:
-        """In one phrase: `[0, 35] logistic Elo, alpha 5 %, beta 5 %`."""
+        """Describe it in one phrase: `[0, 35] logistic Elo, alpha 5 %, beta 5 %`."""
         rates = f"alpha {100 * self.alpha:g} %, beta {100 * self.beta:g} %"
         return f"[{self.elo0:g}, {self.elo1:g}] {self.model} Elo, {rates}"
 

@@ -24,7 +24,7 @@ class HeadToHead:
     player: str
     opponent: str
     difference: EloEstimate
-    """Of `player` over `opponent`: from pairs where there are any, otherwise from single games."""
+    """Elo of `player` over `opponent`: from pairs where there are any, otherwise from single games."""
     unfinished_pairs: int
     """Games left out because their pair is not complete."""
     unpaired_games: int

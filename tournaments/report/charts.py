@@ -20,7 +20,7 @@ TICK_STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000)
 SETTLED = 0.15
 """The part of the games after which an interval has to fit the chart; earlier ones may leave it."""
 MOST_LABELS = 8
-"""Of numbers of moves."""
+"""Labels of numbers of moves."""
 
 
 @dataclass(frozen=True)

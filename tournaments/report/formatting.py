@@ -9,9 +9,9 @@ from tournaments.rating.bradley_terry import Rating
 from tournaments.rating.rating_table import Tally
 
 NONE = "–"
-"""Where there is no number."""
+"""The sign that stands where there is no number."""
 LOPSIDED = 1.5
-"""How many times as far an interval reaches on one side, for both sides to be printed."""
+"""The ratio of an interval's sides from which on both are printed."""
 
 
 def elo(value: float | None) -> str:

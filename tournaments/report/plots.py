@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
+from lzeval.text.plots import BLUE, GREY, picture, require_matplotlib
 from lzeval.text.wording import signed
 from tournaments.rating.elo import EloEstimate
 from tournaments.rating.two_players import head_to_head
 
-WIDTH_IN, HEIGHT_IN, DPI = 7.2, 3.4, 150
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 SHOWN_STEPS = 120
 MARGIN_ELO = 40.0
-BLUE, GREY = "#1f5f99", "#777777"
 
 
 class Step(NamedTuple):
@@ -39,10 +41,7 @@ def plot_course(games: Sequence[GameRecord], path: Path) -> None:
 
     Raises UserError where there are not exactly two players, or matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise UserError("plots need matplotlib: pip install 'lzeval[plot]'") from exc
+    require_matplotlib()
     players = list(dict.fromkeys(name for game in games for name in (game.black, game.white)))
     if len(players) != 2:
         raise UserError(f"a plot shows two players, and there are {len(players)}")
@@ -52,19 +51,11 @@ def plot_course(games: Sequence[GameRecord], path: Path) -> None:
     if steps[-1].found.score < 0.5:
         players.reverse()
         steps = [Step(step.games, step.found.reversed()) for step in steps]
-    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot()
-    _draw(axes, steps, *players)
-    try:
-        figure.savefig(path)
-    except (OSError, ValueError) as exc:
-        raise UserError(f"{path}: cannot be written ({exc})") from exc
+    with picture(path) as axes:
+        _draw(axes, steps, *players)
 
 
-def _draw(axes: object, steps: Sequence[Step], player: str, opponent: str) -> None:
-    from matplotlib.axes import Axes
-
-    assert isinstance(axes, Axes)
+def _draw(axes: Axes, steps: Sequence[Step], player: str, opponent: str) -> None:
     last = steps[-1].found
     finite = [value for value in (last.elo, last.low, last.high, 0.0) if math.isfinite(value)]
     low, high = min(finite) - MARGIN_ELO, max(finite) + MARGIN_ELO
@@ -82,5 +73,4 @@ def _draw(axes: object, steps: Sequence[Step], player: str, opponent: str) -> No
         f"{player} over {opponent}: {signed(last.elo)} Elo ({signed(last.low)} to {signed(last.high)})",
         loc="left",
     )
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, -0.14), ncols=2, borderaxespad=0)

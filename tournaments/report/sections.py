@@ -35,7 +35,7 @@ SHOWN_IDS = 8
 PAIR_POINTS = ("0", "½", "1", "1½", "2")
 
 Values = dict[str, Any]
-"""What a template shows, by the names that it has there."""
+"""Values that a template shows, by the names that they have there."""
 
 
 class Cell(NamedTuple):
@@ -80,7 +80,7 @@ def ratings(summary: GamesSummary) -> Values:
 
 
 def _is_comparable(rating: Rating) -> bool:
-    """Whether there is a place for it on the axis of the largest group."""
+    """Tell whether there is a place for it on the axis of the largest group."""
     has_bound = rating.low is not None or rating.high is not None
     return has_bound and (rating.group == 1 or rating.elo is None)
 

@@ -1,4 +1,4 @@
-"""What is known of how the games were played: match.json beside them, else what the records say."""
+"""The conditions of the games as far as they are known: match.json beside them, else what the records say."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ SMALLEST_RANGE = 0.2
 """Scores closer together than this, 0 to 1, are not blown up to fill the height."""
 MOST_PLAYERS = 10
 FEWEST_GAMES = 8
-"""With fewer games there is no course to show."""
+"""The fewest games that have a course to show."""
 
 
 def sparkline(values: Sequence[float], width: int = WIDTH) -> tuple[str, float, float]:

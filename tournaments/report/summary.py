@@ -106,7 +106,7 @@ class OpeningResults:
     games: int
     black: Tally
     first: Tally
-    """Of the player who stands first in the table."""
+    """Results of the player who stands first in the table."""
 
 
 def opening_of(game: GameRecord) -> str:
@@ -137,7 +137,7 @@ class Ending:
     """One of ENDINGS."""
     by_black: int
     by_white: int
-    """Who won them; a jigo is nobody's."""
+    """Games that White won; a jigo is nobody's."""
     games: int
     median_moves: float
 

@@ -23,9 +23,9 @@ COLUMNS = (
     Column("Elo", is_kept=True),
     *map(Column, ("95 % interval", "Games", "Score", "W-L-J", "Black", "White")),
 )
-"""In the order of their interest."""
+"""Columns in the order of their interest."""
 STANDINGS_COLUMNS = 5
-"""So many of them are shown while a tournament goes on."""
+"""Columns that are shown while a tournament goes on."""
 MATRIX_PLAYERS = 12
 """Shown against each other, if the terminal is wide enough."""
 

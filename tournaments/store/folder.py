@@ -11,7 +11,7 @@ from lzeval.errors import LockedError, UserError
 from lzeval.go.openings import game_of
 from lzeval.system.files import write_bytes_atomically
 from lzeval.system.locks import locked
-from tournaments.gomill.files import STOP, GomillFiles
+from tournaments.gomill.files import OUTPUT_SUFFIXES, STOP, GomillFiles
 from tournaments.gomill.report import matchup_of
 from tournaments.plan.competition import Competition
 from tournaments.plan.schedule import Place
@@ -46,19 +46,7 @@ class TournamentFiles(GomillFiles):
 
     def outputs(self) -> Iterator[Path]:
         """Files and folders of the tournament that exist, the control file apart."""
-        suffixes = (
-            ".played",
-            ".status",
-            ".cmd",
-            ".log",
-            ".hist",
-            ".report",
-            ".games",
-            ".void",
-            ".stderr",
-            ".gtplogs",
-        )
-        yield from (path for path in map(self.path, suffixes) if path.exists())
+        yield from (path for path in map(self.path, OUTPUT_SUFFIXES) if path.exists())
 
 
 def history(competition: Competition) -> History:
@@ -103,7 +91,7 @@ def held(competition: Competition) -> Iterator[TournamentFiles]:
 
 
 def is_running(competition: Competition) -> bool:
-    """Whether some process holds the tournament."""
+    """Tell whether some process holds the tournament."""
     try:
         with locked(TournamentFiles.of(competition).lock, grace_s=0.0):
             return False

@@ -67,7 +67,7 @@ class RecordFiles:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the file was written to its end; whoever has added to it since has done so with a whole record."""
+    """Tell whether the file was written to its end; whoever has added to it since has done so with a whole record."""
     data = path.read_bytes()
     return data.rstrip().endswith(b")") and b"\0" not in data
 

@@ -34,7 +34,7 @@ class Findings:
     handicaps: Counter[str] = field(default_factory=Counter)
     results: Counter[str] = field(default_factory=Counter)
     ranks: Counter[str] = field(default_factory=Counter)
-    """Both players', so that a game counts twice."""
+    """Ranks of both players, so that a game counts twice."""
     damaged: list[str] = field(default_factory=list)
     """Files of packed data sets whose checksums do not agree."""
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from lzeval.cluster.connection import Cluster
 from lzeval.compiled.arrays import Ints64
 from lzeval.errors import DataError, UserError
-from lzeval.system.files import folder_made, write_text_atomically
+from lzeval.system.files import file_digest, file_sha256, folder_made, write_text_atomically
 from trainer.data.packed import (
     FORMAT,
     GAME,
@@ -37,11 +37,9 @@ from trainer.data.packed import (
     SOFT,
     TRAIN,
     VERSION,
-    file_sha256,
     is_packed,
     part_of,
     read_meta,
-    sha256_of,
 )
 from trainer.data.rows import Soft
 from trainer.data.selection import Selection
@@ -109,7 +107,7 @@ class Part:
         for file, length in zip(self._files, lengths or [0] * len(self.RAW), strict=True):
             file.truncate(length)
             file.seek(length)
-        self._hash = sha256_of(folder / ROWS)
+        self._hash = file_digest(folder / ROWS)
         """Of the rows so far: to read them all again at the end would have the cores wait."""
 
     def add(self, made: Packed, numbers: Sequence[int]) -> None:
@@ -285,7 +283,7 @@ class Journal:
         self._signature = signature
         self._folder = folder
         self._notable = True
-        """Whether the files hold what the counts say, which `note` may then write down."""
+        """True if the files hold what the counts say, which `note` may then write down."""
         self._noted_at = time.monotonic()
 
     @staticmethod
@@ -347,7 +345,7 @@ class Journal:
 
 
 def _is_whole(folder: Path, entry: dict[str, Any]) -> bool:
-    """Whether every file is still at least as long as the journal says."""
+    """Tell whether every file is still at least as long as the journal says."""
     return all(
         (folder / name / file).stat().st_size >= length
         for name, (lengths, _) in entry["parts"].items()

@@ -15,6 +15,7 @@ import numpy as np
 from lzeval.compiled.arrays import Ints64, Records, Unsigned8
 from lzeval.errors import DataError
 from lzeval.go.points import symmetry_tables
+from lzeval.system.files import file_sha256
 from trainer.data.rows import Batch, Soft, make_batch, row_bytes
 
 FORMAT = "lzeval positions"
@@ -105,7 +106,7 @@ def part_of(path: Path, part: str) -> Path:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether `path` is a packed data set, split or not."""
+    """Tell whether `path` is a packed data set, split or not."""
     return any((folder / META).is_file() for folder in (path, path / TRAIN))
 
 
@@ -136,19 +137,6 @@ def open_packed(path: Path) -> PackedData:
 def _load(file: Path) -> Records:
     with file.open("rb") as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
-
-
-def sha256_of(file: Path) -> Any:
-    """The hash of a file's content, to which more may be added."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest
-
-
-def file_sha256(file: Path) -> str:
-    return str(sha256_of(file).hexdigest())
 
 
 def damaged_files(path: Path) -> list[str]:

@@ -20,7 +20,7 @@ class Selection:
 
     min_moves: int = 0
     min_rank: float | None = None
-    """Of both players, as `rank_number` counts."""
+    """The lowest rank of both players, as `rank_number` counts."""
     handicap: tuple[int, int] | None = None
     """Fewest and most stones."""
     komi: tuple[float, float] | None = None
@@ -48,7 +48,7 @@ class Selection:
         return None
 
     def plies(self, count: int, key: int) -> Ints64 | None:
-        """Those of a game's `count` positions that are taken, ascending; None: all."""
+        """Choose those of a game's `count` positions that are taken, ascending; None: all."""
         if self.sample == 1 and self.from_move <= 1 and self.to_move is None:
             return None
         plies = np.arange(
@@ -60,6 +60,6 @@ class Selection:
         return plies
 
     def holds_out(self, key: int) -> bool:
-        """Whether the game of that `game_key` belongs to the holdout."""
+        """Tell whether the game of that `game_key` belongs to the holdout."""
         step = (key * SPREAD % 2**64 >> 32) % HOLDOUT_STEPS
         return step < round(self.holdout * HOLDOUT_STEPS)

@@ -52,7 +52,7 @@ from trainer.data.rows import (
 from trainer.data.selection import Selection
 
 UNIT_BYTES = 1 << 21
-"""About how much SGF text is one unit."""
+"""Bytes of SGF text, about, of one unit."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Unit:
     problem: str = ""
     """Fault of the file."""
     first: bool = True
-    """Whether the source begins with this unit."""
+    """True if the source begins with this unit."""
     share: float = 1.0
     """Bytes of its source that have been read at the unit's end."""
 
@@ -76,15 +76,15 @@ class Packed:
     """The games of one unit, packed."""
 
     rows: list[Unsigned8] = field(default_factory=list)
-    """Of each game."""
+    """Rows of each game."""
     games: list[tuple[float, int, int, float, float, int]] = field(default_factory=list)
-    """Of each game: komi, handicap, winner, ranks and key."""
+    """Facts of each game: komi, handicap, winner, ranks and key."""
     remarks: list[tuple[str, int]] = field(default_factory=list)
     """Departures from what is written, in words, each with the number of the game in the unit."""
     learn: list[Ints64 | None] = field(default_factory=list)
-    """Of each game, the rows to be learnt from, counted in the game; None: all."""
+    """Rows to be learnt from of each game, counted in the game; None: all."""
     soft: list[Soft | None] = field(default_factory=list)
-    """Of each game, the policies that are more than one move; their rows are counted in the game."""
+    """Policies of each game that are more than one move; their rows are counted in the game."""
     skipped: list[tuple[str, int, str]] = field(default_factory=list)
     """Reason, number of the game or position in the unit, and further words on the place."""
     seen: int = 0

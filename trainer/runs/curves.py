@@ -11,19 +11,17 @@ import numpy as np
 
 from lzeval.compiled.arrays import Floats
 from lzeval.errors import UserError
+from lzeval.text.plots import BLUE, INK, check_plot
 from trainer.runs.folders import TrainingRun
 from trainer.runs.logs import LOWER_IS_BETTER, NOTHING, Series
 from trainer.runs.plots import (
-    BLUE,
     COLOURS,
     GUESSING,
-    INK,
     MUTED,
     PAPER,
     SAND,
     STYLE,
     as_svg,
-    check_plot,
     save,
     short,
 )

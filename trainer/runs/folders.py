@@ -22,7 +22,7 @@ from trainer.runs.logs import LOWER_IS_BETTER, NOTHING, Series, join, logs, read
 from trainer.settings.config import seconds
 
 RECENT_S = 600.0
-"""Whoever has written so lately may be at it still: longer than it takes to log again or to save."""
+"""Seconds after its last writing in which a run may be at it still: longer than it takes to log again or to save."""
 LAST_BATCHES = 10
 """Logged batches at the end that tell where training stands; one alone tells little."""
 
@@ -57,7 +57,7 @@ class TrainingRun:
     """Seconds of training, by the checkpoint."""
     sessions: int
     train: Mapping[str, Series]
-    """By measure, of single batches."""
+    """Series of single batches, by measure."""
     holdout: Mapping[str, Series]
     problems: tuple[str, ...]
     """Files that could not be read, one line each."""
@@ -152,7 +152,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def read_run(folder: Path, now: float | None = None) -> TrainingRun:
-    """Everything that can be told of the run in `folder`, whatever state its files are in.
+    """Read what can be told of the run in `folder`, whatever state its files are in.
 
     `now`, in seconds since 1970, is the clock's if not given.
     """

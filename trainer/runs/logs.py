@@ -61,7 +61,7 @@ class Row(NamedTuple):
     positions: float | None
     """Positions before that batch; None in a row of the holdout."""
     values: dict[str, float]
-    """By column, such as `train/top1`."""
+    """Values by column, such as `train/top1`."""
 
 
 def logs(folder: Path) -> list[Path]:

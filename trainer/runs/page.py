@@ -12,10 +12,11 @@ import yaml
 
 from lzeval.system.files import write_text_atomically
 from lzeval.text.html import html_templates
+from lzeval.text.plots import check_plot
 from trainer.runs.curves import require_curves, run_as_svgs
 from trainer.runs.folders import LAST_BATCHES, TrainingRun
 from trainer.runs.logs import LOWER_IS_BETTER, NOTHING
-from trainer.runs.plots import COLOURS, check_plot
+from trainer.runs.plots import COLOURS
 
 DARK = {
     "ink": "#e6e9ee",

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lzeval.errors import UserError
 from lzeval.system.files import replacing, utf8
+from lzeval.text.plots import BLUE, DPI, INK, check_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DPI = 150
-INK, MUTED, GRID, PAPER = "#1f2328", "#6e7781", "#dfe3e8", "#ffffff"
-BLUE, SAND = "#1f5f99", "#c98a3a"
+MUTED, GRID, PAPER, SAND = "#6e7781", "#dfe3e8", "#ffffff", "#c98a3a"
 COLOURS = {"ink": INK, "muted": MUTED, "grid": GRID, "paper": PAPER, "blue": BLUE, "sand": SAND}
-"""By the names that a page's style sheet gives them."""
+"""Colours by the names that a page's style sheet gives them."""
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -48,18 +46,6 @@ STYLE: dict[Any, Any] = {
 }
 GUESSING = 0.25
 """The value's error / 4 of a network that always says even."""
-
-
-def check_plot(path: Path, endings: Sequence[str] = (".png", ".svg")) -> None:
-    """Raise UserError if no picture can be written to `path`: asked before work that takes minutes."""
-    if path.suffix.lower() not in endings:
-        raise UserError(f"cannot draw {path}: its name is to end in {' or '.join(endings)}")
-    if not path.parent.is_dir():
-        raise UserError(f"cannot write {path}: there is no folder {path.parent}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as exc:
-        raise UserError("plots need matplotlib: pip install 'lzeval[plot]'") from exc
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -91,7 +91,7 @@ BOUNDS = {
 """Bounds of every numeric setting; of a list, those of each item."""
 
 DURATIONS = {"max_time": Bounds(0, LARGEST_COUNT, above=True), "watch.save_every": SOME}
-"""In seconds."""
+"""Bounds of durations, in seconds."""
 
 CHOICES = {
     "optimizer.name": ("muon", "adamw", "sgd"),

@@ -131,7 +131,7 @@ class TeacherConfig:
     policy: float = 0.3
     """Share of the teacher in what the policy is to say; the rest is the record's."""
     value: float = 0.8
-    """Likewise for the value."""
+    """Share of the teacher in what the value is to say."""
     symmetries: int = 1
     """Images of a position, of eight, whose answers are averaged: 2 costs a second question."""
 
@@ -162,7 +162,7 @@ class TrainConfig:
     run: str | None = None
     init: str | None = None
     symmetric_policy: bool | None = False
-    """Whether the images of the policy's weights stay tied; None: in new networks, and where they are equal."""
+    """True if the images of the policy's weights stay tied; None: in new networks, and where they are equal."""
     seed: int = 1
     batch_size: int = 64
     accumulate: int = 1

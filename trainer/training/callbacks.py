@@ -49,7 +49,20 @@ def require_answers(module: GoModule, batches: Iterable[Tensor]) -> None:
         module.train(was_training)
 
 
-class SettingsFile(pl.Callback):
+class GoCallback(pl.Callback):
+    """A callback of the training of a GoModule."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, GoModule)
+        self.after_batch(trainer, pl_module, batch)
+
+    def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
+        """Do what is due after `batch`, a TensorBatch: nothing, if a subclass does not say."""
+
+
+class SettingsFile(GoCallback):
     """The run's config.yaml, written after the first batch: until then nothing was learnt with these settings."""
 
     def __init__(self, folder: Path, config: TrainConfig) -> None:
@@ -57,29 +70,24 @@ class SettingsFile(pl.Callback):
         self._text = yaml.safe_dump(asdict(config), sort_keys=False)
         self._written = False
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
         if not self._written and trainer.is_global_zero:
             write_text_atomically(self._file, self._text)
             self._written = True
 
 
-class Counting(pl.Callback):
+class Counting(GoCallback):
     """Lets the module count a batch before any other callback looks, checkpoints above all; so it has to come first."""
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        assert isinstance(pl_module, GoModule)
-        pl_module.count(batch)
+    def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
+        module.count(batch)
 
 
 STEPS_A_QUESTION = 20
 """Steps after which several devices ask each other whether a checkpoint is due."""
 
 
-class Checkpoints(pl.Callback):
+class Checkpoints(GoCallback):
     """`latest.ckpt` every so often, at the end, and when the run is interrupted; `best.ckpt` by the holdout's loss.
 
     Neither ever holds a network whose weights, or whose answers about the first positions of `data`, are no numbers.
@@ -114,9 +122,7 @@ class Checkpoints(pl.Callback):
             reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc).split("\n")[0]
             raise UserError(f"{path}: cannot be written ({reason}); the checkpoint before is kept") from exc
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
         if trainer.world_size > 1 and trainer.global_step % STEPS_A_QUESTION:
             return
         due = time.monotonic() - self._saved_at >= self.every_s
@@ -144,7 +150,7 @@ class Checkpoints(pl.Callback):
                 self.save(trainer, self.latest)
 
 
-class Averages(pl.Callback):
+class Averages(GoCallback):
     """Averages of the weights, kept in every checkpoint as `ema_state_dict` and `swa_state_dict`."""
 
     def __init__(self, config: AverageConfig, data: GoData) -> None:
@@ -157,16 +163,13 @@ class Averages(pl.Callback):
         self._data = data
         self._step = 0
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        assert isinstance(pl_module, GoModule)
+    def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
         if trainer.global_step == self._step:
             return  # gradients are still being gathered
         self._step = trainer.global_step
         for name in self._kept:
-            if name == "ema" or pl_module.share >= self.config.swa_from:
-                self._average(name, pl_module.network).update_parameters(pl_module.network)
+            if name == "ema" or module.share >= self.config.swa_from:
+                self._average(name, module.network).update_parameters(module.network)
 
     def _average(self, name: str, network: LeelaNetwork) -> Average:
         if name not in self._averages:
@@ -211,7 +214,7 @@ class Averages(pl.Callback):
                 average.restore(checkpoint[f"{name}_state_dict"], int(checkpoint[f"{name}_steps"]))
 
 
-class Exports(pl.Callback):
+class Exports(GoCallback):
     """Leela weights files of the network on its way: the exponential average where there is one."""
 
     def __init__(self, folder: Path, name: str, config: ExportConfig, averages: Averages) -> None:
@@ -221,22 +224,19 @@ class Exports(pl.Callback):
         self.digits = config.digits
         self._averages = averages
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        assert isinstance(pl_module, GoModule)
+    def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
         if self.every is None or not trainer.is_global_zero:
             return
-        positions = pl_module.positions
+        positions = module.positions
         before = positions - len(batch.moves) * trainer.world_size
         if positions // self.every > before // self.every:
-            require_sound(pl_module)
+            require_sound(module)
             self.folder.mkdir(exist_ok=True)
-            network = self._averages.exported(pl_module.network)
+            network = self._averages.exported(module.network)
             write_network(network, self.folder / f"{self.name}-{positions}.txt.gz", self.digits)
 
 
-class ProgressLine(pl.Callback):
+class ProgressLine(GoCallback):
     """Positions, speed, accuracy and what is left, on stderr."""
 
     def __init__(self) -> None:
@@ -260,20 +260,19 @@ class ProgressLine(pl.Callback):
         self._task = self._bar.add_task("training", total=1.0, text="")
         self._bar.start()
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
         if self._bar is None or trainer.global_step % 10:
             return
-        assert isinstance(pl_module, GoModule)
         seconds = time.monotonic() - self._started[0]
-        speed = (pl_module.positions - self._started[1]) / max(seconds, 1e-9)
-        left_s = pl_module.elapsed_s * (1 / max(pl_module.share, 1e-9) - 1)
+        speed = (module.positions - self._started[1]) / max(seconds, 1e-9)
+        left_s = module.elapsed_s * (1 / max(module.share, 1e-9) - 1)
         shown = trainer.callback_metrics
         accuracy = f"  top-1 {float(shown['train/top1']):.1%}" if "train/top1" in shown else ""
         holdout = f"  holdout {float(shown['holdout/top1']):.1%}" if "holdout/top1" in shown else ""
-        text = f"{pl_module.positions:,} positions  {speed:,.0f}/s{accuracy}{holdout}  {left_s / 60:.0f} min left"
-        self._bar.update(self._task, completed=pl_module.share, text=text)
+        text = (
+            f"{module.positions:,} positions  {speed:,.0f}/s{accuracy}{holdout}  {left_s / 60:.0f} min left"
+        )
+        self._bar.update(self._task, completed=module.share, text=text)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stop()

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lzeval.errors import UserError
-from lzeval.network.network import ConvBlock, LeelaNetwork, NetworkShape
+from lzeval.network.network import ConvBlock, LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 
 NOISE = 0.1
 """Noise that sets copies of a channel apart, as a share of the weights' standard deviation."""

@@ -1,4 +1,4 @@
-"""How the learning rate rises and falls in the course of a run."""
+"""The learning rate's rise and fall in the course of a run."""
 
 from __future__ import annotations
 

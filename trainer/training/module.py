@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lzeval.errors import UserError
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
+from lzeval.network.weights_file.layout import NetworkShape
 from trainer.data.batches import TensorBatch
 from trainer.data.device_planes import PlanesUnpacker
 from trainer.settings.config import TrainConfig, seconds

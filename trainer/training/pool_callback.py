@@ -24,7 +24,7 @@ from lzeval.errors import UserError
 from lzeval.network.leela import write_network
 from lzeval.system.files import write_text_atomically
 from trainer.settings.config import PoolConfig
-from trainer.training.callbacks import Averages
+from trainer.training.callbacks import Averages, GoCallback
 from trainer.training.module import GoModule
 
 ASK_AGAIN_S = 0.2
@@ -42,7 +42,7 @@ class _Game:
     process: subprocess.Popen[bytes]
 
 
-class PoolRatings(pl.Callback):
+class PoolRatings(GoCallback):
     """Lets the network play in a pool every so many positions, and logs `pool/elo` with its 95 % interval."""
 
     def __init__(
@@ -72,16 +72,13 @@ class PoolRatings(pl.Callback):
         if trainer.is_global_zero:
             self._waiting = sorted(_unplayed_in(self.folder), key=_positions_of)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        assert isinstance(pl_module, GoModule)
+    def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
         if not trainer.is_global_zero:
             return
-        positions = pl_module.positions
+        positions = module.positions
         before = positions - len(batch.moves) * trainer.world_size
         if positions // self.config.every > before // self.config.every:
-            self._export(pl_module, positions)
+            self._export(module, positions)
         self._attend(trainer)
 
     def _export(self, module: GoModule, positions: int) -> None:
@@ -194,7 +191,7 @@ class PoolRatings(pl.Callback):
 
 
 def unplayed(run: Path) -> bool:
-    """Whether networks of the run in the folder `run` still have to play."""
+    """Tell whether networks of the run in the folder `run` still have to play."""
     return bool(_unplayed_in(run / FOLDER))
 
 

@@ -16,7 +16,7 @@ import torch
 
 from lzeval.errors import UserError
 from lzeval.network.checkpoint import load_checkpoint, shape_of
-from lzeval.network.network import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from trainer.settings.compose import stored
 from trainer.settings.config import TrainConfig
 from trainer.settings.overrides import flat
@@ -153,7 +153,7 @@ def _shown(value: Any) -> str:
 
 
 def may_change(key: str) -> bool:
-    """Whether `--resume` takes another value for the setting `key`."""
+    """Tell whether `--resume` takes another value for the setting `key`."""
     return key in MAY_CHANGE or key.partition(".")[0] in MAY_CHANGE
 
 
@@ -202,5 +202,5 @@ def require_same_tensors(saved: Saved, state: Mapping[str, torch.Tensor], path: 
 
 
 def is_finished(config: TrainConfig, saved: Saved) -> bool:
-    """Whether nothing is left to be done by the run that was saved, if `config` says how long it is."""
+    """Tell whether nothing is left to be done by the run that was saved, if `config` says how long it is."""
     return saved.is_over and share_done(config, saved.positions, saved.elapsed_s) >= 1

@@ -19,8 +19,9 @@ from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 from pytorch_lightning.utilities import rank_zero_only
 
 from lzeval.errors import UserError
-from lzeval.network.network import LeelaNetwork, NetworkShape
+from lzeval.network.network import LeelaNetwork
 from lzeval.network.symmetric_policy import SYMMETRIC, asymmetry, keep_symmetric
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.system.cache import cache_folder
 from lzeval.system.files import remove_leftovers
 from lzeval.system.locks import locked

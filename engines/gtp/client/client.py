@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
-from engines.gtp.client.transport import Peer, PeerClosedError, SubprocessPeer
+from engines.gtp.client.pipes import PeerClosedError
+from engines.gtp.client.transport import Peer, SubprocessPeer
 from engines.gtp.engine import RESIGN, Heatmap, Move, Symmetry
 from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, MalformedMove, NotGtp
 from engines.gtp.heatmap import parse_heatmap
@@ -42,7 +43,7 @@ class Deadlines:
     command_s: float = 30.0
     """Anything else."""
     quit_s: float = 5.0
-    """From quit to the program's end; after it the program is killed."""
+    """Seconds from quit to the program's end, after which the program is killed."""
 
     def of(self, name: str) -> float:
         """The deadline for a command by its name."""
@@ -212,7 +213,7 @@ class GtpClient:
     # Go
 
     def knows(self, command: str) -> bool:
-        """Whether the engine knows `command`; asked once."""
+        """Tell whether the engine knows `command`; asked once."""
         if command not in self._known:
             answer = self.attempt(f"known_command {command}")
             self._known[command] = answer.ok and answer.text.strip().lower() == "true"

@@ -1,4 +1,4 @@
-"""What a program writes, line by line and with a deadline.
+"""Output of a program, line by line and with a deadline.
 
 On Linux and macOS the thread that waits for a line reads the pipe: an answer costs no change of threads. Windows cannot
 wait for a pipe and a deadline at once, so that a thread reads there. Standard error has a thread of its own everywhere:
@@ -24,7 +24,7 @@ _LINES_AHEAD = 10_000
 """Lines of output that a thread keeps for the reader; a program that says more waits until they are read."""
 _READ_BYTES = 1 << 16
 _MOST_READS = 16
-"""More than a pipe holds: who goes on writing is not waited for."""
+"""Reads in a row, more than a pipe holds: who goes on writing is not waited for."""
 _POLL_S = 0.1
 _LONGEST_POLL_S = 2_000_000
 """The longest time that the system can count in milliseconds; a longer wait is one without end."""
@@ -41,7 +41,7 @@ class Output(Protocol):
         """The next line without its end. Raises TimeoutError, and PeerClosedError at the end."""
 
     def has_said(self) -> bool:
-        """Whether `receive` would return or raise PeerClosedError at once."""
+        """Tell whether `receive` would return or raise PeerClosedError at once."""
 
     def receive_lines(self, timeout_s: float) -> list[str]:
         """Receive as `receive` does: the next line, and those that have come with it."""
@@ -119,7 +119,7 @@ class _Pipe:
         return poll
 
     def has_more(self, timeout_s: float) -> bool:
-        """Whether `read` will not block, waited for."""
+        """Tell whether `read` will not block, waited for."""
         if timeout_s <= 0:
             return bool(self._poll(0))
         return bool(self._poll(timeout_s * 1000 if timeout_s < _LONGEST_POLL_S else None))
@@ -324,7 +324,7 @@ class ThreadedErrors:
             self.log.add(line + "\n")
 
     def catch_up(self) -> None:
-        """Nobody can tell here what is still in the pipe."""
+        """Do nothing: nobody can tell here what is still in the pipe."""
 
     def finish(self, timeout_s: float) -> bool:
         return _joined(self._thread, self._pipe, timeout_s)

@@ -18,15 +18,13 @@ from typing import Protocol
 from engines.gtp.client.pipes import PeerClosedError, open_errors, open_output
 from lzeval.errors import UserError
 
-__all__ = ["Peer", "PeerClosedError", "SubprocessPeer"]
-
 if sys.platform == "win32":
     _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
 else:
     _NEW_GROUP = 0
 _LOOK_S = 0.05
 _FINISH_S = 1.0
-"""How long somebody may hold a pipe of a program that has ended before he counts as a stray."""
+"""Seconds that somebody may hold a pipe of a program that has ended before he counts as a stray."""
 
 
 class Peer(Protocol):
@@ -42,7 +40,7 @@ class Peer(Protocol):
         """
 
     def has_said(self) -> bool:
-        """Whether `receive_lines` would return or raise PeerClosedError at once."""
+        """Tell whether `receive_lines` would return or raise PeerClosedError at once."""
 
     def stderr_text(self, since: int = 0) -> str:
         """Text that it has written to standard error from mark `since` on."""

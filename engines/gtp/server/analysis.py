@@ -1,4 +1,4 @@
-"""What analysis commands are asked for, and the lines that they answer with: Leela Zero's form and KataGo's."""
+"""Arguments of analysis commands, and the lines that answer them: Leela Zero's form and KataGo's."""
 
 from __future__ import annotations
 

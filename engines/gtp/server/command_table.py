@@ -33,7 +33,7 @@ class CommandEntry:
 
     name: str
     arguments: str
-    """As help shows them: `COLOUR [VERTEX]`, `VERTEX...`; brackets are optional, `...` means one or more."""
+    """Arguments as help shows them: `COLOUR [VERTEX]`, `VERTEX...`; brackets are optional, `...` means one or more."""
     help: str
     group: str
     """Heading in the documentation."""

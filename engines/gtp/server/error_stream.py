@@ -23,7 +23,7 @@ class ErrorStream:
     """
 
     def __init__(self, stream: RawWriter | None, patience_s: float = 1.0) -> None:
-        """Without a stream nothing is written; `patience_s` is the longest that one call takes."""
+        """Write to a stream, or nowhere without one; `patience_s` is the longest that one call takes."""
         self._stream = stream
         self._patience_s = patience_s
         self._lock = threading.Lock()

@@ -147,7 +147,7 @@ class EnginePeer:
         self._release()
 
     def kill(self) -> None:
-        """From another thread: a search under way comes to its end, and no answer is given any more."""
+        """End, from another thread: a search under way stops, and no answer is given any more."""
         self._status = KILLED
 
 

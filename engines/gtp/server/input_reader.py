@@ -1,4 +1,4 @@
-"""What the controller sends, read ahead on a thread of its own, so that a search can notice it."""
+"""Input of the controller, read ahead on a thread of its own, so that a search can notice it."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class InputReader:
             return self._lines.popleft()
 
     def has_more(self) -> bool:
-        """Whether a line, or the end of the input, has come that nobody has taken yet."""
+        """Tell whether a line, or the end of the input, has come that nobody has taken yet."""
         return bool(self._lines) or self._ended
 
     def is_interrupted(self) -> bool:
-        """Whether the line taken last is to come to its end."""
+        """Tell whether the line taken last is to come to its end."""
         return self._interrupted >= self._taken
 
     def _read(self) -> None:

@@ -58,13 +58,13 @@ class GtpSession:
         self.player: Colour | None = None
         """The player said to move now, until a move is played or taken back."""
         self.interrupted: Stop = never
-        """Whether the controller wants the command at work to come to its end."""
+        """True if the controller wants the command at work to come to its end."""
         self.input_waiting: Stop = never
-        """Whether the controller has sent anything since."""
+        """True if the controller has sent anything since."""
         self.may_ponder = False
-        """Whether the opponent is to answer a move of the engine's."""
+        """True if the opponent is to answer a move of the engine's."""
         self.tells_searches = False
-        """Whether what was found goes to the error stream after each move."""
+        """True if what was found goes to the error stream after each move."""
 
     @property
     def engine(self) -> Engine:

@@ -76,7 +76,7 @@ def _checkpoint(
     """A checkpoint as the weights file that `lzeval export` would make of it: the next one takes its place soon."""
     from tempfile import TemporaryDirectory
 
-    from lzeval.cli.networks import read_any
+    from lzeval.network.any_file import read_any
     from lzeval.network.weights_file.weights import text_sha256, write_weights
     from lzeval.system.bundled import network_name
     from tournaments.pool.networks import Candidate

@@ -338,7 +338,7 @@ class _NormAddRelu(torch.autograd.Function):
 
 
 def can_fuse(x: Tensor, norm: nn.BatchNorm2d) -> bool:
-    """Whether `norm_add_relu` takes `x` `[B, C, H, W]`: bfloat16 or float32 on a CPU, channels last, in training."""
+    """Tell whether `norm_add_relu` takes `x` `[B, C, H, W]`: bfloat16 or float32, on a CPU, channels last, training."""
     return (
         x.dtype in (torch.bfloat16, torch.float32)
         and type(norm) is nn.BatchNorm2d

@@ -213,7 +213,7 @@ def _portions(x: Tensor, outputs: int) -> Iterator[tuple[int, Tensor, Tensor]]:
 
 
 def can_convolve(x: Tensor, conv: nn.Conv2d) -> bool:
-    """Whether `convolve` takes `x` `[B, C, S, S]` and is faster.
+    """Tell whether `convolve` takes `x` `[B, C, S, S]` and is faster.
 
     That is float32 on an x86 CPU, channels last, with filters of 3x3 and many channels.
     """

@@ -41,7 +41,7 @@ class Row:
     spoilt: Part | None = None
     """The first part that is no number."""
     has_more: bool = False
-    """Whether further parts are no numbers."""
+    """True if further parts are no numbers."""
     boundless: Part | None = None
     """The first that is not a finite float32: `nan`, `inf`, or too large."""
 
@@ -107,7 +107,7 @@ class _GrowingRow:
 
     @property
     def is_judged(self) -> bool:
-        """So much of it is no number that nothing more has to be known."""
+        """True if so much of it is no number that nothing more has to be known."""
         return len(self._spoilt) == MOST_JUDGED
 
     def finished(self) -> Row:

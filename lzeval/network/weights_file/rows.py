@@ -185,11 +185,11 @@ class _Alignment:
 
     @property
     def is_certain(self) -> bool:
-        """Whether there is a tensor for every row and, but for the file's end, a row for every tensor."""
+        """True if there is a tensor for every row and, but for the file's end, a row for every tensor."""
         return all(spec is not None and row is not None for spec, row in self.pairs)
 
     def tells_size(self, lengths: Sequence[int]) -> bool:
-        """Whether there is a row of a length that depends on the board's size, in its place."""
+        """Tell whether there is a row of a length that depends on the board's size, in its place."""
         return any(
             row is not None
             and spec is not None

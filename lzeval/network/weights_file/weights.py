@@ -22,10 +22,6 @@ import numpy as np
 from lzeval.compiled.arrays import Floats32
 from lzeval.errors import WeightsError
 from lzeval.network.weights_file.layout import (
-    INPUT_PLANES,
-    POLICY_CHANNELS,
-    VALUE_CHANNELS,
-    VALUE_HIDDEN,
     NetworkShape,
     TensorSpec,
     tensor_layout,
@@ -34,14 +30,7 @@ from lzeval.network.weights_file.numbers import Row, rows_of_blocks, rows_of_tex
 from lzeval.network.weights_file.rows import MOST_ROWS, Problem, examine, value_problem
 from lzeval.network.weights_file.text import WeightsText
 from lzeval.network.weights_file.words import why_no_version
-from lzeval.system.files import replacing
-
-__all__ = [
-    "BATCH_NORM_EPSILON", "BLACKS_VALUE", "INPUT_PLANES", "MOVERS_VALUE", "POLICY_CHANNELS", "VALUE_CHANNELS",
-    "VALUE_HIDDEN", "LeelaWeights", "NetworkShape", "Problem", "TensorSpec", "WeightsInfo", "check_weights",
-    "is_checkpoint", "read_hashed", "read_weights", "rounded", "tensor_layout", "text_sha256", "weights_info",
-    "write_weights",
-]  # fmt: skip
+from lzeval.system.files import file_sha256, replacing
 
 BATCH_NORM_EPSILON = 1e-5
 """Summand of the variance before the square root, here and in leelaz."""
@@ -121,7 +110,7 @@ def read_hashed(path: str | Path, board_size: int | None = None) -> tuple[LeelaW
 
 
 def check_weights(path: str | Path, board_size: int | None = 19) -> list[Problem]:
-    """Everything that is wrong with `path`, in the order of its lines; an empty list for a sound file."""
+    """Problems of `path`, in the order of its lines; an empty list for a sound file."""
     try:
         _, rows = _read_rows(WeightsText(Path(path)))
     except WeightsError as exc:
@@ -132,10 +121,6 @@ def check_weights(path: str | Path, board_size: int | None = 19) -> list[Problem
 def weights_info(path: str | Path) -> WeightsInfo:
     """Describe `path`. Raises WeightsError as `read_weights` does."""
     weights, text_digest = read_hashed(path)
-    file_digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            file_digest.update(block)
     return WeightsInfo(
         path=Path(path),
         version=weights.version,
@@ -143,7 +128,7 @@ def weights_info(path: str | Path) -> WeightsInfo:
         parameters=weights.parameters,
         text_sha256=text_digest,
         numbers_sha256=weights.numbers_sha256,
-        file_sha256=file_digest.hexdigest(),
+        file_sha256=file_sha256(path),
         file_bytes=Path(path).stat().st_size,
     )
 
@@ -157,7 +142,7 @@ def text_sha256(path: str | Path) -> str:
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """Whether `path` is an archive as torch saves them, judged by its content."""
+    """Tell whether `path` is an archive as torch saves them, judged by its content."""
     if not zipfile.is_zipfile(path):
         return False
     try:

@@ -97,7 +97,7 @@ def guess(data: bytes) -> str:
 
 
 def is_in(data: bytes, name: str) -> bool:
-    """Whether all bytes of `data` are text in the encoding `name`."""
+    """Tell whether all bytes of `data` are text in the encoding `name`."""
     try:
         data.decode(name)
     except UnicodeDecodeError:

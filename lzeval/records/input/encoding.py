@@ -96,7 +96,7 @@ def marked_text(data: bytes) -> str | None:
 
 
 def _is_sure(game: bytes) -> bool:
-    """Whether a game's encoding is known without a look at its neighbours."""
+    """Tell whether a game's encoding is known without a look at its neighbours."""
     is_plain = game.isascii() or bool(_THREE_BYTES.search(game) and is_in(game, "utf-8"))
     return is_plain or bool(_declared_codec(game))
 
@@ -122,7 +122,7 @@ def _from_seven_bits(data: bytes) -> bytes:
 
 
 def _is_utf8(data: bytes) -> bool:
-    """Whether all of it is, without a copy of the whole."""
+    """Tell whether all of it is UTF-8, without a copy of the whole."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     view = memoryview(data)
     try:
@@ -154,7 +154,7 @@ def _declared_codec(game: bytes) -> str:
 
 
 def _is_nearly_utf8(game: bytes) -> bool:
-    """Whether all but a few bytes are UTF-8 with letters of three bytes, twice as many at least as broken ones."""
+    """Tell whether all but a few bytes are UTF-8 with letters of three bytes, twice as many at least as broken ones."""
     whole = len(_THREE_BYTES.findall(game))
     return whole > 0 and game.decode("utf-8", "replace").count("\ufffd") * 2 <= whole
 

@@ -45,12 +45,12 @@ _FIRST_LETTER = ord("B")
 
 
 def is_gib(text: bytes) -> bool:
-    """Whether `text` is a record of Tygem's."""
+    """Tell whether `text` is a record of Tygem's."""
     return _GIB.match(text[:_LOOKED_AT]) is not None
 
 
 def is_ngf(text: bytes) -> bool:
-    """Whether `text` is a record of Cyberoro's or WBaduk's."""
+    """Tell whether `text` is a record of Cyberoro's or WBaduk's."""
     return _NGF.match(text[:_LOOKED_AT]) is not None
 
 

@@ -60,7 +60,7 @@ def break_in(data: bytes, start: int, end: int, *, sound: bool) -> tuple[str, in
 
 
 def _is_one_plain_game(data: bytes) -> bool:
-    """Whether all brackets are where they are in a record without variations and comments on brackets."""
+    """Tell whether all brackets are where they are in a record without variations and comments on brackets."""
     return (
         data.count(b"(") == data.count(b")") == 1
         and data.count(b"[") == data.count(b"]")
@@ -89,7 +89,7 @@ def _tree_end(data: bytes, start: int) -> int | None:
 
 
 def _is_whole(chunk: bytes) -> bool:
-    """Whether a tree in whose values another root was seen is nevertheless one readable game, which begins but once."""
+    """Tell whether a tree is one readable game that begins but once, though another root was seen in its values."""
     try:
         root = read_game(chunk).nodes[0]
     except ValueError:

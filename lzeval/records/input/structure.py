@@ -1,4 +1,4 @@
-"""Whether a text is put together as SGF is: which tells of two encodings the right one, or that a letter is broken."""
+"""The structure of SGF in a text, which tells of two encodings the right one, or that a letter is broken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BROKEN_END = re.compile(rb"[\x81-\xfe]\](?=\s*(?:[A-Z]{1,2}\s*\[|[;()]))")
 
 
 def is_well_formed(text: str) -> bool:
-    """Whether a record's values end where they seem to, and nothing is closed or escaped outside of them.
+    """Tell whether a record's values end where they seem to, and nothing is closed or escaped outside of them.
 
     A value that holds the beginning of another property has swallowed that one.
     """

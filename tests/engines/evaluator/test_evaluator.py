@@ -19,7 +19,8 @@ from lzeval.errors import UserError
 from lzeval.network.checkpoint import load_network
 from lzeval.network.leela import weights_from_network, write_network
 from lzeval.network.network import LeelaNetwork
-from lzeval.network.weights_file.weights import NetworkShape, write_weights
+from lzeval.network.weights_file.layout import NetworkShape
+from lzeval.network.weights_file.weights import write_weights
 from tests.support.fakes.weights_files import lived_in_network, random_planes
 
 SHAPES = [NetworkShape(1, 4, 5), NetworkShape(2, 12, 9), NetworkShape(3, 16, 19)]

@@ -25,7 +25,7 @@ from engines.evaluator.winograd import (
 from lzeval.compiled.winograd_basis import PRODUCTS
 from lzeval.network.checkpoint import LoadedNetwork
 from lzeval.network.network import LeelaNetwork
-from lzeval.network.weights_file.weights import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from tests.support.fakes.weights_files import lived_in_network, random_planes
 
 INFO = EvaluatorInfo("net", "0" * 64, 6, 128, 19, "", "", "fp32")

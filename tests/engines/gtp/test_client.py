@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engines.gtp.client.client import Deadlines, GtpClient
-from engines.gtp.client.pipes import StderrLog
-from engines.gtp.client.transport import PeerClosedError, SubprocessPeer
+from engines.gtp.client.pipes import PeerClosedError, StderrLog
+from engines.gtp.client.transport import SubprocessPeer
 from engines.gtp.engine import RESIGN
 from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, MalformedMove, NotGtp
 from lzeval.errors import EngineError, UserError

@@ -24,7 +24,7 @@ from lzeval.go.game import Game
 from lzeval.go.points import format_vertex, symmetry_tables
 from lzeval.network.leela import write_network
 from lzeval.network.network import LeelaNetwork
-from lzeval.network.weights_file.weights import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from tests.support.fakes.weights_files import lived_in_network, random_planes
 from tests.support.make_games import random_game
 

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from lzeval.network.network import LeelaNetwork
-from lzeval.network.weights_file.weights import LeelaWeights, NetworkShape, tensor_layout
+from lzeval.network.weights_file.layout import NetworkShape, tensor_layout
+from lzeval.network.weights_file.weights import LeelaWeights
 
 TINY = NetworkShape(blocks=2, filters=3, board_size=5)
 

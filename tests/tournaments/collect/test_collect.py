@@ -25,10 +25,10 @@ from lzeval.errors import RecordError, UserError
 from lzeval.go.colour import Colour
 from lzeval.records.find_files import FileKind, find
 from lzeval.records.record import GameRecord
-from lzeval.records.record_folder import Skipped, read_games, serialise_game, write_game
+from lzeval.records.record_folder import Skipped, read_games, write_game
 from lzeval.records.result import VOID, GameResult, Outcome, win
 from lzeval.records.result_check import settled
-from lzeval.records.writer import serialise_void_game
+from lzeval.records.writer import serialise_game, serialise_void_game
 from lzeval.system import archives as core_sources
 from tournaments.collect import read_records
 from tournaments.collect.aliases import look_alikes, parse_aliases

@@ -16,7 +16,7 @@ import pytest
 from engines.evaluator.base import NetworkAnswer, Planes
 from engines.evaluator.load import EvaluatorPlan
 from lzeval.network.leela import write_network
-from lzeval.network.weights_file.weights import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.records.record import GameRecord
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.paths import MISBEHAVING

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.gomill_documents import documented_files
-from tests.support.gomill_judge import gomill_archive
 from tests.support.gomill_report import WITHOUT_CPU
 from tests.support.paths import FAKES
 from tests.support.waiting import wait_until
@@ -55,14 +54,14 @@ def told(folder: Path) -> tuple[list[str], list[str]]:
 
 
 @pytest.fixture
-def documented(ringmaster: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Competition]:
+def documented(gomill_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Competition]:
     """Every control file of gomill's documentation, and a toy wherever one of them expects an engine."""
     home = tmp_path / "home"
     (home / "tmp").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PATH", str(home / "bin"), prepend=":")
     found = []
-    for number, text in enumerate(documented_files(gomill_archive(ringmaster, tmp_path)).values()):
+    for number, text in enumerate(documented_files(gomill_archive).values()):
         path = tmp_path / f"{number}-ours" / "cup.ctl"
         path.parent.mkdir()
         path.write_text(text)

@@ -20,7 +20,7 @@ from engines.gtp.engine import TimeSettings
 from lzeval.errors import UserError
 from lzeval.go.rules import DEFAULT_RULES
 from tests.support.gomill_documents import documented_files
-from tests.support.gomill_judge import ask_gomill, gomill_archive
+from tests.support.gomill_judge import ask_gomill
 from tests.support.paths import ROOT
 from tournaments.gomill.control.budget import TOO_MUCH
 from tournaments.gomill.control.functions import BUILTINS
@@ -966,8 +966,10 @@ def test_the_examples_of_our_documentation(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-def test_every_example_of_gomills_documentation(ringmaster: list[str], tmp_path: Path) -> None:
-    texts = documented_files(gomill_archive(ringmaster, tmp_path))
+def test_every_example_of_gomills_documentation(
+    ringmaster: list[str], gomill_archive: Path, tmp_path: Path
+) -> None:
+    texts = documented_files(gomill_archive)
     assert sum("playoff" in text for text in texts.values()) >= 12
     assert sum("allplayall" in text for text in texts.values()) >= 1
     compare_with_gomill(ringmaster, tmp_path, texts)

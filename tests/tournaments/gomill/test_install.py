@@ -19,7 +19,6 @@ import tournaments.gomill.install
 from lzeval.cli.main import application
 from lzeval.errors import UserError
 from tests.support.gomill_files import FAKE, SCRIPTED, written
-from tests.support.gomill_judge import gomill_archive
 from tournaments.gomill.files import GomillFiles
 from tournaments.gomill.install import find_gomill, find_python2, install, install_folder, is_python2
 from tournaments.gomill.report import report_text
@@ -234,8 +233,10 @@ def test_the_commands(archive: Path, python2: Path) -> None:
 
 
 @pytest.mark.engine
-def test_the_real_gomill_is_installed_and_run(ringmaster: list[str], tmp_path: Path) -> None:
-    gomill = install(ringmaster[0], gomill_archive(ringmaster, tmp_path))
+def test_the_real_gomill_is_installed_and_run(
+    ringmaster: list[str], gomill_archive: Path, tmp_path: Path
+) -> None:
+    gomill = install(ringmaster[0], gomill_archive)
     assert is_python2(gomill.python)
     text = SCRIPTED.format(python=sys.executable, fake=str(FAKE), folder=str(tmp_path))
     competition = written(tmp_path, text)

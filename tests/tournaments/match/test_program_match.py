@@ -14,7 +14,7 @@ import pytest
 from lzeval.cli.main import main
 from lzeval.errors import UserError
 from lzeval.network.leela import write_network
-from lzeval.network.weights_file.weights import NetworkShape
+from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.records.record_folder import read_games
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.paths import MISBEHAVING

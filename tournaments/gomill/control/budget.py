@@ -14,7 +14,7 @@ from tournaments.gomill.control.syntax import RefusedError
 BUDGET = 1_000_000
 """Expressions evaluated, items gone through and characters written, all together."""
 UNITS_A_CALL = 10
-"""Of a function of the file: names bound, a scope of its own, and a way back, beside its expressions."""
+"""Cost of a call of a function of the file: names bound, a scope of its own, and a way back, beside its expressions."""
 DEEPEST = 100
 """Lists, tuples and dictionaries within each other that are looked into."""
 TOO_DEEP = "this is nested too deeply"

@@ -516,7 +516,7 @@ def _bound(function: _Function, args: Sequence[object], kwargs: Mapping[str, obj
 
 
 def _begins_with_print(node: ast.expr) -> bool:
-    """Whether Python 2 would have taken the line for a print statement."""
+    """Tell whether Python 2 would have taken the line for a print statement."""
     while True:
         match node:
             case ast.Name(id="print"):

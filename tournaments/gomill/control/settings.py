@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 SMALLEST_BOARD, LARGEST_BOARD = 2, 25
 LARGEST_INTEGER = 2**63 - 1
-"""Beyond it a number is no integer to gomill."""
+"""The largest number that is an integer to gomill."""
 _IDENTIFIER = re.compile(r"[-!$%&*+,.:;<=>?^_~a-zA-Z0-9]+")
 _GTP_WORD = re.compile(r"[!-~\x80-\U0010ffff]+")
 
@@ -272,4 +272,4 @@ MATCHUP: Mapping[str, Check] = {
     "alternating": boolean,
     "number_of_games": or_none(whole_number),
 }
-"""Those of a playoff, each for a Matchup or for all."""
+"""Settings of games of a playoff, each for a Matchup or for all."""

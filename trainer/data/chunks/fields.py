@@ -50,7 +50,7 @@ def size_of_hex_row(length: int) -> int:
 
 @jit
 def is_hex(text: Unsigned8, start: int, end: int) -> bool:
-    """Whether `text[start:end]` is hex digits, and at least one."""
+    """Tell whether `text[start:end]` is hex digits, and at least one."""
     for at in range(start, end):
         if _NIBBLES[text[at]] == _NO_DIGIT:
             return False

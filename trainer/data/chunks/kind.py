@@ -13,7 +13,7 @@ from trainer.data.chunks.fields import hex_row_length, is_hex, size_of_hex_row
 
 
 def chunk_kind(content: bytes) -> Literal["v1", "v2"] | None:
-    """Whether `content`, decompressed, begins like a v1 or a v2 chunk; None if it is something else."""
+    """Return the kind of chunk that `content`, decompressed, begins like; None if it is something else."""
     if content[:4] == b"\1\0\0\0":
         return "v2" if len(content) >= V2.itemsize else None
     lines = content[: (PLANES + 2) * (hex_row_length(LARGEST) + 3)].replace(b"\r\n", b"\n").split(b"\n")

@@ -40,7 +40,7 @@ class PackedChunk(NamedTuple):
 
 @jit
 def _continues(positions: ChunkPositions, number: int) -> bool:
-    """Whether the position comes next in the game of the one before it.
+    """Tell whether the position comes next in the game of the one before it.
 
     Then the other colour moves, the same one won, and its boards of one to seven moves ago are the boards of none
     to six moves ago of the one before.

@@ -81,7 +81,7 @@ def _count_spaces(text: Unsigned8, start: int, end: int) -> int:
 
 @jit
 def _are_hex(text: Unsigned8, lines: Ints64, count: int) -> bool:
-    """Whether the first `count` of `lines` are hex rows, all as long as the first."""
+    """Tell whether the first `count` of `lines` are hex rows, all as long as the first."""
     length = lines[0, 1] - lines[0, 0]
     for row in range(count):
         if lines[row, 1] - lines[row, 0] != length or not is_hex(text, lines[row, 0], lines[row, 1]):
@@ -183,7 +183,7 @@ def _fault_at_end(text: Unsigned8, lines: Ints64, count: int) -> int:
 
 @jit
 def _keeps_its_lines(text: Unsigned8, lines: Ints64, following: int) -> bool:
-    """Whether a bad position has neither lost nor gained one of its `lines`, so that the next is at `following`.
+    """Tell whether a bad position has neither lost nor gained one of its `lines`, so that the next is at `following`.
 
     Its probabilities are where they should be then, and so is its result; or what stands there is neither a hex row
     nor followed by a result.

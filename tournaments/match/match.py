@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections import deque
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from engines.search.searcher import Limits
 from lzeval.errors import UserError
 from lzeval.go.openings import EMPTY_BOARD, Book, game_seed, load_book
 from lzeval.records.record import GameRecord
-from lzeval.records.record_folder import write_game
 from lzeval.system.bundled import resolve_network
 from lzeval.system.files import remove_leftovers
 from lzeval.system.locks import locked
@@ -31,6 +30,7 @@ from tournaments.gomill.write_control_file import write_control_file
 from tournaments.match.folder import MatchFolder
 from tournaments.match.options import MatchOptions
 from tournaments.match.players import MatchPlayer, match_players
+from tournaments.match.record_writer import RecordWriter
 from tournaments.plan.competition import Additions, Competition, MatchupSpec
 from tournaments.plan.stopping import Gatekeeper, PairedTest, StoppingRule, counted
 from tournaments.rating.rating_table import RatingTable, build_table
@@ -329,7 +329,15 @@ def _play_networks(match: Match, progress: Progress, watch: Watcher | None, list
             listen({"event": "warning", "message": message})
 
     backend = match.machines.open_networks(play, progress, tell)
-    runner.play(backend, _NetworkMatch(match, progress), progress, watch, drops_begun=True)
+    games = _NetworkMatch(match, progress)
+    try:
+        runner.play(backend, games, progress, watch, drops_begun=True)
+        games.finish()
+        if watch is not None:
+            watch(progress)
+    finally:
+        with suppress(UserError):  # what stopped the match is the better reason
+            games.finish()
 
 
 class _NetworkMatch:
@@ -338,17 +346,24 @@ class _NetworkMatch:
     def __init__(self, match: Match, progress: Progress) -> None:
         played = {game.game_id for game in progress.games}
         self._missing = deque(job for job in match.jobs() if job.game_id not in played)
-        self._folder = match.folder.games
+        self._writer = RecordWriter(match.folder.games)
         self._progress = progress
 
     def next(self, free: int) -> list[GameJob]:
         return [self._missing.popleft()] if free and self._missing else []
 
     def keep(self, played: GameRecord) -> None:
+        self._writer.write(played)
+
+    def tick(self) -> None:
+        """Count the games that have come to disk. Raises UserError where one cannot be written."""
         try:
-            self._progress.add(replace(played, path=write_game(played, self._folder)))
+            for record in self._writer.written():
+                self._progress.add(record)
         except UserError as exc:
             raise UserError(f"the match has stopped: {exc}; mend that, and the same command goes on") from exc
 
-    def tick(self) -> None:
-        pass
+    def finish(self) -> None:
+        """Wait until every game is on disk, and count them."""
+        self._writer.close()
+        self.tick()

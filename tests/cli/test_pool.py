@@ -250,7 +250,7 @@ def test_checkpoints_bring_their_positions_and_are_drawn_over_time(
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_playing_that_is_cut_short_loses_nothing(place: Path, played: Path, number: int) -> None:
     path = place / f"cut{number}.pool"
-    done(place, "pool", "create", path, "--visits", 20, "--size", 7, "--openings", "book.txt", "--resign", 0)
+    done(place, "pool", "create", path, *RULES, "--visits", 8, "--resign", 0)
     done(place, "pool", "add", path, *(f"{name}.txt" for name in NAMES))
     process = subprocess.Popen(
         program("pool", "play", path, "--games", 40, *HERE),

@@ -68,7 +68,7 @@ def test_a_hang_quotes_the_command_and_says_what_the_client_does() -> None:
 def test_nothing_is_left_running(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     for flags in (["--ignore-quit"], ["--hang-on", "komi"]):
-        findings("gomill", *flags, "--child-pid-to", str(note), timeout_s=0.5)
+        findings("sabaki", *flags, "--child-pid-to", str(note), timeout_s=0.5)  # it waits least for the end
         child = int(note.read_text())
         assert wait_until(lambda pid=child: not is_alive(pid))  # type: ignore[misc]
 

@@ -756,13 +756,13 @@ def test_check(tmp_path: Path) -> None:
 
 @POSIX_ONLY
 def test_watch_ends_with_the_run(tmp_path: Path) -> None:
-    path = two_players(tmp_path, games=100, slow=0.01)
+    path = two_players(tmp_path, games=40, slow=0.01)
     running = subprocess.Popen(command(path, "run", "--quiet", "-j", 1), env=environment())
     assert wait_until(lambda: len(results(path)) > 2, DEADLINE_S)
     outcome = lzeval(path, "watch")
     assert running.wait(DEADLINE_S) == 0
     assert outcome.returncode == 0, outcome.stderr
-    assert "one v two (100/100 games)" in outcome.stdout
+    assert "one v two (40/40 games)" in outcome.stdout
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def our_step(name: str, device: str = "cpu", *, own_layers: bool = True, compile
     network = LeelaNetwork(SHAPES[name]).train().to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = torch.compile(network) if compiled else network
-    bf16 = multiplies_bf16()
+    bf16 = bf16_pays(device)
     optimizer = build_optimizer(network, OptimizerConfig(), torch.bfloat16 if bf16 else torch.float32)
 
     def step(batch: TensorBatch) -> None:
@@ -103,6 +103,10 @@ def our_step(name: str, device: str = "cpu", *, own_layers: bool = True, compile
         optimizer.step()
 
     return step
+
+
+def bf16_pays(device: str) -> bool:
+    return multiplies_bf16("cpu" if device == "cpu" else "auto")
 
 
 def wait_for(device: str) -> None:
@@ -196,7 +200,7 @@ def main(
         for calls in processes.values():
             calls.send(0.0)
         rows += [_row(network, player, speeds) for player in players]
-    facts = {"device": device, "threads": threads, "batch_size": batch_size, "bf16": multiplies_bf16()}
+    facts = {"device": device, "threads": threads, "batch_size": batch_size, "bf16": bf16_pays(device)}
     present(rows, facts, as_json=as_json)
 
 

@@ -6,7 +6,8 @@ All train the same network on the same batches of made-up positions on as many t
 its own. Plain PyTorch is what a short script does: the module as it is, float32, SGD. Ours is what `lzeval train`
 does: bfloat16 where the processor multiplies it, channels last, fused passes, convolutions of many channels in
 Winograd's basis where it does not, freed memory kept, Muon. `--packed` measures loading as well: the same step fed by
-the loader from a packed data set, as a share of the step on one batch that stays.
+the loader from a packed data set, as a share of the step on one batch that stays. `--device cuda` compares on a GPU,
+where plain PyTorch has bfloat16 as well; `--compiled` adds ours with `trainer.compile=true`.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
+from torch.utils.data import DataLoader
 
 import lzeval.network.cpu_layers.fused
 import lzeval.network.cpu_layers.winograd
 from benchmarks.report import available_cores, present, run
-from lzeval.network.network import SHAPES, LeelaNetwork
+from lzeval.network.network import SHAPES, LeelaNetwork, NetOutput
 from lzeval.system.memory import keep_freed_memory
 from trainer.data.batches import ShuffledBatches, TensorBatch
+from trainer.data.device_planes import PlanesUnpacker
 from trainer.data.packed import open_packed
 from trainer.settings.config import OptimizerConfig
 from trainer.training.optimizers import build_optimizer
@@ -38,7 +41,10 @@ from trainer.training.run import multiplies_bf16
 
 SIZE = 19
 WARM_UP_STEPS = 3
+STEPS_A_LOOK = 20
+"""Steps that a GPU may be behind."""
 PLAIN, TORCHS, OURS, LOADED = "plain fp32", "with torch's layers", "lzeval", "lzeval, from the loader"
+PLAIN_BF16, COMPILED = "plain bf16", "lzeval, compiled"
 SPAWN = multiprocessing.get_context("spawn")
 
 Step = Callable[[TensorBatch], None]
@@ -53,74 +59,115 @@ def made_up_batch(count: int) -> TensorBatch:
     return TensorBatch(planes, moves, outcomes, torch.zeros(count, dtype=torch.int64), None)
 
 
-def losses(network: LeelaNetwork, planes: torch.Tensor, batch: TensorBatch) -> torch.Tensor:
+def losses(
+    network: Callable[[torch.Tensor], NetOutput], planes: torch.Tensor, batch: TensorBatch
+) -> torch.Tensor:
     answer = network(planes)
     policy: torch.Tensor = F.cross_entropy(answer.policy_logits.float(), batch.moves)
     value: torch.Tensor = ((answer.value.float() - batch.outcomes) ** 2).mean()
     return policy + value
 
 
-def plain_step(name: str) -> Step:
+def plain_step(name: str, device: str = "cpu", *, bf16: bool = False) -> Step:
     """A step as in a short script."""
-    network = LeelaNetwork(SHAPES[name]).train()
+    network = LeelaNetwork(SHAPES[name]).train().to(device)
     optimizer = torch.optim.SGD(network.parameters(), 0.001, momentum=0.9, nesterov=True)
 
     def step(batch: TensorBatch) -> None:
         optimizer.zero_grad()
-        losses(network, batch.planes.float(), batch).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-
-    return step
-
-
-def our_step(name: str, *, own_layers: bool = True) -> Step:
-    """A step of `lzeval train`, with its own layers or with torch's."""
-    if not own_layers:
-        lzeval.network.cpu_layers.fused.can_fuse = lambda *_: False
-        lzeval.network.cpu_layers.winograd.can_convolve = lambda *_: False
-    network = LeelaNetwork(SHAPES[name]).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    bf16 = multiplies_bf16()
-    optimizer = build_optimizer(network, OptimizerConfig(), torch.bfloat16 if bf16 else torch.float32)
-
-    def step(batch: TensorBatch) -> None:
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            planes = batch.planes.float().contiguous(memory_format=torch.channels_last)
-            loss = losses(network, planes, batch)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
+            loss = losses(network, batch.planes.float(), batch)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
 
 
-def positions_a_second(step: Step, batches: Iterator[TensorBatch], seconds: float) -> float:
+def our_step(name: str, device: str = "cpu", *, own_layers: bool = True, compiled: bool = False) -> Step:
+    """A step of `lzeval train`, with its own layers or with torch's, which are all that there is on a GPU."""
+    if not own_layers:
+        lzeval.network.cpu_layers.fused.can_fuse = lambda *_: False
+        lzeval.network.cpu_layers.winograd.can_convolve = lambda *_: False
+    network = LeelaNetwork(SHAPES[name]).train().to(device)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = torch.compile(network) if compiled else network
+    bf16 = bf16_pays(device)
+    optimizer = build_optimizer(network, OptimizerConfig(), torch.bfloat16 if bf16 else torch.float32)
+
+    def step(batch: TensorBatch) -> None:
+        optimizer.zero_grad()
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
+            planes = batch.planes.float().contiguous(memory_format=torch.channels_last)
+            loss = losses(run, planes, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def bf16_pays(device: str) -> bool:
+    return multiplies_bf16("cpu" if device == "cpu" else "auto")
+
+
+def wait_for(device: str) -> None:
+    """Let a GPU do what it has been told."""
+    if device != "cpu":
+        torch.ones(1, device=device).item()
+
+
+def positions_a_second(step: Step, batches: Iterator[TensorBatch], device: str, seconds: float) -> float:
     started, count = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
         batch = next(batches)
         step(batch)
         count += len(batch.moves)
+        if count % (STEPS_A_LOOK * len(batch.moves)) == 0:
+            wait_for(device)
+    wait_for(device)
     return count / (time.perf_counter() - started)
 
 
+def moved(batch: TensorBatch, device: str | torch.device) -> TensorBatch:
+    """The batch on its way to `device`."""
+    parts = {name: part for name, part in batch._asdict().items() if part is not None}
+    return batch._replace(**{name: part.to(device, non_blocking=True) for name, part in parts.items()})
+
+
+def loaded(packed: Path, batch_size: int, device: str) -> Iterator[TensorBatch]:
+    """Batches as `lzeval train` loads them, without processes of their own."""
+    on_gpu = device != "cpu"
+    unpack = PlanesUnpacker(SIZE).to(device)
+    batches = ShuffledBatches([open_packed(packed)], batch_size, 1, as_bits=on_gpu)
+    for batch in DataLoader(batches, batch_size=None, pin_memory=device.startswith("cuda")):
+        yield unpack(moved(batch, device))
+
+
 def play(
-    calls: Connection, player: str, network: str, batch_size: int, threads: int, packed: Path | None
+    calls: Connection,
+    player: str,
+    network: str,
+    device: str,
+    batch_size: int,
+    threads: int,
+    packed: Path | None,
 ) -> None:
     """A process of its own: answer each number of seconds that comes by the speed over so many."""
     torch.set_num_threads(threads)
-    if player == PLAIN:
-        step = plain_step(network)
+    if player in (PLAIN, PLAIN_BF16):
+        step = plain_step(network, device, bf16=player == PLAIN_BF16)
     else:
         keep_freed_memory()
-        step = our_step(network, own_layers=player != TORCHS)
-    batches: Iterator[TensorBatch] = itertools.repeat(made_up_batch(batch_size))
+        step = our_step(network, device, own_layers=player != TORCHS, compiled=player == COMPILED)
+    batches: Iterator[TensorBatch] = itertools.repeat(moved(made_up_batch(batch_size), device))
     if player == LOADED:
         assert packed is not None
-        batches = iter(ShuffledBatches([open_packed(packed)], batch_size, 1))
+        batches = loaded(packed, batch_size, device)
     for _ in range(WARM_UP_STEPS):
         step(next(batches))
+    wait_for(device)
     calls.send(float(torch.get_num_threads()))
     while seconds := calls.recv():
-        calls.send(positions_a_second(step, batches, seconds))
+        calls.send(positions_a_second(step, batches, device, seconds))
 
 
 def main(
@@ -129,6 +176,8 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="How often the steps take turns.")] = 3,
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each turn.")] = 4.0,
     threads: Annotated[int | None, typer.Option(min=1, help="All cores if not given.")] = None,
+    device: Annotated[str, typer.Option(help="torch's name of it.")] = "cpu",
+    compiled: Annotated[bool, typer.Option("--compiled", help="Measure a compiled step as well.")] = False,
     packed: Annotated[
         Path | None, typer.Option(help="A packed data set, to measure loading as well.")
     ] = None,
@@ -136,11 +185,12 @@ def main(
 ) -> None:
     """Compare the speed of a training step with that of plain PyTorch."""
     threads = threads or available_cores()
-    players = [PLAIN, TORCHS, OURS, LOADED] if packed is not None else [PLAIN, TORCHS, OURS]
+    players = [PLAIN, TORCHS, OURS] if device == "cpu" else [PLAIN, PLAIN_BF16, OURS]
+    players += [COMPILED] * compiled + [LOADED] * (packed is not None)
     rows = []
     for network in networks or ["small", "big"]:
         processes = {
-            player: _start(player, network, batch_size, threads, packed) for player in players
+            player: _start(player, network, device, batch_size, threads, packed) for player in players
         }  # each for itself: what one does to its memory and threads does not help or hurt another
         speeds: dict[str, list[float]] = {player: [] for player in players}
         for _ in range(rounds):
@@ -150,15 +200,17 @@ def main(
         for calls in processes.values():
             calls.send(0.0)
         rows += [_row(network, player, speeds) for player in players]
-    facts = {"threads": threads, "batch_size": batch_size, "bf16": multiplies_bf16()}
+    facts = {"device": device, "threads": threads, "batch_size": batch_size, "bf16": bf16_pays(device)}
     present(rows, facts, as_json=as_json)
 
 
-def _start(player: str, network: str, batch_size: int, threads: int, packed: Path | None) -> Connection:
+def _start(
+    player: str, network: str, device: str, batch_size: int, threads: int, packed: Path | None
+) -> Connection:
     """A process that plays `player`, warmed up."""
     ours, theirs = SPAWN.Pipe()
     SPAWN.Process(
-        target=play, args=(theirs, player, network, batch_size, threads, packed), daemon=True
+        target=play, args=(theirs, player, network, device, batch_size, threads, packed), daemon=True
     ).start()
     if (found := ours.recv()) != threads:
         raise RuntimeError(f"{player} runs on {found:g} threads and not on {threads}")

@@ -79,9 +79,13 @@ class GoData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[TensorBatch]:
         assert self.trainer is not None
         step = self.trainer.global_step * self.trainer.accumulate_grad_batches
-        on_device = self.trainer.strategy.root_device.type != "cpu"
-        batches = self.batches(step, self.trainer.global_rank, self.trainer.world_size, as_bits=on_device)
-        return DataLoader(batches, batch_size=None, num_workers=self.config.workers)
+        device = self.trainer.strategy.root_device.type
+        batches = self.batches(
+            step, self.trainer.global_rank, self.trainer.world_size, as_bits=device != "cpu"
+        )
+        return DataLoader(
+            batches, batch_size=None, num_workers=self.config.workers, pin_memory=device == "cuda"
+        )
 
     def val_dataloader(self) -> DataLoader[TensorBatch] | list[DataLoader[TensorBatch]]:
         if self.holdout_data is None:

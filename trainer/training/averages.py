@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -31,11 +32,10 @@ class Average(AveragedModel):
             share = max(
                 1 - self._kept, share
             )  # the first steps are averaged evenly: the start is soon forgotten
-        for average, value in zip(averages, values, strict=True):
-            if average.is_floating_point():
-                average.lerp_(value, share)
-            else:
-                average.copy_(value)
+        if averages[0].is_floating_point():  # all are of one type
+            torch._foreach_lerp_(averages, values, share)
+        else:
+            torch._foreach_copy_(averages, values)
 
     def restore(self, state: dict[str, Tensor], steps: int) -> None:
         """Go on from the averages `state` of so many steps."""

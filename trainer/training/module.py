@@ -31,6 +31,10 @@ def share_done(config: TrainConfig, positions: int, elapsed_s: float) -> float:
     return min(1.0, max(by_positions, by_time))
 
 
+LOOK_EVERY = 20
+"""Batches after which a GPU's loss is looked at: while one waits for a number of it, it gets nothing to do."""
+
+
 class DivergedError(UserError):
     """Numbers of a run that are none any more."""
 
@@ -63,6 +67,8 @@ class GoModule(pl.LightningModule):
         """Positions since the last step of the optimiser: an interruption gives them up."""
         self._statistics: dict[str, Tensor] = {}
         """The normalisations' as they were after that step."""
+        self._unseen: Tensor | float = 0.0
+        """Sum of the losses that nobody has looked at."""
         self._validation = torch.zeros(())
         """Sums over the holdout's batches, see `measure`."""
 
@@ -121,9 +127,17 @@ class GoModule(pl.LightningModule):
             self._log_training(batch, logits.detach(), values.detach())
         policy_loss, value_loss = self.losses(batch, logits, values)
         loss = policy_loss + self.config.value_weight * value_loss
-        if not torch.isfinite(loss):
-            raise self.diverged(f"the loss is {loss.item()}")
+        self._require_number(loss.detach(), batch_idx)
         return loss
+
+    def _require_number(self, loss: Tensor, batch_idx: int) -> None:
+        """Raise DivergedError where the loss is no number: at once, or on a GPU LOOK_EVERY batches later at most."""
+        self._unseen = self._unseen + loss
+        if (batch_idx + 1) % (1 if loss.device.type == "cpu" else LOOK_EVERY):
+            return
+        if not torch.isfinite(self._unseen):
+            raise self.diverged(f"the loss is {self._unseen.item()}")
+        self._unseen = torch.zeros_like(loss)
 
     def diverged(self, what: str) -> DivergedError:
         """The error that says so: `what` is wrong, when, and what to do."""

@@ -48,9 +48,9 @@ EVERLASTING = 10**9
 """Lightning wants a number of steps; ours end by positions or by time."""
 
 
-def multiplies_bf16() -> bool:
-    """Whether this machine's processor, or its GPU, multiplies bfloat16 at full speed."""
-    if torch.cuda.is_available():
+def multiplies_bf16(accelerator: str = "auto") -> bool:
+    """Whether this machine's GPU, if it has one and is to use it, or else its processor multiplies bfloat16 fast."""
+    if accelerator != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_capability()[0] >= 8
     probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)
@@ -257,7 +257,8 @@ def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
 
 
 def _trainer(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
-    bf16 = config.trainer.precision == "bf16" or (config.trainer.precision == "auto" and multiplies_bf16())
+    wanted = config.trainer.precision
+    bf16 = wanted == "bf16" or (wanted == "auto" and multiplies_bf16(config.trainer.accelerator))
     measured = data.holdout_data is not None and config.watch.evaluate_every > 0
     averages = Averages(config.average, data)
     progress = ProgressLine()

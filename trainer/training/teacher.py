@@ -8,11 +8,15 @@ teacher's answers carry less of that noise, so that a small network learns more 
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from engines.evaluator.base import Evaluator
+from engines.evaluator.devices import numbered
 from engines.evaluator.load import plan_evaluator
 from lzeval.go.points import symmetry_tables
 
@@ -39,7 +43,9 @@ class Teacher:
         """
 
         def built(name: str) -> Evaluator:
-            return plan_evaluator(name, batch_size=batch_size, board_size=board_size).build(threads)
+            plan = plan_evaluator(name, batch_size=batch_size, board_size=board_size)
+            process = int(os.environ.get("LOCAL_RANK", "0"))  # of this machine: each has a GPU of its own
+            return replace(plan, device=numbered(plan.device, process)).build(threads)
 
         self._policy = built(network)
         self._value = self._policy if value_network in (None, network) else built(value_network)

@@ -64,6 +64,14 @@ class MatchFolder:
         if found:
             raise UserError(f"{self.path}: holds a different match: {'; '.join(found)}; choose another --out")
 
+    def precisions(self) -> dict[str, str]:
+        """Precisions of the networks in match.json by their SHA-256; empty where there is none that can be read."""
+        try:
+            players = json.loads(self._json.read_text(encoding="utf-8"))["settings"]["players"]
+            return {player["sha256"]: player["precision"] for player in players if "precision" in player}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
     def was_begun_under_another_rule(self, stopping: Mapping[str, Any] | None) -> bool:
         """Tell whether an earlier run had another rule for stopping."""
         try:

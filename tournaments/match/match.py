@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -213,9 +214,22 @@ def plan_match(options: MatchOptions, machines: Machines = THIS_MACHINE) -> Matc
     today = datetime.date.today().isoformat()
     name = "-".join([*(player.spec.code for player in players), today])
     folder = MatchFolder(Path(options.out or Path("matches") / name))
+    if options.precision == "auto" and (recorded := folder.precisions()):
+        players = match_players(options, partial(_plan_as_recorded, machines, recorded))
     match = Match(options, players, book, folder, machines)
     match.folder.check(match.settings())
     return match
+
+
+def _plan_as_recorded(
+    machines: Machines, recorded: Mapping[str, str], network: str | Path, **options: Any
+) -> EvaluatorPlan:
+    """The plan for a network with the precision that its match was begun with, perhaps on other machines."""
+    plan = machines.plan(network, **options)
+    precision = recorded.get(plan.info.sha256, plan.precision)
+    return (
+        plan if precision == plan.precision else machines.plan(network, **{**options, "precision": precision})
+    )
 
 
 # Playing

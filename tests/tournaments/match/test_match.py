@@ -11,10 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engines.evaluator.load import EvaluatorPlan, plan_evaluator
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.layout import NetworkShape
 from lzeval.records.record import GameRecord
@@ -24,6 +27,7 @@ from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.limited import needs_limits, run_limited
 from tournaments.gomill.control_file import read_control_file
+from tournaments.runner.machines import THIS_MACHINE
 
 GAMES = 12
 OPTIONS = ["--games", GAMES, "--visits", 4, "--size", 9, "--resign", 0, "--move-limit", 250]
@@ -406,6 +410,23 @@ def test_another_match_in_the_folder(change: list[object], message: str, whole: 
     said = complain(place, ["one.txt", "two.txt", *OPTIONS, "--out", "whole", *change])
     assert said == f"whole: holds a different match: {message}; choose another --out"
     assert (whole / "match.json").read_bytes() == before
+
+
+def test_a_match_goes_on_with_the_precision_it_was_begun_with(
+    whole: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun in fp32, perhaps on a cluster, it goes on in fp32 where bf16 would be taken otherwise."""
+    taken: list[str] = []
+
+    def plan(network: str, *, precision: str, **options: Any) -> EvaluatorPlan:
+        found = plan_evaluator(network, precision="fp32", **options)
+        taken.append(precision)
+        return found if precision == "fp32" else replace(found, precision="bf16", batch_size=16)
+
+    monkeypatch.setattr(THIS_MACHINE, "plan", plan, raising=False)
+    options = [option for option in words("whole") if option not in ("--precision", "fp32")]
+    assert lzeval(place, *options).returncode == 0
+    assert taken == ["auto", "auto", "auto", "fp32", "auto", "fp32"]
 
 
 def test_the_other_way_round_is_another_match(whole: Path, place: Path) -> None:

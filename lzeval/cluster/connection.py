@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ OLDEST_RAY = (2, 52)
 """Older versions run code for whoever reaches their ports from a browser (CVE-2025-62593)."""
 FACTS_WITHIN_S = 60.0
 """Time for a node to tell about itself; a first worker process may have to be started for it."""
+REACHED_WITHIN_S = 5.0
 T = TypeVar("T")
 
 
@@ -131,6 +133,8 @@ def connected(address: str) -> Iterator[Cluster]:
         )
     was_connected = ray.is_initialized()
     if not was_connected:
+        if address != "auto":
+            _check_reached(address)  # Ray itself would try for minutes
         _silence_reports(ray)
         try:
             ray.init(
@@ -180,6 +184,16 @@ def _ray() -> Any:
         wanted = ".".join(map(str, OLDEST_RAY))
         raise UserError(f"Ray {ray.__version__} is too old: pip install 'ray>={wanted}' on every machine")
     return ray
+
+
+def _check_reached(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdigit()):
+        raise UserError(f"--cluster {address}: must be auto or HOST:PORT, as in 10.0.0.1:6379")
+    try:
+        socket.create_connection((host, int(port)), REACHED_WITHIN_S).close()
+    except (OSError, OverflowError) as exc:
+        raise UserError(_not_reached(address, exc)) from exc
 
 
 def _not_reached(address: str, problem: Exception) -> str:

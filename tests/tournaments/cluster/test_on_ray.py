@@ -104,7 +104,8 @@ def test_a_tournament_of_programs_and_a_network(ray_cluster: RayCluster, place: 
     [
         ("auto", "ray start --head"),
         ("ray://host:10001", "not through Ray's client"),
-        ("nowhere:1", "--cluster nowhere:1: not reached (no such host)"),
+        ("127.0.0.1:1", "--cluster 127.0.0.1:1: not reached"),
+        ("10.0.0.1", "must be auto or HOST:PORT"),
     ],
 )
 def test_no_cluster(place: Path, monkeypatch: pytest.MonkeyPatch, address: str, told: str) -> None:

@@ -18,7 +18,9 @@ from lzeval.system.cache import cache_folder
 F = TypeVar("F", bound=Callable[..., object])
 
 ROOT = Path(__file__).resolve().parents[2]
-_IMPORT = re.compile(rb"^from ((?:lzeval|trainer|engines|tournaments)[\w.]*) import ", re.MULTILINE)
+_IMPORT = re.compile(
+    rb"^from ((?:lzeval|trainer|engines|tournaments)[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE
+)
 
 
 def sources(file: Path, root: Path = ROOT) -> set[Path]:
@@ -30,9 +32,12 @@ def sources(file: Path, root: Path = ROOT) -> set[Path]:
         if file in found:
             continue
         found.add(file)
-        for module in _IMPORT.findall(file.read_bytes()):
+        for module, names in _IMPORT.findall(file.read_bytes()):
             stem = root.joinpath(*module.decode().split("."))
-            todo += [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()]
+            inner = [stem / f"{name}.py" for name in re.findall(r"\w+", names.decode())]
+            if not all(path.is_file() for path in inner):  # names of the module, not modules of the folder
+                inner += [stem.with_suffix(".py"), stem / "__init__.py"]
+            todo += [path for path in inner if path.is_file()]
     return found
 
 

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import trainer.data.units
+from lzeval.cli.main import application
 from lzeval.cluster.connection import connected
 from lzeval.errors import UserError
 from tests.support.make_games import random_game, sgf_text
 from tests.support.ray_cluster import RayCluster
-from tests.support.tiny_runs import BATCH, STEPS, logged, resume, settings, state
+from tests.support.tiny_runs import (
+    BATCH,
+    STEPS,
+    as_overrides,
+    assert_same_training,
+    logged,
+    resume,
+    settings,
+    state,
+)
 from trainer.cluster import driver, folders, members
 from trainer.cluster.driver import Session, train_on
 from trainer.cluster.members import NodeLostError
+from trainer.cluster.sweep import train_side_by_side
 from trainer.data.pack import pack
 from trainer.data.packed import open_packed
 from trainer.data.selection import Selection
@@ -27,6 +40,7 @@ from trainer.runs.evaluate import measure_network
 from trainer.settings.config import TrainConfig
 from trainer.training.callbacks import ProgressLine
 from trainer.training.run import train
+from trainer.training.sweep import SweepRun
 
 SIZE = 9
 
@@ -196,11 +210,13 @@ def endless(records: Path, run: Path) -> TrainConfig:
     return config
 
 
-@pytest.mark.parametrize("mirrored", [False, True], ids=["here", "elsewhere"])
+@pytest.mark.parametrize(
+    "mirrored", [pytest.param(False, id="here"), pytest.param(True, id="elsewhere", marks=pytest.mark.slow)]
+)
 def test_a_lost_node_costs_little_and_others_go_on(
     ray_cluster: RayCluster, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool
 ) -> None:
-    """Also where the first process does not see the driver's disk, and is the one that is lost."""
+    """Also where the first process does not see the driver's disk."""
     run, watching = tmp_path / "run", Watching()
     if mirrored:
         monkeypatch.setattr(driver, "sees", lambda *_: False)
@@ -227,6 +243,7 @@ def test_a_lost_node_costs_little_and_others_go_on(
     assert resumed.positions == saved + 10 * BATCH
 
 
+@pytest.mark.slow
 def test_asked_to_stop_all_save_and_the_run_goes_on_over_ray(
     ray_cluster: RayCluster, records: Path, tmp_path: Path
 ) -> None:
@@ -257,8 +274,56 @@ def test_mistakes_are_one_line(
         graphic.trainer.accelerator = "gpu"
         with pytest.raises(UserError, match=r"trainer\.nodes=2: the cluster has 0 nodes with a GPU"):
             train_on(cluster, graphic)
-        diverging = over_ray(records, tmp_path / "diverging")
-        diverging.optimizer.lr, diverging.schedule.warmup = 1e30, 0
-        with pytest.raises(UserError, match="the loss is nan at step 1"):
-            train_on(cluster, diverging)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["diverging"]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_sweep_side_by_side(ray_cluster: RayCluster, records: Path, tmp_path: Path) -> None:
+    """Each run as it is without a cluster, and one that fails."""
+    base = settings(records, tmp_path, STEPS)
+    base.run, base.optimizer.name, base.schedule.warmup = None, "sgd", 0
+    typed = [each for each in as_overrides(base) if not each.startswith(("run=", "optimizer.lr="))]
+    command = ["train", "--multirun", *typed, "optimizer.lr=0.01,1e30,0.02", f"run={tmp_path / 'there'}"]
+    outcome = CliRunner().invoke(application("train"), [*command, "--cluster", ray_cluster.address])
+    assert outcome.exit_code == 1, outcome.output
+    assert "1-optimizer.lr=1e30 failed: the loss is nan at step 1" in outcome.stderr
+    rows = [
+        line.split()[:2] for line in outcome.stdout.splitlines() if line.strip()[:2] in ("0-", "1-", "2-")
+    ]
+    assert sorted(state for _, state in rows) == ["failed", "finished", "finished"], outcome.stdout
+    for number, rate in ((0, "0.01"), (2, "0.02")):
+        alone = settings(records, tmp_path / rate, STEPS)
+        alone.optimizer, alone.schedule = deepcopy(base.optimizer), base.schedule
+        alone.optimizer.lr = float(rate)
+        train(alone)
+        there = tmp_path / "there" / f"{number}-optimizer.lr={rate}"
+        assert_same_training(state(there / "latest.ckpt"), state(tmp_path / rate / "latest.ckpt"))
+
+
+@pytest.mark.slow
+def test_a_run_of_a_sweep_whose_node_is_lost_goes_on_elsewhere(
+    ray_cluster: RayCluster, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(records, tmp_path / "run", 1000)
+    config.watch.save_every, config.trainer.threads = "0.5s", 2
+    large = [ray_cluster.add_node(cores=2) for _ in range(2)]  # those that have room for it
+    monkeypatch.setattr(driver, "sees", lambda *_: False)
+    monkeypatch.setattr(folders, "FETCH_EVERY_S", 0.5)
+    fetch, killed = folders.Mirror.fetch, list[object]()
+
+    def kill_when_fetched(mirror: folders.Mirror) -> None:
+        fetch(mirror)
+        if not killed and (tmp_path / "run" / "latest.ckpt").exists():
+            (node,) = (node for node in large if list(ray_cluster.cache(node).glob("runs/*/latest.ckpt")))
+            killed.append(node)
+            large.remove(node)
+            ray_cluster.remove_node(node)
+
+    monkeypatch.setattr(folders.Mirror, "fetch", kill_when_fetched)
+    with connected(ray_cluster.address) as cluster:
+        ((_, problem),) = train_side_by_side(cluster, [SweepRun("run", config)])
+    assert problem is None
+    assert len(killed) == 1
+    assert state(tmp_path / "run" / "latest.ckpt")["lzeval"]["positions"] == 1000 * BATCH
+    assert len(list((tmp_path / "run").glob("csv*"))) == 2
+    ray_cluster.remove_node(*large)

@@ -42,6 +42,10 @@ LAYERS = {
     "trainer.data": (*GO, "lzeval.cluster", "trainer.settings"),
     "trainer.runs": (*GO, "lzeval.cluster", "lzeval.network", "trainer.settings", "trainer.data"),
     "trainer.training": (*GO, "lzeval.cluster", "lzeval.network", "trainer.settings", "trainer.data"),
+    "trainer.cluster": (
+        *(*GO, "lzeval.cluster", "lzeval.network"),
+        *("trainer.settings", "trainer.data", "trainer.training"),
+    ),
     "tournaments": (),
     "tournaments.rating": GO,
     "tournaments.report": (*GO, "tournaments.rating"),

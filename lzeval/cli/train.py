@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.cli.cluster_options import ClusterOption
 from lzeval.cli.runs import list_sweep
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.errors import LzevalError, UserError
@@ -17,6 +20,7 @@ from lzeval.text.wording import command_line
 if TYPE_CHECKING:
     from trainer.settings.config import TrainConfig
     from trainer.training.run import Trained
+    from trainer.training.sweep import SweepRun
 
 
 def train(
@@ -39,12 +43,13 @@ def train(
         bool,
         typer.Option("--multirun", help="Train once for each combination of values separated by commas."),
     ] = False,
+    cluster: ClusterOption = "",
 ) -> None:
     """Train a network on game records.
 
     Settings are composed from lzeval/conf and overridden as key=value: network (small, big, huge),
     optimizer (muon, adamw, sgd), schedule (linear, cosine, onecycle, plateau, constant), trainer (cpu, gpu, ddp,
-    nodes), logger (csv, tensorboard, wandb, mlflow), +experiment (kgs, article, distil), data.train, data.holdout,
+    nodes, ray), logger (csv, tensorboard, wandb, mlflow), +experiment (kgs, article, distil), data.train, data.holdout,
     max_time, max_positions, batch_size, trainer.devices and so on; --cfg shows all of them. Ctrl-C saves a
     checkpoint first, and --resume RUN goes on from it as if nothing had happened.
 
@@ -55,7 +60,10 @@ def train(
 
     --multirun optimizer.lr=0.01,0.02 network=small,big trains four networks, one after another, and ends with a
     table of them; one that fails is named there, and the exit status is 1. The same command with run=FOLDER goes on
-    after an interruption.
+    after an interruption. With --cluster they train side by side, one a node or a GPU.
+
+    trainer=ray trainer.nodes=4 trains one network on four nodes of a Ray cluster: that of --cluster, or else the one
+    that this machine is part of.
     """
     from trainer.settings.compose import compose, stored
 
@@ -64,7 +72,7 @@ def train(
             raise UserError(
                 "--multirun and --resume do not go together; give run=FOLDER to go on with a sweep"
             )
-        _train_all(settings or [], cfg=cfg)
+        _train_all(settings or [], cluster, cfg=cfg)
         return
     config = stored(resume, settings or []) if resume is not None else compose(settings or [])
     if cfg:
@@ -74,7 +82,7 @@ def train(
 
     config.run = str(run_folder(config))
     trained = _train(
-        config, command_line("lzeval", "train", "--resume", config.run), resuming=resume is not None
+        config, command_line("lzeval", "train", "--resume", config.run), cluster, resuming=resume is not None
     )
     if is_first_process():
         _tell(config, trained)
@@ -107,18 +115,25 @@ def _limits(config: TrainConfig) -> dict[str, object]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _train(config: TrainConfig, again: str, *, resuming: bool = False) -> Trained:
-    """Train; `again` is the command that goes on after an interruption."""
+def _train(config: TrainConfig, again: str, cluster: str, *, resuming: bool = False) -> Trained:
+    """Train, with trainer=ray on a cluster; `again` is the command that goes on after an interruption."""
+    from lzeval.cluster.connection import connected
     from trainer.training.run import train as run_training
 
     try:
-        return run_training(config, resuming=resuming)
+        if config.trainer.strategy != "ray":
+            return run_training(config, resuming=resuming)
+        from trainer.cluster.driver import train_on
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a queue's word that time is up, as Ctrl-C
+        with connected(cluster or "auto") as nodes:
+            return train_on(nodes, config, resuming=resuming)
     except KeyboardInterrupt as exc:
         say(f"lzeval: interrupted; to go on: {again}", err=True)
         raise typer.Exit(INTERRUPTED) from exc
 
 
-def _train_all(settings: list[str], *, cfg: bool) -> None:
+def _train_all(settings: list[str], cluster: str, *, cfg: bool) -> None:
     """Train every combination, or with `cfg` print them all; go on after one that fails, and exit with status 1."""
     from trainer.training.sweep import check_sweep, plan_sweep
 
@@ -132,19 +147,44 @@ def _train_all(settings: list[str], *, cfg: bool) -> None:
     others = [setting for setting in settings if not setting.startswith("run=")]
     again = command_line("lzeval", "train", "--multirun", *others, f"run={folder}")
     failures: dict[str, str] = {}
-    for number, run in enumerate(runs, start=1):
-        say(f"run {number} of {len(runs)}: {run.name}", err=True)
-        try:
-            _train(run.config, again)
-        except LzevalError as exc:
-            failures[run.name] = str(exc)
-        except typer.Exit:
-            raise
-        except Exception as exc:
-            traceback.print_exc()  # a bug, or no memory for this one
-            failures[run.name] = f"{type(exc).__name__}: {exc}"
-        if run.name in failures:
-            say(f"lzeval: {run.name} failed: {failures[run.name]}", err=True)
+    for run, problem in _side_by_side(runs, cluster, again) if cluster else _in_turn(runs, again):
+        if problem is not None:
+            if not isinstance(problem, LzevalError):
+                traceback.print_exception(problem)  # a bug, or no memory for this one
+            told = (
+                str(problem) if isinstance(problem, LzevalError) else f"{type(problem).__name__}: {problem}"
+            )
+            failures[run.name] = told
+            say(f"lzeval: {run.name} failed: {told}", err=True)
     list_sweep(folder, failures)
     if failures:
         raise typer.Exit(FAULTY)
+
+
+def _in_turn(runs: Sequence[SweepRun], again: str) -> Iterator[tuple[SweepRun, Exception | None]]:
+    """Train one run after another; each with what it failed of."""
+    for number, run in enumerate(runs, start=1):
+        say(f"run {number} of {len(runs)}: {run.name}", err=True)
+        try:
+            _train(run.config, again, "")
+        except typer.Exit:
+            raise
+        except Exception as exc:
+            yield run, exc
+        else:
+            yield run, None
+
+
+def _side_by_side(
+    runs: Sequence[SweepRun], cluster: str, again: str
+) -> Iterator[tuple[SweepRun, Exception | None]]:
+    """Train the runs on a cluster; each when it ends, with what it failed of."""
+    from lzeval.cluster.connection import connected
+    from trainer.cluster.sweep import train_side_by_side
+
+    try:
+        with connected(cluster) as nodes:
+            yield from train_side_by_side(nodes, runs)
+    except KeyboardInterrupt as exc:
+        say(f"lzeval: interrupted; to go on: {again}", err=True)
+        raise typer.Exit(INTERRUPTED) from exc

@@ -26,6 +26,7 @@ class RayCluster:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         self._folder = folder
         self._started = 0
+        self._caches: dict[str, Path] = {}
         self._cluster = Cluster(shutdown_at_exit=True)
         self.nodes: list[Any] = []
         """Ray's own objects of the nodes, those that were removed left out."""
@@ -48,6 +49,7 @@ class RayCluster:
             env_vars=variables,
         )
         self.nodes.append(node)
+        self._caches[node.node_id] = cache
         return node
 
     def remove_node(self, node: Any) -> None:
@@ -68,9 +70,9 @@ class RayCluster:
         """Ray's number of a node, as `Node.id` has it."""
         return str(node.node_id)
 
-    def cache(self, number: int) -> Path:
-        """The cache folder of the node that was started as number `number`, from 1."""
-        return self._folder / f"node-{number}"
+    def cache(self, node: Any) -> Path:
+        """The cache folder of a node."""
+        return self._caches[node.node_id]
 
 
 @contextmanager

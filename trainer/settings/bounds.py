@@ -98,7 +98,7 @@ CHOICES = {
     "schedule.name": ("linear", "cosine", "onecycle", "plateau", "constant"),
     "trainer.precision": ("auto", "fp32", "bf16"),
     "trainer.accelerator": ("auto", "cpu", "gpu"),
-    "trainer.strategy": ("auto", "ddp"),
+    "trainer.strategy": ("auto", "ddp", "ray"),
     "logger.names": ("csv", "tensorboard", "wandb", "mlflow"),
 }
 

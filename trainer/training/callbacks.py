@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -93,8 +93,12 @@ class Checkpoints(GoCallback):
     Neither ever holds a network whose weights, or whose answers about the first positions of `data`, are no numbers.
     """
 
-    def __init__(self, folder: Path, every_s: float, data: GoData) -> None:
+    def __init__(
+        self, folder: Path, every_s: float, data: GoData, is_stopping: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Once `is_stopping` of the first process says so, all of them save and raise KeyboardInterrupt together."""
         self._data = data
+        self._is_stopping = is_stopping
         self.latest = folder / "latest.ckpt"
         self.best = folder / "best.ckpt"
         self.every_s = every_s
@@ -126,7 +130,10 @@ class Checkpoints(GoCallback):
         if trainer.world_size > 1 and trainer.global_step % STEPS_A_QUESTION:
             return
         due = time.monotonic() - self._saved_at >= self.every_s
-        if trainer.strategy.broadcast(due):
+        due, stopping = trainer.strategy.broadcast((due, self._is_stopping()))
+        if stopping:
+            raise KeyboardInterrupt  # which `on_exception` saves at
+        if due:
             self.save(trainer, self.latest)
             self._saved_at = time.monotonic()
 
@@ -242,7 +249,19 @@ class ProgressLine(GoCallback):
     def __init__(self) -> None:
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._started = (0.0, 0)
+        self._started: tuple[float, int] | None = None
+        """When training began here, and positions then."""
+
+    def begin(self) -> None:
+        """Show the line."""
+        self._bar = progress_bar(TextColumn("{task.percentage:>3.0f} %  {task.fields[text]}"))
+        self._task = self._bar.add_task("training", total=1.0, text="")
+        self._bar.start()
+
+    def show(self, share: float, text: str) -> None:
+        """Show the share of the run that is over, 0 to 1, and `text`."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=share, text=text)
 
     def say(self, text: str) -> None:
         """A line of its own, above the progress."""
@@ -251,17 +270,20 @@ class ProgressLine(GoCallback):
         else:
             say_prose(text, self._bar.console)
 
+    def stop(self) -> None:
+        """Leave the line as it is."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, GoModule)
-        if not trainer.is_global_zero:
-            return
-        self._started = (time.monotonic(), pl_module.positions)
-        self._bar = progress_bar(TextColumn("{task.percentage:>3.0f} %  {task.fields[text]}"))
-        self._task = self._bar.add_task("training", total=1.0, text="")
-        self._bar.start()
+        if trainer.is_global_zero:
+            self._started = (time.monotonic(), pl_module.positions)
+            self.begin()
 
     def after_batch(self, trainer: pl.Trainer, module: GoModule, batch: Any) -> None:
-        if self._bar is None or trainer.global_step % 10:
+        if self._started is None or trainer.global_step % 10:
             return
         seconds = time.monotonic() - self._started[0]
         speed = (module.positions - self._started[1]) / max(seconds, 1e-9)
@@ -272,17 +294,12 @@ class ProgressLine(GoCallback):
         text = (
             f"{module.positions:,} positions  {speed:,.0f}/s{accuracy}{holdout}  {left_s / 60:.0f} min left"
         )
-        self._bar.update(self._task, completed=module.share, text=text)
+        self.show(module.share, text)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._stop()
+        self.stop()
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self.stop()

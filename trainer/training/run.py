@@ -6,7 +6,7 @@ import datetime
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -137,15 +137,26 @@ class Trained(NamedTuple):
     """The run had ended before; nothing was done."""
 
 
-def train(config: TrainConfig, *, resuming: bool = False) -> Trained:
+def train(
+    config: TrainConfig,
+    *,
+    resuming: bool = False,
+    here: TrainConfig | None = None,
+    progress: ProgressLine | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Trained:
     """Train as `config` says.
 
     A run folder that holds a checkpoint is continued: same order of positions, same optimiser state, same
     learning rate as if it had never stopped. Its settings have to be the same; with `resuming` there has to be one, and
     what `resume` allows may be changed. Raises UserError, also where another process trains in that folder; a
     folder is made, and its config.yaml written, when the run is known to work.
+
+    `here` are the settings with the paths and devices of this machine, where others have chosen them (None: they are
+    `config`'s). Once `is_stopping` of the first process says so, all of them save and raise KeyboardInterrupt.
     """
-    folder = run_folder(config)
+    here = here or config
+    folder = run_folder(here)
     os.environ[FOLDER_VARIABLE] = str(folder)  # for the processes that Lightning starts for further devices
     try:
         with ExitStack() as lock:
@@ -154,9 +165,10 @@ def train(config: TrainConfig, *, resuming: bool = False) -> Trained:
                 lock.enter_context(locked(folder / LOCK))
                 remove_leftovers(folder)
             saved = require_going_on(config, folder, resuming=resuming)
-            if saved is not None and is_finished(config, saved) and not _has_to_play(config, folder):
+            if saved is not None and is_finished(config, saved) and not has_to_play(config, folder):
                 return Trained(folder / "latest.ckpt", saved.positions, was_over=True)
-            run = _prepared(config, folder, saved)
+            callbacks = _Callbacks(progress or ProgressLine(), is_stopping)
+            run = _prepared(config, here, folder, saved, callbacks)
             if not begun and is_first_process():
                 lock.enter_context(locked(folder / LOCK))
                 if saved is None and run.latest.exists():
@@ -166,9 +178,16 @@ def train(config: TrainConfig, *, resuming: bool = False) -> Trained:
         os.environ.pop(FOLDER_VARIABLE, None)
 
 
-def _has_to_play(config: TrainConfig, folder: Path) -> bool:
+def has_to_play(config: TrainConfig, folder: Path) -> bool:
     """Whether networks of the run still wait for their games in its pool."""
     return config.pool.file is not None and unplayed(folder)
+
+
+class _Callbacks(NamedTuple):
+    """Those whom a run tells of itself, and asks."""
+
+    progress: ProgressLine
+    is_stopping: Callable[[], bool]
 
 
 class _Prepared(NamedTuple):
@@ -182,36 +201,51 @@ class _Prepared(NamedTuple):
     goes_on: bool
 
 
-def _prepared(config: TrainConfig, folder: Path, saved: Saved | None) -> _Prepared:
-    """Open everything that the run needs, and write nothing but packed records. Raises UserError."""
-    keep_freed_memory()
-    pl.seed_everything(config.seed, verbose=False)
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
-    begins = config if saved is None else replace(config, init=None)  # a run that goes on needs it no more
-    check_inputs(begins)
+def open_data(config: TrainConfig, saved: Saved | None, folder: Path) -> GoData:
+    """The data sets of a run, which is the one that was `saved` in `folder` or begins; checks all its input.
+
+    Records are packed if they must be. Raises UserError.
+    """
+    check_inputs(
+        config if saved is None else replace(config, init=None)
+    )  # a run that goes on needs it no more
     cached = config.data.cache or cache_folder()
     data = GoData(
         config.data, config.batch_size, config.seed, config.watch.evaluate_on, Path(cached) / "packed"
     )
     if config.schedule.name == "plateau" and data.holdout_data is None:
         raise UserError("schedule=plateau follows the holdout's loss; add data.holdout=...")
-    fingerprints, latest = data.fingerprints(), folder / "latest.ckpt"
     if saved is not None:
-        require_same_data(saved, fingerprints, folder)
-        if config.symmetric_policy is None:  # was decided when the run began
-            config = replace(config, symmetric_policy=stored(str(folder), []).symmetric_policy)
-    network = new_network(config.network, config.data.board_size, begins.init)
-    config = replace(config, symmetric_policy=ties_policy(config, network))
-    if config.symmetric_policy:
+        require_same_data(saved, data.fingerprints(), folder)
+    return data
+
+
+def _prepared(
+    config: TrainConfig, here: TrainConfig, folder: Path, saved: Saved | None, callbacks: _Callbacks
+) -> _Prepared:
+    """Open everything that the run needs, and write nothing but packed records. Raises UserError."""
+    keep_freed_memory()
+    pl.seed_everything(here.seed, verbose=False)
+    if here.trainer.threads:
+        torch.set_num_threads(here.trainer.threads)
+    data = open_data(here, saved, folder)
+    fingerprints, latest = data.fingerprints(), folder / "latest.ckpt"
+    init = here.init if saved is None else None
+    symmetric = here.symmetric_policy
+    if saved is not None and symmetric is None:  # was decided when the run began
+        symmetric = stored(str(folder), []).symmetric_policy
+    network = new_network(here.network, here.data.board_size, init)
+    symmetric = ties_policy(replace(here, symmetric_policy=symmetric), network)
+    config, here = (replace(each, symmetric_policy=symmetric) for each in (config, here))
+    if symmetric:
         keep_symmetric(network)
-    if begins.init is not None:
-        restore_gammas(network, data.first_planes(-(-ENOUGH_POSITIONS // config.batch_size)))
-    module = GoModule(config, network, fingerprints)
+    if init is not None:
+        restore_gammas(network, data.first_planes(-(-ENOUGH_POSITIONS // here.batch_size)))
+    module = GoModule(here, network, fingerprints)
     if saved is not None:
         require_same_tensors(saved, module.state_dict(), latest)
     with _quiet():
-        trainer = _lightning(config, folder, data)
+        trainer = _lightning(here, folder, data, SettingsFile(folder, config), callbacks)
     return _Prepared(trainer, module, data, latest, saved is not None)
 
 
@@ -246,9 +280,11 @@ def pool_ratings(
     ]
 
 
-def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
+def _lightning(
+    config: TrainConfig, folder: Path, data: GoData, settings: SettingsFile, callbacks: _Callbacks
+) -> pl.Trainer:
     try:
-        return _trainer(config, folder, data)
+        return _trainer(config, folder, data, settings, callbacks)
     except MisconfigurationException as exc:  # such as devices that there are not
         told = " ".join(str(exc).split())
         raise UserError(
@@ -256,12 +292,14 @@ def _lightning(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
         ) from exc
 
 
-def _trainer(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
+def _trainer(
+    config: TrainConfig, folder: Path, data: GoData, settings: SettingsFile, callbacks: _Callbacks
+) -> pl.Trainer:
     wanted = config.trainer.precision
     bf16 = wanted == "bf16" or (wanted == "auto" and multiplies_bf16(config.trainer.accelerator))
     measured = data.holdout_data is not None and config.watch.evaluate_every > 0
     averages = Averages(config.average, data)
-    progress = ProgressLine()
+    progress = callbacks.progress
     return pl.Trainer(
         accelerator=config.trainer.accelerator,
         devices=config.trainer.devices,
@@ -280,11 +318,11 @@ def _trainer(config: TrainConfig, folder: Path, data: GoData) -> pl.Trainer:
         logger=loggers(config.logger, folder),
         callbacks=[
             Counting(),
-            SettingsFile(folder, config),
+            settings,
             progress,
             averages,
             Exports(folder, config.network.name, config.export, averages),
-            Checkpoints(folder, seconds(config.watch.save_every), data),
+            Checkpoints(folder, seconds(config.watch.save_every), data, callbacks.is_stopping),
             *pool_ratings(config, folder, averages, progress),
         ],
         enable_checkpointing=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
 from engines.evaluator.cache import processor
@@ -92,6 +93,15 @@ def process_count(threads: int | None, device: str) -> int:
 def numbered(device: str, process: int) -> str:
     """The device of a process, where several processes share those of a machine."""
     return f"cuda:{process % count(device)}" if device == "cuda" else device
+
+
+def give_back_memory(device: str) -> None:
+    """Leave the GPU's memory that nothing in this process uses any more to other processes."""
+    if kind_of(device) == "cuda":
+        import torch
+
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def identity(device: str) -> str:

@@ -139,6 +139,7 @@ def plan_evaluator(
     plan = _with_precision(plan, precision)
     if batch_size is None:
         batch_size = plan.batch_size if plan.is_on_cores else measured_batch_size(plan)
+    devices.give_back_memory(plan.device)  # which the checks have used
     return plan.with_batch(batch_size)
 
 

@@ -169,7 +169,7 @@ def test_an_empty_path_is_refused(key: str, value: str) -> None:
 
 def test_every_path_is_named_as_one() -> None:
     """A setting of the type text that is no word of a few, no length of time and no name is a path."""
-    words = {"network.name", "trainer.devices", "logger.project", *CHOICES, *DURATIONS}
+    words = {"network.name", "trainer.devices", "logger.project", "pool.device", *CHOICES, *DURATIONS}
     texts = {key for key, kind in kinds().items() if str in (*kind.scalars, kind.items)}
     assert texts - words == set(PATHS)
 

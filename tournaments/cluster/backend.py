@@ -218,7 +218,11 @@ class ClusterBackend(Generic[JobT, PlayedT]):
 
     def _fail(self, member: _Member[JobT, PlayedT], problem: BaseException) -> None:
         """Start a node's actor again, with fewer cores, if the node still answers; or give it up."""
-        reason = "its process has died" if isinstance(problem, ActorLostError) else str(problem)
+        reason = (
+            "its process has died, perhaps for lack of memory"
+            if isinstance(problem, ActorLostError)
+            else str(problem)
+        )
         is_unfit = member.state == "opening" and isinstance(problem, UserError)
         if member.state == "asked":
             self._lose(member, "does not answer: it has died, or lzeval is not installed there")
@@ -228,7 +232,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
             self._actors.kill(member.actor)
             member.cores = max(1, member.cores // 2)
             cores = counted(member.cores, "core")
-            self._drop_games(member, f"is to start again with {cores}, perhaps for lack of memory: {reason}")
+            self._drop_games(member, f"starts again with {cores} if it answers: {reason}")
             self._ask(member)
 
     def _alive(self) -> dict[str, Node]:

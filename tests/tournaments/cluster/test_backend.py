@@ -133,7 +133,7 @@ def test_an_actor_that_dies_comes_back_smaller_and_then_is_left_out() -> None:
     run = Run(weak, other)
     assert played_ids(run.play(jobs())) == GAMES
     assert weak.opened_with == [8, 4, 2]
-    assert run.heard("xxxx", "start again with 4 cores", "memory")
+    assert run.heard("xxxx", "starts again with 4 cores", "memory")
     assert run.heard("xxxx", "plays no more")
 
 

@@ -24,6 +24,8 @@ READY_WITHIN_S = 600.0
 """Time for a node to open; the first start on a machine compiles the search."""
 LATE_S = 60.0
 """Time that other nodes are waited for when the first one is ready."""
+BUSY_S = 20.0
+"""Time after which a node that is not ready is mentioned."""
 SILENT_S = 45.0
 """A node that plays reports every half second; one that is silent for so long is lost."""
 NODES_EVERY_S = 5.0
@@ -46,6 +48,7 @@ class _Member(Generic[JobT, PlayedT]):
     """Ray's reference to the answer that is waited for."""
     heard_s: float = 0.0
     starts: int = 0
+    is_said_busy: bool = False
     unable: dict[str, str] = field(default_factory=dict)
     """Players that it cannot start, and why."""
     evaluations_before: int = 0
@@ -66,6 +69,7 @@ class Patience:
 
     ready_s: float = READY_WITHIN_S
     late_s: float = LATE_S
+    busy_s: float = BUSY_S
     silent_s: float = SILENT_S
     look_s: float = NODES_EVERY_S
 
@@ -378,8 +382,15 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         now_s = time.monotonic()
         for member in self._members.values():
             patience_s = self._patience.ready_s if member.is_coming else self._patience.silent_s
-            if member.state != "lost" and now_s - member.heard_s > patience_s:
+            waited_s = now_s - member.heard_s
+            if member.state != "lost" and waited_s > patience_s:
                 self._lose(member, f"has been silent for {patience_s:.0f} s")
+            elif member.is_coming and waited_s > self._patience.busy_s and not member.is_said_busy:
+                member.is_said_busy = True
+                self._tell(
+                    f"node {member.node.name} is not ready yet: a first time it prepares for a minute, and it waits"
+                    " while other work has its cores"
+                )
 
     def _check_players(self) -> None:
         """Raise EngineError for a waiting game that no node can play."""

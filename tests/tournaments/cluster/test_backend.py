@@ -14,7 +14,7 @@ from tests.support.fakes.actors import FakeActors, FakeNode, Job, Played, Recipe
 from tournaments.cluster.backend import ClusterBackend, Patience
 from tournaments.runner.progress import NodeProgress
 
-QUICK = Patience(ready_s=0.3, late_s=0.1, silent_s=0.2, look_s=0.0)
+QUICK = Patience(ready_s=0.3, late_s=0.1, busy_s=0.05, silent_s=0.2, look_s=0.0)
 GAMES = [f"{number:02}" for number in range(20)]
 
 
@@ -188,6 +188,13 @@ def test_a_node_with_another_version_is_left_out_and_named() -> None:
     assert played_ids(run.play(jobs())) == GAMES
     assert not old.played
     assert run.heard("xxxx", "has lzeval 0.0.1")
+
+
+def test_a_node_that_takes_long_is_mentioned_and_the_others_begin() -> None:
+    busy = FakeNode(node("x"), is_silent=True)
+    run = Run(busy, FakeNode(node("y")))
+    assert played_ids(run.play(jobs())) == GAMES
+    assert [line for line in run.said if "not ready yet" in line and "xxxx" in line]
 
 
 def test_without_any_node_that_can_play_the_reason_is_told() -> None:

@@ -131,10 +131,7 @@ def test_measuring_gives_the_same_figures(
     here = measure_network(str(tmp_path / "net.txt"), [str(games)], sample=1000)
     with connected(ray_cluster.address) as cluster:
         there = measure_network(str(tmp_path / "net.txt"), [str(games)], sample=1000, cluster=cluster)
-    assert there["network"] == here["network"]
-    assert there["phases"].keys() == here["phases"].keys()
-    for name in ("positions", "top1", "top5", "policy_loss", "value_mse4", "calibration_error"):
-        assert there[name] == pytest.approx(here[name], rel=1e-6), name
+    assert there == here
 
 
 # Training

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 from lzeval.cluster.connection import Cluster, first_line
+from lzeval.cluster.watch import NodeWatch
 from lzeval.errors import UserError
 from lzeval.text.wording import counted
 from lzeval.version import __version__
@@ -76,11 +77,14 @@ def ordered(
     `function` and the items are pickled, so that functions of modules and `functools.partial` of them serve. It may be
     called more than once for an item: where a node was lost, and with `copies` where a task takes much longer than
     others. What it raises is raised here, at the item's turn or before. Raises UserError where no core is free, where
-    an item ends its process three times, and where no machine is left.
+    an item ends its process three times, and where no machine is left, or the cluster's head is not.
     """
     tasks: RayTasks[Item, Result] = RayTasks(cluster, function, gpus)
     tasks.require_room()
-    return in_order(tasks, items, copies=copies)
+    try:
+        yield from in_order(tasks, items, copies=copies)
+    finally:
+        tasks.close()
 
 
 def in_order(
@@ -221,6 +225,7 @@ class RayTasks(Generic[Item, Result]):
         import ray
 
         self._cluster = cluster
+        self._watch = NodeWatch(cluster)
         self._gpus = gpus
         self._function = ray.put(function)
         self._remote = ray.remote(_called).options(
@@ -245,7 +250,7 @@ class RayTasks(Generic[Item, Result]):
             time.sleep(0.5)
 
     def cores(self) -> int:
-        nodes = self._cluster.nodes()
+        nodes = self._watch.nodes()
         if self._gpus:
             return sum(min(node.cores, int(node.gpus / self._gpus)) for node in nodes)
         return sum(node.cores for node in nodes)
@@ -278,8 +283,14 @@ class RayTasks(Generic[Item, Result]):
     def cancel(self, handle: Any) -> None:
         import ray
 
-        with suppress(Exception):  # it has ended, or the cluster is gone
+        if self._cluster.is_gone:
+            return
+        with suppress(Exception):  # it has ended
             ray.cancel(handle, force=True)
+
+    def close(self) -> None:
+        """Watch the nodes no longer."""
+        self._watch.close()
 
 
 def _called(function: Callable[[Item], Result], item: Item, version: str) -> Result:

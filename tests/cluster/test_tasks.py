@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -24,7 +26,8 @@ from lzeval.cluster.tasks import (
     ordered,
 )
 from lzeval.errors import UserError
-from tests.support.ray_cluster import RayCluster
+from tests.support.paths import ROOT
+from tests.support.ray_cluster import RayCluster, running_cluster
 
 
 class FakeTasks:
@@ -253,3 +256,37 @@ def test_work_is_spread(ray_cluster: RayCluster) -> None:
     with connected(ray_cluster.address) as cluster:
         used = list(ordered(cluster, own_node, range(18)))
         assert set(used) == {node.id for node in cluster.nodes()}
+
+
+DRIVER = """
+import sys
+from operator import neg
+from lzeval.cluster.connection import connected
+from lzeval.cluster.tasks import ordered
+from lzeval.errors import UserError
+try:
+    with connected(sys.argv[1]) as cluster:
+        for result in ordered(cluster, neg, range(10**9)):
+            print(result, flush=True)
+except UserError as exc:
+    print(exc, file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+@pytest.mark.slow
+def test_without_its_head_the_cluster_is_left(tmp_path: Path) -> None:
+    """In a process of its own, which Ray would end after a minute."""
+    with running_cluster(tmp_path, nodes=2) as cluster:
+        command = [sys.executable, "-c", DRIVER, cluster.address]
+        driver = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert driver.stdout is not None
+        assert [driver.stdout.readline() for _ in range(3)] == ["0\n", "-1\n", "-2\n"]
+        cluster.nodes[0].kill_gcs_server()
+        _, errors = driver.communicate(timeout=120)
+    assert driver.returncode == 2
+    assert errors.splitlines()[-1] == (
+        "the cluster: its head has not answered for 20 s; the same command goes on, there or without it"
+    )

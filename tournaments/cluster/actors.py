@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
 from lzeval.cluster.connection import Cluster, first_line, on
 from lzeval.cluster.nodes import Node, facts_here
+from lzeval.cluster.watch import NodeWatch
 from lzeval.errors import EngineError, LzevalError
 from tournaments.cluster.node_player import NodePlayer, Recipe
-
-NODES_EVERY_S = 3.0
-"""Time between questions for nodes."""
-HEAD_WITHIN_S = 20.0
-"""Time for the head to answer one."""
 
 
 class ActorLostError(Exception):
@@ -27,7 +21,7 @@ class Actors(Protocol):
     """Nodes, and the actors on them. An actor and a call are whatever `start` and `call` return."""
 
     def nodes(self) -> list[Node]:
-        """Nodes that are alive, as far as is known now. Raises EngineError where the cluster has no head any more."""
+        """Nodes that are alive, as far as is known now. Raises HeadLostError where the cluster has no head any more."""
         ...
 
     def ask_facts(self, node: Node) -> Any:
@@ -60,31 +54,14 @@ class Actors(Protocol):
 
 
 class RayActors:
-    """Actors of Ray, which are started once and never again by Ray itself.
-
-    A thread of its own asks the head for nodes: without a head the question has no end, and Ray ends the process after
-    a minute. Until then, nodes that play go on reporting.
-    """
+    """Actors of Ray, which are started once and never again by Ray itself."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._nodes, self._asked_s = cluster.nodes(), time.monotonic()
-        self._closing = threading.Event()
-        threading.Thread(target=self._watch, name="cluster-nodes", daemon=True).start()
-
-    def _watch(self) -> None:
-        while not self._closing.wait(NODES_EVERY_S):
-            with suppress(Exception):  # the head may come back
-                self._nodes, self._asked_s = self._cluster.nodes(), time.monotonic()
+        self._watch = NodeWatch(cluster)
 
     def nodes(self) -> list[Node]:
-        if time.monotonic() - self._asked_s > HEAD_WITHIN_S:
-            self._cluster.is_gone = True
-            raise EngineError(
-                "the cluster",
-                f"its head has not answered for {HEAD_WITHIN_S:.0f} s; the same command goes on, there or without it",
-            )
-        return self._nodes
+        return self._watch.nodes()
 
     def ask_facts(self, node: Node) -> Any:
         return self._cluster.start_on(node, facts_here)
@@ -129,4 +106,4 @@ class RayActors:
             ray.kill(actor)
 
     def close(self) -> None:
-        self._closing.set()
+        self._watch.close()

@@ -10,11 +10,12 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lzeval.cluster.connection import Cluster
+from lzeval.cluster.watch import HeadLostError, NodeWatch
 from lzeval.errors import UserError
 from lzeval.system.files import folder_made
 from lzeval.system.locks import locked
@@ -85,8 +86,9 @@ def train_on(
             place_data(data, members),
             place_networks(cluster, config, members, goes_on=goes_on),
         )
-        run = _Run(config, folder, share, members, mirror, session)
-        with nullcontext() if mirror is None else locked(folder / LOCK):
+        watch = NodeWatch(cluster)
+        run = _Run(config, folder, share, members, mirror, session, watch)
+        with closing(watch), nullcontext() if mirror is None else locked(folder / LOCK):
             for member, places, networks in zip(members, of_data, of_networks, strict=True):
                 run.begin(
                     member, Job(config, settings_there(config, member, data, places | networks), resuming)
@@ -104,6 +106,7 @@ class _Run:
     members: Sequence[Member]
     mirror: Mirror | None
     session: Session
+    watch: NodeWatch
     number: str = field(default_factory=lambda: secrets.token_hex(4))
     positions: int = 0
 
@@ -145,6 +148,8 @@ class _Run:
                 self.mirror.fetch()
         except NodeLostError as exc:
             raise NodeLostError(self._advice(f"a node was lost in training ({exc})")) from exc
+        except HeadLostError as exc:
+            raise HeadLostError(self._advice("the cluster lost its head in training")) from exc
         finally:
             self.session.progress.stop()
         return Trained(self.folder / LATEST, self.positions, was_over=False)
@@ -153,6 +158,7 @@ class _Run:
         asked_at: float | None = None
         while True:
             try:
+                self.watch.nodes()
                 heard = self._listen()
                 if all(process.status == 0 for process in heard):
                     return

@@ -120,11 +120,12 @@ def reserved(
         with suppress(Exception):  # the cluster may be gone
             ended = [actor.end.remote() for actor in actors]
             ray.wait(ended, num_returns=len(ended), timeout=END_WITHIN_S)
-        for actor in actors:
+        for actor in actors if not cluster.is_gone else ():
             with suppress(Exception):
                 ray.kill(actor)
         with suppress(Exception):
-            remove_placement_group(group)
+            if not cluster.is_gone:
+                remove_placement_group(group)
 
 
 def _wait_for(

@@ -250,3 +250,10 @@ def test_quick_commands_load_nothing_heavy(arguments: list[str], tmp_path: Path)
     assert outcome.stdout
     of_others = ["lzeval.cli.match", "lzeval.cli.tournament"] if arguments[0].startswith("--") else []
     assert outcome.stderr.splitlines()[-1].split() == ["loaded:", *of_others]
+
+
+def test_a_tournament_of_programs_starts_without_numpy() -> None:
+    """Games of a second are many, and numpy's start would be felt."""
+    code = "import sys, tournaments.runner.tournament; print('numpy' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"

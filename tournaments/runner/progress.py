@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lzeval.go.openings import game_of
 from lzeval.records.record import GameRecord
 from tournaments.games.faults import Incident
-from tournaments.plan.stopping import StoppingRule
+
+if TYPE_CHECKING:
+    from tournaments.plan.stopping import StoppingRule
 
 
 @dataclass

@@ -153,7 +153,8 @@ class TournamentGames:
             game = FinishedGame(
                 task.matchup.id, task.number, played.record, played.seconds, played.incidents, played.clocks
             )
-            self._writer.write(encode_game(game), partial(self._report_game, game, played))
+            files = partial(self._record_files.write, game)
+            self._writer.write(encode_game(game), partial(self._report_game, game, played), files)
         self._count_failures(played)
 
     def _set_aside(self, played: PlayedGame) -> None:
@@ -223,7 +224,6 @@ class TournamentGames:
             report()
 
     def _report_game(self, game: FinishedGame, played: PlayedGame) -> None:
-        self._record_files.write(game)
         self._record_files.write_stderr(played)
         record = game.record
         self._events.game_ended(record)

@@ -13,6 +13,8 @@ from tournaments.store.game_log import Entry, GameLog
 
 OnWritten = Callable[[], None]
 """Is to be called once an entry is on disk."""
+WriteFiles = Callable[[], None]
+"""Writes files that belong to an entry."""
 
 
 class LogWriter:
@@ -21,19 +23,22 @@ class LogWriter:
     def __init__(self, log: GameLog) -> None:
         self._log = log
         self._changed = threading.Condition()
-        self._waiting: list[OnWritten] = []
+        self._waiting: list[tuple[WriteFiles, OnWritten]] = []
         self._written: list[OnWritten] = []
         self._problem: BaseException | None = None
         self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
         self._thread.start()
 
-    def write(self, entry: Entry, report: OnWritten) -> None:
-        """Add `entry` to the log; `written` returns `report` once it is on disk. Raises UserError as `written`."""
+    def write(self, entry: Entry, report: OnWritten, files: WriteFiles = lambda: None) -> None:
+        """Add `entry` to the log, then call `files` on the thread; `written` returns `report` once it is all on disk.
+
+        Raises UserError as `written`.
+        """
         with self._changed:
             self._raise_problem()
             self._log.append(entry, durable=False)
-            self._waiting.append(report)
+            self._waiting.append((files, report))
             self._changed.notify()
 
     def note(self, entry: Entry) -> None:
@@ -64,13 +69,15 @@ class LogWriter:
         while batch := self._next_batch():
             try:
                 self._log.flush()
+                for files, _ in batch:
+                    files()
             except BaseException as problem:  # the main thread's to raise
                 self._problem = problem
                 return
             with self._changed:
-                self._written += batch
+                self._written += [report for _, report in batch]
 
-    def _next_batch(self) -> list[OnWritten]:
+    def _next_batch(self) -> list[tuple[WriteFiles, OnWritten]]:
         with self._changed:
             while not self._waiting and not self._is_closing:
                 self._changed.wait()

@@ -125,12 +125,17 @@ def _train(config: TrainConfig, again: str, cluster: str, *, resuming: bool = Fa
             return run_training(config, resuming=resuming)
         from trainer.cluster.driver import train_on
 
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a queue's word that time is up, as Ctrl-C
+        _take_sigterm_as_ctrl_c()
         with connected(cluster or "auto") as nodes:
             return train_on(nodes, config, resuming=resuming)
     except KeyboardInterrupt as exc:
         say(f"lzeval: interrupted; to go on: {again}", err=True)
         raise typer.Exit(INTERRUPTED) from exc
+
+
+def _take_sigterm_as_ctrl_c() -> None:
+    """SIGTERM is a queue's word that time is up: the nodes are to save."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _train_all(settings: list[str], cluster: str, *, cfg: bool) -> None:
@@ -182,6 +187,7 @@ def _side_by_side(
     from lzeval.cluster.connection import connected
     from trainer.cluster.sweep import train_side_by_side
 
+    _take_sigterm_as_ctrl_c()
     try:
         with connected(cluster) as nodes:
             yield from train_side_by_side(nodes, runs)

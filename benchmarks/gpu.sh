@@ -18,6 +18,7 @@ PYTHON=${PYTHON:-python3}
 
 case $DEVICE in
     cpu | torch | openvino-gpu) TORCH_DEVICE=cpu ;;
+    auto) DEVICE=cuda TORCH_DEVICE=cuda ;;
     *) TORCH_DEVICE=$DEVICE ;;
 esac
 

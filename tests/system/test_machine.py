@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import psutil
 import pytest
 
 from lzeval.system import machine
-from lzeval.system.machine import free_memory
+from lzeval.system.machine import free_memory, software
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,17 @@ def test_free_memory_knows_a_containers_limit(
     available = psutil.virtual_memory()._replace(available=7_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: available)
     assert free_memory() == (7_000_000 if free is None else free)
+
+
+def test_software_that_is_not_there_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = importlib.metadata.version
+
+    def without_openvino(name: str) -> str:
+        if name == "openvino":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    assert "openvino" in software()
+    monkeypatch.setattr(importlib.metadata, "version", without_openvino)
+    assert {"lzeval", "torch"} < software().keys()
+    assert "openvino" not in software()

@@ -26,6 +26,7 @@ from lzeval.system.cache import cache_folder
 from lzeval.system.machine import available_cores
 from lzeval.version import __version__
 from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
+from tournaments.games.network_player import NODE_BYTES
 from tournaments.games.pipelined_games import PipelinedGames
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 GAMES_A_PLACE = 2
 """Games for each place of a batch, with which batches are always full: of two players one waits for an answer."""
+TREES_BYTES = 8 << 30
+"""Memory that the trees of a worker's games may take on a GPU, whose batches are large: two trees a game."""
 REPORT_EVERY_S = 0.5
 READY_WITHIN_S = 600.0
 """A first start compiles the search; no healthy one takes as long as this."""
@@ -67,8 +70,11 @@ class WorkerTask:
     @property
     def games(self) -> int:
         """Number of games that one worker plays at a time."""
-        under_way = 1 if self.is_on_cores else IN_FLIGHT
-        return GAMES_A_PLACE * under_way * max(plan.batch_size for plan in self.plans)
+        games = GAMES_A_PLACE * max(plan.batch_size for plan in self.plans)
+        if self.is_on_cores:
+            return games
+        nodes = max(player.limits.visits or player.limits.playouts or 1 for player in self.players)
+        return max(1, min(IN_FLIGHT * games, TREES_BYTES // (2 * NODE_BYTES * nodes)))
 
     @property
     def is_on_cores(self) -> bool:

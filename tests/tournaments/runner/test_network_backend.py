@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,22 @@ import pytest
 
 from engines.evaluator.base import IN_FLIGHT
 from engines.evaluator.load import EvaluatorPlan
+from engines.search.searcher import Limits
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from tests.support.command_line import environment, program
 from tests.support.fakes.evaluators import fake_info
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.network_games import SETTINGS, player
+from tournaments.games.network_player import NODE_BYTES
 from tournaments.runner import network_backend
-from tournaments.runner.network_backend import GAMES_A_PLACE, NetworkBackend, WorkerReport, WorkerTask
+from tournaments.runner.network_backend import (
+    GAMES_A_PLACE,
+    TREES_BYTES,
+    NetworkBackend,
+    WorkerReport,
+    WorkerTask,
+)
 
 PLAYERS = (player("a"), player("b"))
 
@@ -33,6 +42,15 @@ def task(device: str, *batches: int, cores: int | None = None) -> WorkerTask:
 def test_a_gpu_has_games_for_the_batches_under_way_as_well() -> None:
     assert task("cpu", 4, 16).games == task("torch", 4, 16).games == GAMES_A_PLACE * 16
     assert task("cuda", 4, 16).games == GAMES_A_PLACE * 16 * IN_FLIGHT
+
+
+def test_large_trees_leave_room_for_fewer_games() -> None:
+    searches = [replace(player(code), limits=Limits(visits)) for code, visits in (("a", 100), ("b", 100_000))]
+    assert replace(task("cuda", 512), players=searches).games == TREES_BYTES // (2 * NODE_BYTES * 100_000)
+    assert replace(task("cuda", 512), players=searches[:1]).games == GAMES_A_PLACE * 512 * IN_FLIGHT
+    endless = [replace(player("a"), limits=Limits(None, 10**9))]
+    assert replace(task("cuda", 512), players=endless).games == 1
+    assert replace(task("cpu", 16), players=endless).games == GAMES_A_PLACE * 16
 
 
 class _Done:

@@ -63,8 +63,8 @@ def train_on(
     saved = require_going_on(config, folder, resuming=resuming)
     if saved is not None and is_finished(config, saved) and not has_to_play(config, folder):
         return Trained(folder / LATEST, saved.positions, was_over=True)
-    data = open_data(config, saved, folder)
     share = share_of(config.trainer, cluster.nodes())
+    data = open_data(config, saved, folder)
     goes_on = saved is not None
     with (
         folder_made(folder),

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.paths import ROOT
@@ -56,6 +57,14 @@ class RayCluster:
         """Kill a node and all its processes, without a warning."""
         self.nodes.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
+
+    def kill_head(self) -> None:
+        """Kill the process that knows all nodes, without a warning."""
+        self._cluster.head_node.kill_gcs_server(check_alive=False)
+
+    def owns(self, process: psutil.Process) -> bool:
+        """Whether a process runs on one of the nodes."""
+        return process.environ().get("LZEVAL_CACHE_DIR", "").startswith(str(self._folder))
 
     def restore(self) -> None:
         """Add nodes until there are as many as in the beginning."""

@@ -64,11 +64,17 @@ class MatchFolder:
         if found:
             raise UserError(f"{self.path}: holds a different match: {'; '.join(found)}; choose another --out")
 
-    def precisions(self) -> dict[str, str]:
-        """Precisions of the networks in match.json by their SHA-256; empty where there is none that can be read."""
+    def plans(self) -> dict[str, dict[str, Any]]:
+        """Precision and batch size of the networks in match.json by their SHA-256; empty where it cannot be read."""
         try:
             players = json.loads(self._json.read_text(encoding="utf-8"))["settings"]["players"]
-            return {player["sha256"]: player["precision"] for player in players if "precision" in player}
+            return {
+                player["sha256"]: {
+                    name: player[name] for name in ("precision", "batch_size") if name in player
+                }
+                for player in players
+                if "precision" in player
+            }
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 

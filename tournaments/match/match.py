@@ -214,7 +214,7 @@ def plan_match(options: MatchOptions, machines: Machines = THIS_MACHINE) -> Matc
     today = datetime.date.today().isoformat()
     name = "-".join([*(player.spec.code for player in players), today])
     folder = MatchFolder(Path(options.out or Path("matches") / name))
-    if options.precision == "auto" and (recorded := folder.precisions()):
+    if options.precision == "auto" and (recorded := folder.plans()):
         players = match_players(options, partial(_plan_as_recorded, machines, recorded))
     match = Match(options, players, book, folder, machines)
     match.folder.check(match.settings())
@@ -222,14 +222,14 @@ def plan_match(options: MatchOptions, machines: Machines = THIS_MACHINE) -> Matc
 
 
 def _plan_as_recorded(
-    machines: Machines, recorded: Mapping[str, str], network: str | Path, **options: Any
+    machines: Machines, recorded: Mapping[str, Mapping[str, Any]], network: str | Path, **options: Any
 ) -> EvaluatorPlan:
-    """The plan for a network with the precision that its match was begun with, perhaps on other machines."""
+    """The plan for a network as its match was begun with, perhaps on other machines: its precision and batches."""
     plan = machines.plan(network, **options)
-    precision = recorded.get(plan.info.sha256, plan.precision)
-    return (
-        plan if precision == plan.precision else machines.plan(network, **{**options, "precision": precision})
-    )
+    begun = recorded.get(plan.info.sha256, {})
+    if all(getattr(plan, name) == value for name, value in begun.items()):
+        return plan
+    return machines.plan(network, **{**options, **begun})
 
 
 # Playing

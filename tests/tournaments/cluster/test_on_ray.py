@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -161,12 +159,14 @@ def after(place: Path, out: str, count: int) -> Callable[[], bool]:
     return lambda: len(list((place / out / "match.games").glob("*.sgf"))) >= count
 
 
-def actors() -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "NodePlayer" in " ".join(process.info["cmdline"] or ())
-    ]
+def actors(cluster: RayCluster) -> list[psutil.Process]:
+    """Actors on the cluster's nodes; other clusters may run on this machine."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        with suppress(psutil.Error):  # it has just ended
+            if "NodePlayer" in " ".join(process.info["cmdline"] or ()) and cluster.owns(process):
+                found.append(process)
+    return found
 
 
 @pytest.mark.slow
@@ -180,7 +180,7 @@ def test_nodes_die_hang_and_come(ray_cluster: RayCluster, place: Path, expected:
         ray_cluster.remove_node(ray_cluster.nodes[-1])
         ray_cluster.add_node()
         ray_cluster.add_node(PYTHONPATH=f"{tmp_path}:{environment()['PYTHONPATH']}")
-        stopped = actors()[0]
+        stopped = actors(ray_cluster)[0]
         for each in (stopped, *stopped.children(recursive=True)):
             each.suspend()
         assert process.wait(500) == 0
@@ -205,15 +205,14 @@ def test_a_driver_that_is_killed_twenty_times(ray_cluster: RayCluster, place: Pa
     with running(place, "killed", ray_cluster, QUICK) as process:
         assert process.wait(500) == 0
     check_alike(place, "killed", "undisturbed")
-    assert wait_until(lambda: not actors(), 60)
+    assert wait_until(lambda: not actors(ray_cluster), 60)
 
 
 @pytest.mark.slow
 def test_a_cluster_without_its_head(place: Path, expected: str, tmp_path: Path) -> None:
     with running_cluster(tmp_path, 2) as cluster, running(place, "headless", cluster, LONG) as process:
         assert wait_until(after(place, "headless", 4), 240)
-        head = next(p for p in psutil.process_iter(["name"]) if p.info["name"] == "gcs_server")
-        os.kill(head.pid, signal.SIGKILL)
+        cluster.kill_head()
         assert process.wait(90) == 2
     log = (place / "headless.log").read_text()
     assert "its head has not answered" in log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -30,6 +31,7 @@ from tests.support.tiny_runs import (
 from trainer.cluster import driver, folders, members
 from trainer.cluster.driver import Session, train_on
 from trainer.cluster.members import NodeLostError
+from trainer.cluster.node import PackedFolder
 from trainer.cluster.sweep import train_side_by_side
 from trainer.data.pack import pack
 from trainer.data.packed import open_packed
@@ -163,6 +165,11 @@ class BothNodes:
 GENERATOR = np.random.default_rng
 
 
+def as_if_elsewhere(folder: PackedFolder) -> PackedFolder:
+    """The data set as nodes find it that see nothing of the driver's disk: what lies there is not the same."""
+    return replace(folder, meta=folder.meta + b" ")
+
+
 def test_two_nodes_learn_what_one_process_learns_and_one_goes_on(
     ray_cluster: RayCluster, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,10 +178,17 @@ def test_two_nodes_learn_what_one_process_learns_and_one_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(np.random, "default_rng", BothNodes)
         train(one)
+    pack_folder = folders._packed_folder
+    monkeypatch.setattr(folders, "_packed_folder", lambda data: as_if_elsewhere(pack_folder(data)))
+    monkeypatch.setattr(folders, "PIECE_BYTES", 5000)
     with connected(ray_cluster.address) as cluster:
         trained = train_on(cluster, over_ray(records, tmp_path / "two"))
         assert trained.positions == STEPS * BATCH
         assert train_on(cluster, over_ray(records, tmp_path / "two")).was_over
+    sent = [path for node in ray_cluster.nodes for path in ray_cluster.cache(node).glob("packed/sent-*")]
+    assert len(sent) == 2
+    (packed,) = records.glob("cache/packed/*/meta.json")
+    assert all(contents(path) == contents(packed.parent) for path in sent)
     first, second = (state(tmp_path / name / "latest.ckpt") for name in ("one", "two"))
     assert first["lzeval"]["positions"] == second["lzeval"]["positions"] == STEPS * BATCH
     assert first["global_step"] == second["global_step"] == STEPS

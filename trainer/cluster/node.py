@@ -213,7 +213,10 @@ class TrainingNode:
         """End what still runs, and remove this node's own folder."""
         for process in self._processes:
             process.popen.kill()
-            process.popen.wait(END_WITHIN_S)
+            if process.reader is not None:
+                process.reader.join(END_WITHIN_S)
+            with suppress(OSError), process.popen:  # closes its pipes and waits for it
+                pass
         if self._own_folder is not None:
             shutil.rmtree(self._own_folder, ignore_errors=True)
 

@@ -225,6 +225,7 @@ def test_on_three_nodes(ray_cluster: RayCluster, tmp_path: Path) -> None:
             list(ordered(cluster, partial(deadly, tmp_path), range(4)))
 
 
+@pytest.mark.slow
 def test_a_node_is_killed_and_one_is_added(ray_cluster: RayCluster, tmp_path: Path) -> None:
     with connected(ray_cluster.address) as cluster:
         found = []
@@ -252,6 +253,7 @@ def own_node(number: int) -> str:
     return str(ray.get_runtime_context().get_node_id())
 
 
+@pytest.mark.slow
 def test_work_is_spread(ray_cluster: RayCluster) -> None:
     with connected(ray_cluster.address) as cluster:
         used = list(ordered(cluster, own_node, range(18)))

@@ -170,6 +170,7 @@ def as_if_elsewhere(folder: PackedFolder) -> PackedFolder:
     return replace(folder, meta=folder.meta + b" ")
 
 
+@pytest.mark.slow
 def test_two_nodes_learn_what_one_process_learns_and_one_goes_on(
     ray_cluster: RayCluster, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,9 +222,8 @@ def endless(records: Path, run: Path) -> TrainConfig:
     return config
 
 
-@pytest.mark.parametrize(
-    "mirrored", [pytest.param(False, id="here"), pytest.param(True, id="elsewhere", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mirrored", [False, True], ids=["here", "elsewhere"])
 def test_a_lost_node_costs_little_and_others_go_on(
     ray_cluster: RayCluster, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool
 ) -> None:

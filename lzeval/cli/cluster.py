@@ -43,13 +43,20 @@ def check(
     with connected(cluster) as machines:
         nodes = machines.nodes()
         facts = machines.facts(nodes)
+        address = machines.address
     able = {node.name: told for node in nodes if isinstance(told := facts[node.id], NodeFacts)}
     found = differences(able)
     if as_json:
         say_json(
-            {"nodes": [_as_dict(node, facts[node.id]) for node in nodes], "differences": found}, indent=2
+            {
+                "address": address,
+                "nodes": [_as_dict(node, facts[node.id]) for node in nodes],
+                "differences": found,
+            },
+            indent=2,
         )
     else:
+        say(f"cluster at {address}")
         columns: list[Column] = [name_column("node"), *map(text_column, ("cores", "GPUs", "memory"))]
         columns += map(text_column, ("multiplies", "engines", "versions"))
         rows = [_row(node, able[node.name]) for node in nodes if node.name in able]

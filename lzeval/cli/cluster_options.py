@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lzeval.text.terminal import say
+from lzeval.text.wording import counted
+
 if TYPE_CHECKING:
     from tournaments.runner.machines import Machines
     from tournaments.runner.tournament import OpenBackend
@@ -30,6 +33,9 @@ def machines_of(cluster: str) -> Iterator[Machines]:
         from tournaments.cluster.machines import cluster_machines
 
         with cluster_machines(cluster) as machines:
+            cores = machines.cores
+            nodes = f"{counted(len(cores), 'node')} with {counted(sum(cores.values()), 'core')}"
+            say(f"cluster at {machines.address}: {nodes}", err=True)
             yield machines
     else:
         from tournaments.runner.machines import THIS_MACHINE

@@ -79,7 +79,7 @@ class BarView(_View):
             if name not in self._lines:
                 self._lines[name] = self.live.add_task(f"  {name}", total=None, text="")
             text = node_text(node, progress.seconds)
-            self.live.update(self._lines[name], completed=node.games, text=text)
+            self.live.update(self._lines[name], completed=node.playing, total=node.slots, text=text)
 
     def text(self, progress: Progress) -> str:
         """Text behind the bar."""
@@ -122,7 +122,9 @@ class StandingsView(_View):
         nodes = list(progress.nodes.items())
         self._refresh_standings(progress)
         parts: list[RenderableType] = [self._headline(progress), self._games(progress), self._table]
-        parts += [Text(f"  {name}: {node_text(node, progress.seconds)}") for name, node in nodes]
+        parts += [
+            Text(f"  {name}: {node.playing} {node_text(node, progress.seconds)}") for name, node in nodes
+        ]
         parts += self._faults(progress)
         self.live.update(Group(*parts), refresh=True)
 
@@ -177,7 +179,7 @@ def node_text(node: NodeProgress, seconds: float) -> str:
     if not node.slots:
         return "does not play"
     speed = f", {node.evaluations / seconds:,.0f} evals/s" if node.evaluations and seconds else ""
-    return f"{counted(node.games, 'game')} played, {node.playing} now{speed}"
+    return f"in progress, {counted(node.games, 'game')} played{speed}"
 
 
 def standings(records: list[GameRecord], *, prior: bool = True) -> RatingTable | None:

@@ -80,7 +80,7 @@ def match(
     Every finished game is kept at once. Interrupted or killed, the same command goes on where it stopped.
     """
     from lzeval.cli.live_view import BarView
-    from tournaments.match.match import plan_match, play_match
+    from tournaments.match.match import check_options, plan_match, play_match
     from tournaments.match.options import MatchOptions
 
     test = _test(sprt, alpha, beta, model)
@@ -88,6 +88,7 @@ def match(
         a, b, games, visits or None, playouts, komi, size, move_limit, resign, seed, openings, precision, device,
         threads, out, test, until_decided, prior,
     )  # fmt: skip
+    check_options(options)
     with machines_of(cluster) as machines:
         planned = plan_match(options, machines)
         warnings = planned.warnings()

@@ -28,6 +28,7 @@ OLDEST_RAY = (2, 52)
 FACTS_WITHIN_S = 60.0
 """Time for a node to tell about itself; a first worker process may have to be started for it."""
 REACHED_WITHIN_S = 5.0
+LAST_PORT = 65535
 T = TypeVar("T")
 
 
@@ -36,6 +37,7 @@ class Cluster:
     """A connection to a cluster."""
 
     address: str
+    """HOST:PORT of its head."""
     is_gone: bool = False
     """Whether its head answers no more: nothing is to be asked of it then, not even to say goodbye."""
     _shipped: dict[str, Shipped] = field(default_factory=dict)
@@ -146,7 +148,7 @@ def connected(address: str) -> Iterator[Cluster]:
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as exc:
             raise UserError(_not_reached(address, exc)) from exc
-    cluster = Cluster(address)
+    cluster = Cluster(ray.get_runtime_context().gcs_address)
     try:
         yield cluster
     finally:
@@ -188,11 +190,11 @@ def _ray() -> Any:
 
 def _check_reached(address: str) -> None:
     host, _, port = address.rpartition(":")
-    if not (host and port.isascii() and port.isdigit()):
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) <= LAST_PORT):
         raise UserError(f"--cluster {address}: must be auto or HOST:PORT, as in 10.0.0.1:6379")
     try:
         socket.create_connection((host, int(port)), REACHED_WITHIN_S).close()
-    except (OSError, OverflowError) as exc:
+    except OSError as exc:
         raise UserError(_not_reached(address, exc)) from exc
 
 

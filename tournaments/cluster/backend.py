@@ -376,7 +376,9 @@ class ClusterBackend(Generic[JobT, PlayedT]):
 
     def _tell_unable(self, member: _Member[JobT, PlayedT], player: str) -> None:
         reason = member.unable[player]
-        self._tell(f"node {member.node.name} cannot start {player}: {reason}; its games are played elsewhere")
+        self._tell(
+            f"node {member.node.name} cannot start {player}: {reason}; its games are left to other nodes"
+        )
 
     def _give_up_the_silent(self) -> None:
         now_s = time.monotonic()

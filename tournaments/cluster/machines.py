@@ -30,9 +30,17 @@ class ClusterMachines:
     """All nodes of a cluster that can take part."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self.address = cluster.address
+        """HOST:PORT of its head."""
         self._cluster = cluster
         self._nodes = cluster.nodes()
         self._facts = cluster.facts(self._nodes)
+
+    @property
+    def cores(self) -> dict[str, int]:
+        """Cores of the nodes that can take part, by name."""
+        able = [node for node in self._nodes if isinstance(self._facts[node.id], NodeFacts)]
+        return {node.name: node.cores for node in able}
 
     def plan(
         self,

@@ -19,7 +19,7 @@ from engines.evaluator.devices import process_count
 from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
-from lzeval.go.openings import EMPTY_BOARD, Book, game_seed, load_book
+from lzeval.go.openings import EMPTY_BOARD, Book, game_of, game_seed, load_book
 from lzeval.records.record import GameRecord
 from lzeval.system.bundled import resolve_network
 from lzeval.system.files import remove_leftovers
@@ -30,7 +30,7 @@ from tournaments.games.network_games import GameJob, GameSettings
 from tournaments.gomill.write_control_file import write_control_file
 from tournaments.match.folder import MatchFolder
 from tournaments.match.options import MatchOptions
-from tournaments.match.players import MatchPlayer, match_players
+from tournaments.match.players import MatchPlayer, is_program, match_players, program_of
 from tournaments.match.record_writer import RecordWriter
 from tournaments.plan.competition import Additions, Competition, MatchupSpec
 from tournaments.plan.stopping import Gatekeeper, PairedTest, StoppingRule, counted
@@ -206,6 +206,17 @@ class Match:
 # Planning
 
 
+def check_options(options: MatchOptions) -> None:
+    """Raise UserError for mistakes that can be seen without any machine that plays."""
+    options.check()
+    load_book(options.openings, options.size)
+    for text in (options.player_a, options.player_b):
+        if is_program(text):
+            program_of(text, options)
+        else:
+            resolve_network(text)
+
+
 def plan_match(options: MatchOptions, machines: Machines = THIS_MACHINE) -> Match:
     """Load and check everything that the match needs, its folder too. Writes nothing; raises UserError."""
     options.check()
@@ -302,7 +313,8 @@ def _records(match: Match) -> list[GameRecord]:
         job = jobs.get(number)
         return job is None or (record.seed, record.black) == (job.seed, match.codes[job.black])
 
-    return [game for number, game in match.folder.records(is_ours) if number in jobs]
+    # with another number of games, ids have another length: a game is its number
+    return list({number: game for number, game in match.folder.records(is_ours) if number in jobs}.values())
 
 
 def _result(match: Match, progress: Progress) -> MatchResult:
@@ -358,8 +370,8 @@ class _NetworkMatch:
     """The games that a match between networks lacks, and its folder to keep them in."""
 
     def __init__(self, match: Match, progress: Progress) -> None:
-        played = {game.game_id for game in progress.games}
-        self._missing = deque(job for job in match.jobs() if job.game_id not in played)
+        played = {game_of(game.game_id) for game in progress.games}
+        self._missing = deque(job for job in match.jobs() if job.number not in played)
         self._writer = RecordWriter(match.folder.games)
         self._progress = progress
 

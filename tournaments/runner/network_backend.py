@@ -39,6 +39,10 @@ GAMES_A_PLACE = 2
 TREES_BYTES = 8 << 30
 """Memory that the trees of a worker's games may take on a GPU, whose batches are large: two trees a game."""
 REPORT_EVERY_S = 0.5
+SILENT_S = 90.0
+"""A worker with games reports twice a second; one that has been silent for so long hangs."""
+LONGEST_LOOK_S = 1.0
+"""Silence that one look adds at most: this process may have been stopped itself since the look before."""
 READY_WITHIN_S = 600.0
 """A first start compiles the search; no healthy one takes as long as this."""
 
@@ -107,6 +111,9 @@ class NetworkBackend:
         self._busy = [0] * count
         """Games in progress, by worker."""
         self._evaluations = [0] * count
+        self._silent_s = [0.0] * count
+        """By worker: time without a report, as far as this process was looking."""
+        self._looked_s = time.monotonic()
 
     def start(self) -> None:
         """Start the processes; the first time ever, the others wait until one has compiled what they share.
@@ -181,6 +188,7 @@ class NetworkBackend:
 
     def finished(self, timeout_s: float) -> list[GameRecord]:
         ready = wait(self._links, timeout_s)
+        self._check_silence([number for number, link in enumerate(self._links) if link not in ready])
         games = []
         # one report of each worker at a time: what a pool plays next depends on how many results it knows
         for worker in [number for number, link in enumerate(self._links) if link in ready]:
@@ -193,6 +201,18 @@ class NetworkBackend:
                 games.append(report.record)
                 self._busy[worker] -= 1
         return games
+
+    def _check_silence(self, silent: Sequence[int]) -> None:
+        """Raise EngineError for a worker that hangs."""
+        now_s = time.monotonic()
+        passed_s, self._looked_s = min(now_s - self._looked_s, LONGEST_LOOK_S), now_s
+        for worker in range(self._count):
+            counts = worker in silent and self._busy[worker] > 0
+            self._silent_s[worker] = self._silent_s[worker] + passed_s if counts else 0.0
+            if self._silent_s[worker] > SILENT_S:
+                raise EngineError(
+                    f"worker {worker}", f"has not answered for {SILENT_S:.0f} s; the same command goes on"
+                )
 
     def stop(self) -> None:
         for link in self._links:

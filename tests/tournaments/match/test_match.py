@@ -412,6 +412,24 @@ def test_another_match_in_the_folder(change: list[object], message: str, whole: 
     assert (whole / "match.json").read_bytes() == before
 
 
+def test_another_number_of_games_plays_what_is_missing_and_no_game_twice(whole: Path, place: Path) -> None:
+    """Ids have as many digits as the number of games needs."""
+
+    def play(games: int) -> list[str]:
+        wanted = [games if word == GAMES else word for word in words("grown")]
+        outcome = lzeval(place, *wanted, "--json")
+        assert outcome.returncode == 0, outcome.stderr
+        return sorted(file.name for file in (place / "grown" / "match.games").glob("*.sgf"))
+
+    assert play(8) == [f"0_{number}.sgf" for number in range(8)]
+    assert len(play(GAMES)) == GAMES
+    few = (place / "grown" / "match.games" / "0_3.sgf").read_text()
+    assert re.findall(r"[BW]\[[a-z]*\]", few) == re.findall(
+        r"[BW]\[[a-z]*\]", (whole / "match.games" / "0_03.sgf").read_text()
+    )
+    assert len(play(8)) == GAMES
+
+
 def test_a_match_goes_on_with_the_precision_it_was_begun_with(
     whole: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,10 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from engines.evaluator.base import IN_FLIGHT
 from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
+from lzeval.errors import EngineError
 from lzeval.network.leela import write_network
 from lzeval.network.weights_file.weights import NetworkShape
 from tests.support.command_line import environment, program
@@ -51,6 +54,35 @@ def test_large_trees_leave_room_for_fewer_games() -> None:
     endless = [replace(player("a"), limits=Limits(None, 10**9))]
     assert replace(task("cuda", 512), players=endless).games == 1
     assert replace(task("cpu", 16), players=endless).games == GAMES_A_PLACE * 16
+
+
+def test_a_worker_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network_backend, "SILENT_S", 0.2)
+    backend = NetworkBackend(task("cpu", 4), 2)
+    ours, theirs = zip(*(Pipe() for _ in range(2)), strict=True)
+    backend._links.extend(ours)
+    backend._busy[0] = backend._busy[1] = 1
+
+    def listen() -> None:
+        for _ in range(200):
+            theirs[0].send(WorkerReport("progress", 1))
+            time.sleep(0.01)
+            backend.finished(0)
+
+    with pytest.raises(EngineError, match="worker 1: has not answered"):
+        listen()
+    for link in theirs:
+        link.close()
+
+
+def test_a_worker_without_games_need_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network_backend, "SILENT_S", 0.05)
+    backend = NetworkBackend(task("cpu", 4), 1)
+    ours, theirs = Pipe()
+    backend._links.append(ours)
+    for _ in range(10):
+        assert backend.finished(0.02) == []
+    theirs.close()
 
 
 class _Done:

@@ -29,7 +29,7 @@ match: $(VENV)/.installed ## Play 20 short games between the two bundled network
 	$(BIN)/lzeval match big small --games 20 --visits 8 $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the tests, on up to four cores.
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.installed-dev ## Run the tests that take minutes as well.
 	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)

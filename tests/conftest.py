@@ -40,14 +40,9 @@ LONGEST = (
 """Files that are begun first: whichever is begun last would have all cores but one wait for it."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin the longest files first; tests on a Ray cluster, which takes long to start, go to one worker."""
     ranks = {Path(__file__).parent / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
-    for item in items:
-        needs_cluster = "ray_cluster" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("ray" if needs_cluster else str(item.path)))
 
 
 def pytest_configure() -> None:

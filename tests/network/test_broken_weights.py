@@ -53,6 +53,14 @@ def test_a_file_that_was_cut_in_its_heads_is_told_so(tmp_path: Path, rows: int) 
     assert f"goes on with {tensor_layout(shape)[rows].name}, " in problem.message
 
 
+def test_a_variance_of_which_a_digit_is_left_is_cut_short_and_no_more(tmp_path: Path) -> None:
+    """With one filter, `0` of `0.5` is a whole row."""
+    text = "\n".join(lengths_as_lines(NetworkShape(1, 1, 5))[:9])
+    (tmp_path / "net.txt").write_text(text.removesuffix(".5"))
+    (problem,) = check_weights(tmp_path / "net.txt", 5)
+    assert "was cut short" in problem.message
+
+
 @quick
 @given(blocks=st.integers(1, 4), filters=st.integers(1, 24), data=st.data())
 def test_a_text_that_was_cut_anywhere_in_its_tower_is_cut_short(

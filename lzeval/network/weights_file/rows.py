@@ -296,9 +296,7 @@ def _problems_of_row(
     elif found != spec.length and not (is_cut_off and is_short):
         yield Problem(f"{spec.name} has {found} numbers, {spec.length} expected", line)
     known = spec if is_certain else None
-    judged = (
-        row.numbers[:-1] if is_cut_off and is_short else row.numbers
-    )  # its last number may be half of one
+    judged = row.numbers[:-1] if is_cut_off else row.numbers  # its last number may be half of one
     message = value_problem(known, judged)
     if message:
         as_written = row.boundless.text if row.boundless else b""

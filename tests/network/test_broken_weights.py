@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lzeval.network.weights_file import weights as weights_module
@@ -70,6 +70,10 @@ def test_a_text_that_was_cut_anywhere_in_its_tower_is_cut_short(
     first = len("\n".join(lines[:6]))
     last = len("\n".join(lines[:-14])) - 4
     text = "\n".join(lines)[: data.draw(st.integers(first, last))]
+    last_row = text.rpartition("\n")[2].split()
+    assume(
+        filters == 1 or len(last_row) != filters
+    )  # so many numbers of a convolution may be a row of biases
     (tmp_path / "net.txt").write_text(text)
     (problem,) = check_weights(tmp_path / "net.txt", 5)
     assert problem.message.startswith("the file was cut short: it ends ")

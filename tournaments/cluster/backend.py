@@ -24,8 +24,12 @@ READY_WITHIN_S = 600.0
 """Time for a node to open; the first start on a machine compiles the search."""
 LATE_S = 60.0
 """Time that other nodes are waited for when the first one is ready."""
-BUSY_S = 20.0
+SLOW_S = 20.0
 """Time after which a node that is not ready is mentioned."""
+_SLOW = {
+    "queued": "is busy with other work: it is waited for",
+    "opening": "prepares, which takes a minute the first time",
+}
 SILENT_S = 45.0
 """A node that plays reports every half second; one that is silent for so long is lost."""
 NODES_EVERY_S = 5.0
@@ -42,13 +46,14 @@ class _Member(Generic[JobT, PlayedT]):
     cores: int
     facts: NodeFacts | None = None
     """None: it has not answered yet."""
-    state: Literal["asked", "opening", "playing", "lost"] = "asked"
+    state: Literal["asked", "queued", "opening", "playing", "lost"] = "asked"
+    """queued: for the node's cores, which other work may have for hours."""
     actor: Any = None
     call: Any = None
     """Ray's reference to the answer that is waited for."""
     heard_s: float = 0.0
     starts: int = 0
-    is_said_busy: bool = False
+    is_said_slow: bool = False
     unable: dict[str, str] = field(default_factory=dict)
     """Players that it cannot start, and why."""
     evaluations_before: int = 0
@@ -60,7 +65,7 @@ class _Member(Generic[JobT, PlayedT]):
 
     @property
     def is_coming(self) -> bool:
-        return self.state in ("asked", "opening")
+        return self.state in ("asked", "queued", "opening")
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Patience:
 
     ready_s: float = READY_WITHIN_S
     late_s: float = LATE_S
-    busy_s: float = BUSY_S
+    slow_s: float = SLOW_S
     silent_s: float = SILENT_S
     look_s: float = NODES_EVERY_S
 
@@ -185,11 +190,17 @@ class ClusterBackend(Generic[JobT, PlayedT]):
 
     def _open(self, member: _Member[JobT, PlayedT]) -> None:
         member.starts += 1
-        member.state = "opening"
+        member.state = "queued"
         gpus = 0 if self._gpus == "none" else member.node.gpus
         member.actor = self._actors.start(member.node, self._recipe, member.kind, member.cores, gpus)
-        member.call = self._actors.call(member.actor, "open", member.cores, gpus)
+        member.call = self._actors.call(member.actor, "hello")
         member.heard_s = time.monotonic()
+
+    def _prepare(self, member: _Member[JobT, PlayedT]) -> None:
+        """Have an actor that has its cores start whatever plays."""
+        member.state, member.is_said_slow = "opening", False
+        gpus = 0 if self._gpus == "none" else member.node.gpus
+        member.call = self._actors.call(member.actor, "open", member.cores, gpus)
 
     def _look_for_nodes(self) -> None:
         """Open nodes that have come, and give up those that have gone."""
@@ -321,6 +332,8 @@ class ClusterBackend(Generic[JobT, PlayedT]):
             member.heard_s = time.monotonic()
             if member.state == "asked":
                 self._admit(member, answer)
+            elif member.state == "queued":
+                self._prepare(member)
             elif isinstance(answer, Ready):
                 self._begin(member, answer)
             else:
@@ -385,14 +398,11 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         for member in self._members.values():
             patience_s = self._patience.ready_s if member.is_coming else self._patience.silent_s
             waited_s = now_s - member.heard_s
-            if member.state != "lost" and waited_s > patience_s:
+            if member.state not in ("lost", "queued") and waited_s > patience_s:
                 self._lose(member, f"has been silent for {patience_s:.0f} s")
-            elif member.is_coming and waited_s > self._patience.busy_s and not member.is_said_busy:
-                member.is_said_busy = True
-                self._tell(
-                    f"node {member.node.name} is not ready yet: a first time it prepares for a minute, and it waits"
-                    " while other work has its cores"
-                )
+            elif member.state in _SLOW and waited_s > self._patience.slow_s and not member.is_said_slow:
+                member.is_said_slow = True
+                self._tell(f"node {member.node.name} {_SLOW[member.state]}")
 
     def _check_players(self) -> None:
         """Raise EngineError for a waiting game that no node can play."""

@@ -87,6 +87,9 @@ class NodePlayer(Generic[JobT, PlayedT]):
         self._stack = ExitStack()
         self._inbox: SimpleQueue[JobT] = SimpleQueue()
 
+    def hello(self) -> None:
+        """Answered as soon as the node has the cores for it."""
+
     def open(self, cores: int, gpus: int) -> Ready:
         """Start whatever plays. Raises LzevalError."""
         self._opened = self._recipe.open(cores, gpus, self._stack)

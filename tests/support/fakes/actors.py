@@ -53,6 +53,8 @@ class FakeNode:
     dies_after: int | None = None
     """Games after which its process dies, each time."""
     cannot_start: frozenset[str] = frozenset()
+    is_busy: bool = False
+    """Whether other work has its cores, so that no actor begins."""
     is_gone: bool = False
     jobs: list[Job] = field(default_factory=list)
     played: list[str] = field(default_factory=list)
@@ -101,6 +103,8 @@ class FakeActors:
         fake = next(fake for fake in self.fakes if fake.node.id == call[1])
         if fake.is_gone or fake.is_killed:
             return not fake.is_silent
+        if call[2] == "hello" and fake.is_busy:
+            return False
         return not fake.is_silent and (call[2] != "report" or bool(fake.jobs))
 
     def answer(self, call: Any) -> Any:
@@ -111,6 +115,8 @@ class FakeActors:
             if isinstance(fake.facts, LzevalError):
                 raise fake.facts
             return fake.facts or facts()
+        if call[2] == "hello":
+            return None
         if call[2] == "open":
             if fake.opening_fails is not None:
                 raise fake.opening_fails

@@ -14,7 +14,7 @@ from tests.support.fakes.actors import FakeActors, FakeNode, Job, Played, Recipe
 from tournaments.cluster.backend import ClusterBackend, Patience
 from tournaments.runner.progress import NodeProgress
 
-QUICK = Patience(ready_s=0.3, late_s=0.1, busy_s=0.05, silent_s=0.2, look_s=0.0)
+QUICK = Patience(ready_s=0.3, late_s=0.1, slow_s=0.05, silent_s=0.2, look_s=0.0)
 GAMES = [f"{number:02}" for number in range(20)]
 
 
@@ -190,11 +190,29 @@ def test_a_node_with_another_version_is_left_out_and_named() -> None:
     assert run.heard("xxxx", "has lzeval 0.0.1")
 
 
-def test_a_node_that_takes_long_is_mentioned_and_the_others_begin() -> None:
-    busy = FakeNode(node("x"), is_silent=True)
-    run = Run(busy, FakeNode(node("y")))
+def test_a_busy_node_is_waited_for_without_end() -> None:
+    """It comes when the others have played for longer than a node may take to open."""
+    busy, other = FakeNode(node("x"), is_busy=True), FakeNode(node("y"))
+
+    def work() -> None:
+        busy.is_busy = len(other.played) < 12
+        time.sleep(0.05 if busy.is_busy else 0)
+
+    run = Run(busy, other, each_time=work)
     assert played_ids(run.play(jobs())) == GAMES
-    assert [line for line in run.said if "not ready yet" in line and "xxxx" in line]
+    assert run.heard("xxxx", "busy with other work")
+    assert busy.played
+    assert not run.heard("silent")
+
+
+def test_a_node_that_takes_long_to_open_is_mentioned() -> None:
+    slow = FakeNode(node("x"))
+
+    def work() -> None:
+        slow.is_silent = bool(slow.opened_with) and not run.heard("xxxx", "prepares")
+
+    run = Run(slow, FakeNode(node("y")), each_time=work)
+    assert played_ids(run.play(jobs())) == GAMES
 
 
 def test_without_any_node_that_can_play_the_reason_is_told() -> None:

@@ -32,7 +32,8 @@ from lzeval.records.result import win
 from lzeval.version import __version__
 from tournaments.cluster.backend import ClusterBackend
 from tournaments.cluster.machines import cluster_machines
-from tournaments.cluster.node_player import Ready, Report, digest_of
+from tournaments.cluster.network_recipe import NetworkRecipe
+from tournaments.cluster.node_player import Ready, Report
 from tournaments.games.network_games import GameJob, GameSettings
 from tournaments.match.record_writer import RecordWriter
 from tournaments.runner import runner
@@ -98,7 +99,7 @@ class InstantRecipe:
     """The driver's part of a recipe for games between networks."""
 
     def digest(self, played: GameRecord) -> str:
-        return digest_of(played.moves, played.result, played.seed)
+        return NetworkRecipe([], [], GameSettings()).digest(played)
 
     def unable_after(self, played: GameRecord) -> dict[str, str]:
         del played

@@ -66,7 +66,7 @@ class NetworkRecipe:
         return replace(played, properties={**played.properties, PLACE: kind})
 
     def digest(self, played: GameRecord) -> str:
-        return digest_of(played.moves, played.result, played.seed)
+        return digest_of([index for _, index in played.moves], played.result, played.seed)
 
     def unable_after(self, played: GameRecord) -> dict[str, str]:
         del played

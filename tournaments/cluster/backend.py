@@ -228,7 +228,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         progress = self.nodes[member.node.name]
         member.evaluations_before = progress.evaluations
         progress.slots = progress.playing = 0
-        what = f"; its {counted(games, 'game')} are played elsewhere" if games else ""
+        what = f"; played elsewhere: {counted(games, 'game')}" if games else ""
         self._tell(f"node {member.node.name} {reason}{what}")
 
     def _fail(self, member: _Member[JobT, PlayedT], problem: BaseException) -> None:

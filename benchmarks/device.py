@@ -1,4 +1,4 @@
-"""What the benchmarks of devices have in common."""
+"""Parts common to the benchmarks of devices."""
 
 from __future__ import annotations
 

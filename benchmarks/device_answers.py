@@ -22,7 +22,7 @@ from engines.evaluator.load import EvaluatorPlan, own_positions, plan_evaluator
 from lzeval.system.machine import available_cores
 
 TIMES = 8
-"""How often the batch is asked about, each time in another order."""
+"""Times that the batch is asked about, each in another order."""
 
 
 def distances(judge: EvaluatorPlan, plan: EvaluatorPlan, count: int) -> dict[str, object]:
@@ -43,7 +43,7 @@ def distances(judge: EvaluatorPlan, plan: EvaluatorPlan, count: int) -> dict[str
 
 
 def repeats(plan: EvaluatorPlan) -> bool:
-    """Whether answers do not depend on places, company and what else is under way."""
+    """Tell if answers stay the same in other places, in other company, and while more is under way."""
     evaluator = asynchronous(plan.build(lanes=IN_FLIGHT))
     shown = own_positions(evaluator, plan.info.board_size, plan.batch_size)[-1]
     random = np.random.default_rng(1)

@@ -48,7 +48,7 @@ class InstantEvaluator:
         self._value = (0.1 * random.standard_normal(batch_size)).astype(np.float32)
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """As `Evaluator.evaluate`; the planes are not looked at."""
+        """Answer a batch without looking at its planes, see `Evaluator.evaluate`."""
         del planes
         return NetworkAnswer(self._policy, self._value)
 

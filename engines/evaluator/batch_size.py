@@ -20,7 +20,7 @@ SIZES = (64, 128, 256, 512)
 ENOUGH = 0.9
 """The smallest size is taken that is at least so near to the fastest: larger ones stay empty in short matches."""
 SECONDS = 0.5
-"""Of each measurement, its first batches apart."""
+"""Seconds of each measurement, its first batches apart."""
 
 
 def measured_batch_size(plan: EvaluatorPlan) -> int:

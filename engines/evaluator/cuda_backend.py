@@ -32,7 +32,7 @@ class CudaNetwork(TorchEvaluator):
 
     @torch.inference_mode()
     def run(self, planes: Tensor) -> tuple[Tensor, Tensor]:
-        """As `TorchEvaluator.run`."""
+        """Run the network on planes, see `TorchEvaluator.run`."""
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             return super().run(planes)
 
@@ -60,19 +60,19 @@ class CudaEvaluator:
         self._turn = 0
 
     def make_planes(self) -> Planes:
-        """As `AsyncEvaluator.make_planes`: page-locked."""
+        """Make room for a batch in page-locked memory, see `AsyncEvaluator.make_planes`."""
         planes: Planes = torch.zeros_like(self._pinned, pin_memory=True).numpy()
         return planes
 
     def submit(self, planes: Planes) -> CudaTicket:
-        """As `AsyncEvaluator.submit`."""
+        """Begin to answer a batch, see `AsyncEvaluator.submit`."""
         lane = self._lanes[self._turn]
         self._turn = (self._turn + 1) % len(self._lanes)
         with _memory_suffices(self.info, self.batch_size, self.info.device):
             return lane.submit(torch.from_numpy(planes))
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """As `Evaluator.evaluate`."""
+        """Answer a batch of planes, see `Evaluator.evaluate`."""
         self._pinned.copy_(torch.from_numpy(planes))
         return self.submit(self._pinned.numpy()).result()
 
@@ -87,7 +87,7 @@ class CudaTicket:
         self._done.record(lane.stream)
 
     def result(self) -> NetworkAnswer:
-        """As `Ticket.result`."""
+        """Wait for the answer, see `Ticket.result`."""
         self._done.synchronize()
         policy, value = (part.numpy() for part in self._answer)
         return NetworkAnswer(policy, value)

@@ -20,15 +20,15 @@ class InThread:
         self._thread = ThreadPoolExecutor(1, "evaluator")
 
     def make_planes(self) -> Planes:
-        """As `AsyncEvaluator.make_planes`."""
+        """Make room for a batch, see `AsyncEvaluator.make_planes`."""
         return np.zeros((self.batch_size, 18, self.info.board_size, self.info.board_size), np.uint8)
 
     def submit(self, planes: Planes) -> Future[NetworkAnswer]:
-        """As `AsyncEvaluator.submit`."""
+        """Begin to answer a batch, see `AsyncEvaluator.submit`."""
         return self._thread.submit(self._answer, planes)
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """As `Evaluator.evaluate`."""
+        """Answer a batch of planes, see `Evaluator.evaluate`."""
         return self.submit(planes).result()
 
     def _answer(self, planes: Planes) -> NetworkAnswer:

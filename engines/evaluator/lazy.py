@@ -31,15 +31,15 @@ class LazyEvaluators:
         self._lanes = lanes
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """As `Evaluator.evaluate`."""
+        """Answer a batch of planes, see `Evaluator.evaluate`."""
         return self._evaluator().evaluate(planes)
 
     def make_planes(self) -> Planes:
-        """As `AsyncEvaluator.make_planes`."""
+        """Make room for a batch, see `AsyncEvaluator.make_planes`."""
         return asynchronous(self._evaluator()).make_planes()
 
     def submit(self, planes: Planes) -> Ticket:
-        """As `AsyncEvaluator.submit`."""
+        """Begin to answer a batch, see `AsyncEvaluator.submit`."""
         return asynchronous(self._evaluator()).submit(planes)
 
     def _evaluator(self) -> Evaluator:

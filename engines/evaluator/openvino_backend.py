@@ -135,7 +135,7 @@ class OpenVinoEvaluator:
         self._answer = NetworkAnswer(policy, value.reshape(-1))
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """As `Evaluator.evaluate`."""
+        """Answer a batch of planes, see `Evaluator.evaluate`."""
         self._input.data[:] = planes
         self._request.infer()
         return self._answer

@@ -49,6 +49,6 @@ class TorchEvaluator:
         return policy.float(), value.float()
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """As `Evaluator.evaluate`."""
+        """Answer a batch of planes, see `Evaluator.evaluate`."""
         policy, value = self.run(torch.from_numpy(planes).to(self.device))
         return NetworkAnswer(policy.cpu().numpy(), value.cpu().numpy())

@@ -222,7 +222,7 @@ class WinogradEvaluator:
         ]
 
     def evaluate(self, planes: Planes) -> NetworkAnswer:
-        """As `Evaluator.evaluate`."""
+        """Answer a batch of planes, see `Evaluator.evaluate`."""
         self._planes[:] = planes
         self._share(lambda first, end: spread_planes(self._planes, self._input, first, end))
         self._convolve(self._first, self._tower[0], self._input, self._trunk)

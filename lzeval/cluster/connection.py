@@ -21,8 +21,6 @@ from lzeval.cluster.shipping import Shipped, ship
 from lzeval.errors import UserError
 from lzeval.version import __version__
 
-VARIABLE = "LZEVAL_CLUSTER"
-"""The environment variable that names the cluster where no option does."""
 OLDEST_RAY = (2, 52)
 """Older versions run code for whoever reaches their ports from a browser (CVE-2025-62593)."""
 FACTS_WITHIN_S = 60.0

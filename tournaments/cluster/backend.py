@@ -113,6 +113,8 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         self._patience = patience
         self._members: dict[str, _Member[JobT, PlayedT]] = {}
         self._leases: Leases[JobT] = Leases()
+        self._ended: list[PlayedT] = []
+        """Games that count and that `finished` has not returned yet."""
         self._looked_s = 0.0
         self._is_begun = False
         self._reasons: list[str] = []
@@ -303,23 +305,31 @@ class ClusterBackend(Generic[JobT, PlayedT]):
 
     def finished(self, timeout_s: float) -> list[PlayedT]:
         """The games that have ended. Raises EngineError where no node plays any more."""
-        self._look_for_nodes()
-        games = self._listen(timeout_s)
-        self._give_up_the_silent()
-        self._check_players()
-        self._lend()
-        if not any(member.state != "lost" for member in self._members.values()) and not games:
-            reason = self._reasons[-1]
-            raise EngineError("the cluster", f"no node plays any more ({reason}); the same command goes on")
+        try:
+            self._listen(timeout_s)
+            self._look_for_nodes()
+            self._give_up_the_silent()
+            self._check_players()
+            self._lend()
+            self._require_a_node()
+        except LzevalError:
+            if not self._ended:  # else it is met with again when all games have been handed over
+                raise
+        games, self._ended = self._ended, []
         return games
 
-    def _listen(self, timeout_s: float) -> list[PlayedT]:
+    def _require_a_node(self) -> None:
+        if all(member.state == "lost" for member in self._members.values()):
+            reason = self._reasons[-1]
+            raise EngineError("the cluster", f"no node plays any more ({reason}); the same command goes on")
+
+    def _listen(self, timeout_s: float) -> None:
         """Take the answers that have come, waiting up to `timeout_s` for the first; ask again whoever answered."""
         asked = {member.call: member for member in self._members.values() if member.call is not None}
         if not asked:
             time.sleep(min(timeout_s, 0.1))
-            return []
-        games: list[PlayedT] = []
+            return
+        failed: list[tuple[_Member[JobT, PlayedT], Exception]] = []
         for call in self._actors.ready(list(asked), timeout_s):
             member = asked[call]
             member.call = None
@@ -327,24 +337,23 @@ class ClusterBackend(Generic[JobT, PlayedT]):
                 answer = self._actors.answer(call)
             except (LzevalError, ActorLostError) as exc:
                 if member.state != "lost":
-                    self._fail(member, exc)
+                    failed.append((member, exc))
                 continue
             member.heard_s = time.monotonic()
-            if member.state == "asked":
+            if isinstance(answer, Report):  # of a lost node, too
+                self._take(member, answer)
+            elif member.state == "asked":
                 self._admit(member, answer)
             elif member.state == "queued":
                 self._prepare(member)
-            elif isinstance(answer, Ready):
+            elif member.state == "opening":
                 self._begin(member, answer)
-            else:
-                games += self._take(member, answer)
             if member.state == "playing":
                 member.call = self._actors.call(member.actor, "report")
-        return games
+        for member, problem in failed:
+            self._fail(member, problem)
 
     def _begin(self, member: _Member[JobT, PlayedT], ready: Ready) -> None:
-        if member.state == "lost":
-            return
         member.state, member.unable = "playing", dict(ready.unable)
         self.nodes[member.node.name].slots = ready.slots
         if self._is_begun:
@@ -352,13 +361,12 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         for player in member.unable:
             self._tell_unable(member, player)
 
-    def _take(self, member: _Member[JobT, PlayedT], report: Report[PlayedT]) -> list[PlayedT]:
-        """The games of a report that count."""
+    def _take(self, member: _Member[JobT, PlayedT], report: Report[PlayedT]) -> None:
+        """Keep the games of a report that count."""
         node = self.nodes[member.node.name]
         node.evaluations = member.evaluations_before + report.evaluations
         for game_id, moves in report.moves.items():
             self._moved(game_id, moves)
-        counting = []
         for game in report.played:
             if self._is_fault_of_node(member, game):
                 self._leases.take_back(member.node.id, game.game_id)
@@ -366,7 +374,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
             digest = self._recipe.digest(game)
             earlier = self._leases.report(member.node.id, game.game_id, digest)
             if earlier is None:
-                counting.append(game)
+                self._ended.append(game)
                 node.games += 1
             elif digest != earlier.digest:
                 other = self._members[earlier.holder]
@@ -375,7 +383,6 @@ class ClusterBackend(Generic[JobT, PlayedT]):
                     f" {other.node.name} ({other.kind}), where it was played first; the first one counts"
                 )
         node.playing = self._leases.count(member.node.id)
-        return counting
 
     def _is_fault_of_node(self, member: _Member[JobT, PlayedT], game: PlayedT) -> bool:
         """Whether other nodes may be able to start an engine that this one could not; it is not asked for it again."""

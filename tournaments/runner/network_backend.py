@@ -188,7 +188,7 @@ class NetworkBackend:
 
     def finished(self, timeout_s: float) -> list[GameRecord]:
         ready = wait(self._links, timeout_s)
-        self._check_silence([number for number, link in enumerate(self._links) if link not in ready])
+        hanging = self._hanging([number for number, link in enumerate(self._links) if link not in ready])
         games = []
         # one report of each worker at a time: what a pool plays next depends on how many results it knows
         for worker in [number for number, link in enumerate(self._links) if link in ready]:
@@ -200,19 +200,20 @@ class NetworkBackend:
             if report.record is not None:
                 games.append(report.record)
                 self._busy[worker] -= 1
+        if hanging is not None and not games:
+            raise EngineError(
+                f"worker {hanging}", f"has not answered for {SILENT_S:.0f} s; the same command goes on"
+            )
         return games
 
-    def _check_silence(self, silent: Sequence[int]) -> None:
-        """Raise EngineError for a worker that hangs."""
+    def _hanging(self, silent: Sequence[int]) -> int | None:
+        """A worker that hangs; `silent` are those without a report at this look."""
         now_s = time.monotonic()
         passed_s, self._looked_s = min(now_s - self._looked_s, LONGEST_LOOK_S), now_s
         for worker in range(self._count):
             counts = worker in silent and self._busy[worker] > 0
             self._silent_s[worker] = self._silent_s[worker] + passed_s if counts else 0.0
-            if self._silent_s[worker] > SILENT_S:
-                raise EngineError(
-                    f"worker {worker}", f"has not answered for {SILENT_S:.0f} s; the same command goes on"
-                )
+        return next((worker for worker in range(self._count) if self._silent_s[worker] > SILENT_S), None)
 
     def stop(self) -> None:
         for link in self._links:

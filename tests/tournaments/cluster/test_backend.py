@@ -234,6 +234,37 @@ def test_when_the_last_node_is_lost_the_run_ends_in_one_line() -> None:
         run.play(jobs())
 
 
+def test_games_that_have_ended_are_handed_over_before_the_end_of_the_run_is_told() -> None:
+    run = Run(only := FakeNode(node("x"), slots=4))
+    run.backend.start()
+    run.backend.give(jobs()[:4])
+    games = run.backend.finished(0)
+    only.is_gone = True
+
+    def take() -> None:
+        for _ in range(10):
+            games.extend(run.backend.finished(0))
+
+    with pytest.raises(EngineError, match="no node plays any more"):
+        take()
+    assert [game.game_id for game in games] == only.played
+
+
+def test_a_late_answer_of_a_lost_node_is_no_report() -> None:
+    """It hangs before it has told its facts, is given up, and tells them after all."""
+    late, other = FakeNode(node("x"), is_silent=True), FakeNode(node("y"))
+
+    def work() -> None:
+        late.is_silent = not run.heard("xxxx", "silent")
+        time.sleep(0.02 if late.is_silent else 0)
+
+    run = Run(late, other, each_time=work)
+    assert played_ids(run.play([Job(f"{number:03}") for number in range(60)])) == [
+        f"{number:03}" for number in range(60)
+    ]
+    assert run.heard("xxxx", "silent")
+
+
 def test_the_differences_of_nodes_are_named_before_the_first_game() -> None:
     one, other = FakeNode(node("x")), FakeNode(node("y"))
     one.facts, other.facts = facts(processor="Old"), facts(processor="New")

@@ -48,7 +48,10 @@ class PipelinedGames:
         ]
 
     def warm_up(self) -> None:
-        """Warm up the first thread's games, see `NetworkGames.warm_up`; to be called before the first game, once. Raises what goes wrong."""
+        """Warm up one thread's games, see `NetworkGames.warm_up`; once, before the first game.
+
+        Raises what goes wrong.
+        """
         self._threads[0].start()
         _, told = self._told.get()
         if isinstance(told, BaseException):

@@ -105,8 +105,8 @@ def why_refused(facts: NodeFacts) -> str | None:
 def differences(facts: Mapping[str, NodeFacts]) -> list[str]:
     """Sentences about what is not the same on all nodes; `facts` are by the nodes' names."""
     found = []
-    for what, of in (("processor", "processor"), ("precision", "precision"), ("system", "system")):
-        found += _by_value(what, {name: str(getattr(each, of)) for name, each in facts.items()})
+    for what in ("processor", "precision", "system"):
+        found += _by_value(what, {name: str(getattr(each, what)) for name, each in facts.items()})
     for library in sorted({name for each in facts.values() for name in each.versions}):
         versions = {name: each.versions.get(library, "not installed") for name, each in facts.items()}
         found += _by_value(library, versions)

@@ -39,7 +39,7 @@ class ClusterMachines:
     @property
     def cores(self) -> dict[str, int]:
         """Cores of the nodes that can take part, by name."""
-        able = [node for node in self._nodes if isinstance(self._facts[node.id], NodeFacts)]
+        able = [node for node in self._nodes if node.cores and isinstance(self._facts[node.id], NodeFacts)]
         return {node.name: node.cores for node in able}
 
     def plan(
@@ -51,10 +51,9 @@ class ClusterMachines:
         batch_size: int | None = None,
         board_size: int | None = None,
     ) -> EvaluatorPlan:
-        """As the weakest kind of node would evaluate it. Raises UserError."""
-        plan_evaluator(
-            network, precision="fp32", device="cpu", board_size=board_size
-        )  # mistakes show up here
+        """The plan that the weakest kind of node would make for itself. Raises UserError."""
+        # mistakes show up here, before anything is sent
+        plan_evaluator(network, precision="fp32", device="cpu", board_size=board_size)
         plan = weakest_plan(self._cluster, self._facts, network, precision, device)
         return plan if batch_size is None else plan.with_batch(batch_size)
 

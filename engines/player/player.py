@@ -25,7 +25,7 @@ from engines.gtp.engine import (
     never,
 )
 from engines.player.arguments import EngineArguments
-from engines.player.dead_stones import dead_stones
+from engines.player.board_player import BoardPlayer
 from engines.player.search_control import Reporter, SearchControl, SearchLimits
 from engines.player.time_manager import Clock
 from engines.search import choice
@@ -34,21 +34,16 @@ from engines.search.searcher import Searcher
 from engines.search.single_tree import TREE, Lane, SingleTree, TreeSearch
 from lzeval.errors import UserError
 from lzeval.go.colour import EMPTY, WALL, Colour
-from lzeval.go.drawing import draw_board
-from lzeval.go.game import Game, area, without
 from lzeval.go.points import SYMMETRIES, format_vertex, symmetry_tables
-from lzeval.go.rules import Rules
 
 NOISE_SHARE = 0.25
 """Share of noise in the root's priors, as in AlphaGo Zero (D. Silver et al., 2017)."""
 NOISE_TOTAL = 0.03 * 361
 """Sum of the Dirichlet distribution's parameters over all points; AlphaGo Zero has 0.03 for each of 361."""
 POLL_S = 0.01
-MOST_KEPT = 1000
-"""Positions whose dead stones are kept."""
 
 
-class NetworkPlayer:
+class NetworkPlayer(BoardPlayer):
     """An `engines.gtp.engine.Engine` that asks an evaluator."""
 
     def __init__(
@@ -62,6 +57,7 @@ class NetworkPlayer:
 
         With `tree_search`, the player's tree is that one's.
         """
+        super().__init__(evaluator.info.board_size)
         self._evaluator = evaluator
         self._options = options
         self._size = evaluator.info.board_size
@@ -70,34 +66,11 @@ class NetworkPlayer:
         )
         self._searcher = self._tree_search.searcher
         self._planes = np.zeros((evaluator.batch_size, 18, self._size, self._size), np.uint8)
-        self._game = Game(self._size)
         self._clock = Clock(options.lag)
         self._explanation = ""
-        self._dead: dict[tuple[bytes, int, int], list[int]] = {}
-        """Dead stones found before, by position."""
         self._searched_for: Colour | None = None
         """The colour of the last search for a move, while its tree is as it was then."""
         self.clear()
-
-    @property
-    def komi(self) -> float:
-        return self._game.komi
-
-    @komi.setter
-    def komi(self, points: float) -> None:
-        self._game.komi = points
-
-    @property
-    def rules(self) -> Rules:
-        return self._game.rules
-
-    @rules.setter
-    def rules(self, rules: Rules) -> None:
-        self._game.rules = rules
-
-    @property
-    def board_size(self) -> int:
-        return self._size
 
     def set_board_size(self, size: int) -> None:
         if size != self._size:
@@ -105,22 +78,12 @@ class NetworkPlayer:
         self.clear()
 
     def clear(self) -> None:
-        self._game.clear()
+        super().clear()
         self._explanation = ""
         self._searched_for = None
         self._random = np.random.default_rng(self._options.seed)
         self._searcher.forget(TREE)
         self._searcher.seed(TREE, self._options.seed)
-
-    def set_up(self, stones: Sequence[tuple[Colour, int]], to_move: Colour, handicap: int = 0) -> None:
-        self.clear()
-        self._game.set_up(stones, to_move, handicap)
-
-    def play(self, colour: Colour, move: int) -> None:
-        self._game.play(colour, move)
-
-    def undo(self) -> None:
-        self._game.undo()
 
     def genmove(
         self,
@@ -130,7 +93,7 @@ class NetworkPlayer:
         restrictions: Sequence[Restriction] = (),
     ) -> Move:
         self._searched_for = None
-        opening_move = self._opening_move()
+        opening_move = self.next_of(self._options.opening)
         if opening_move is not None and not restrictions:
             self._explanation = "opening"
             return opening_move
@@ -148,18 +111,6 @@ class NetworkPlayer:
         self._explanation = self._explain(moves, chosen, seconds)
         self._searched_for = colour
         return RESIGN if chosen.move == choice.RESIGN else chosen.move
-
-    def _opening_move(self) -> int | None:
-        """The opening's next move, if the game has followed it so far."""
-        played = tuple(move for _, move in self._game.moves)
-        opening = self._options.opening
-        if (
-            len(played) < len(opening)
-            and played == opening[: len(played)]
-            and not any(self._game.boards[0][:-1])
-        ):
-            return opening[len(played)]
-        return None
 
     def _think(
         self,
@@ -291,39 +242,6 @@ class NetworkPlayer:
         line = self._searcher.principal_variation(TREE, best)
         words = " ".join(format_vertex(move, self._size) for move in line)
         return f"winrate {chosen.winrate:.2%}, {chosen.visits} visits, {seconds:.1f} s, {words}"
-
-    def stones(self) -> Sequence[int]:
-        return self._game.stones[:-1]
-
-    def dead_stones(self) -> Sequence[int]:
-        """Points of the dead stones; clients ask for them, and for the score, several times in one position."""
-        position = (self._game.stones, self._game.to_move, self._game.ko)
-        if position not in self._dead:
-            if len(self._dead) >= MOST_KEPT:
-                self._dead.clear()
-            self._dead[position] = dead_stones(self._game, self._game.to_move)
-        return self._dead[position]
-
-    def final_score(self) -> str:
-        score = self._score_without(self.dead_stones())
-        if score == 0:
-            return "0"
-        return f"{'B' if score > 0 else 'W'}+{abs(score):g}"
-
-    def _score_without(self, dead: Sequence[int]) -> float:
-        """Black's area minus White's and komi once the stones on `dead` are off the board."""
-        return area(without(self._game.stones, dead), self._size) - self.komi
-
-    def showboard(self) -> str:
-        black, white = self._game.captures[-1]
-        last = self._game.moves[-1] if self._game.moves else None
-        lines = [
-            draw_board(self.stones(), self._size),
-            f"Black has taken {black}, White {white}; komi {self.komi:g}",
-        ]
-        if last is not None:
-            lines.append(f"last move: {last[0].letter.upper()} {format_vertex(last[1], self._size)}")
-        return "\n".join(lines)
 
     def heatmap(self, symmetry: Symmetry) -> Heatmap:
         symmetries = list(range(SYMMETRIES)) if symmetry == "average" else [int(symmetry)]

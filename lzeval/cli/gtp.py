@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
-from engines.player.arguments import EngineArguments, Option, options
+from engines.player.arguments import EngineArguments
+from lzeval.cli.engine_options import takes_options_of
 
 if TYPE_CHECKING:
     from engines.gtp.engine import Engine
 
 
-def _takes_engine_arguments(run: Callable[[EngineArguments], None]) -> Callable[..., None]:
-    """The command that does `run`, with an option for each of an engine's."""
-
-    def command(**values: Any) -> None:
-        run(EngineArguments(**values))
-
-    network = Annotated[str, typer.Argument(metavar="NET", help="Weights file, checkpoint, or bundled name.")]
-    parameters = [
-        inspect.Parameter("network", inspect.Parameter.KEYWORD_ONLY, annotation=network),
-        *map(_parameter, options()),
-    ]
-    vars(command)["__signature__"] = inspect.Signature(parameters)  # which `inspect.signature` reads
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
-    command.__doc__ = run.__doc__
-    return command
-
-
-def _parameter(option: Option) -> inspect.Parameter:
-    declared = typer.Option(
-        option.flag, min=option.least, max=option.most, help=option.help_text, rich_help_panel=option.panel
-    )
-    return inspect.Parameter(
-        option.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=option.default,
-        annotation=Annotated[option.kind, declared],
-    )
-
-
-@_takes_engine_arguments
+@takes_options_of(EngineArguments, "Weights file, checkpoint, or bundled name.")
 def gtp(asked: EngineArguments) -> None:
     """Serve a network as a GTP engine, for GUIs, gomill and everything else that speaks GTP.
 

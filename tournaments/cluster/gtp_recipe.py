@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engines.player.arguments import our_command, parse_command
+from engines.player.arguments import parse_command
+from engines.player.options import our_command
 from lzeval.cluster.connection import Cluster
 from lzeval.cluster.nodes import find_program
 from lzeval.cluster.shipping import Shipped

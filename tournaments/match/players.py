@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
-from engines.player.arguments import our_command
+from engines.player.options import our_command
 from lzeval.errors import UserError
 from lzeval.network.weights_file.weights import is_checkpoint
 from lzeval.system.bundled import network_name, resolve_network

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from engines.player.arguments import EngineArguments, engine_command, options, our_command, parse_command
+from engines.player.arguments import EngineArguments, engine_command, parse_command
+from engines.player.options import options_of, our_command
 from lzeval.cli.main import WrongUseError, application
 from lzeval.errors import UserError
 
@@ -45,15 +46,15 @@ ASKED = EngineArguments(
 
 
 def test_the_program_its_readers_and_its_writers_agree_on_all_options() -> None:
-    values = {option.name: getattr(ASKED, option.name) for option in options()}
-    assert all(values[option.name] != option.default for option in options())
+    values = {option.name: getattr(ASKED, option.name) for option in options_of(EngineArguments)}
+    assert all(values[option.name] != option.default for option in options_of(EngineArguments))
     assert engine_command("net.txt", **values) == [*our_command(), "gtp", *ALL.split()]
     assert parse_command([*PYTHON, *ALL.split()]) == of_the_command(ALL.split()) == ASKED
     assert parse_command([*PYTHON, "net"]) == of_the_command(["net"]) == EngineArguments("net")
 
 
 def test_every_field_that_a_program_can_be_told_has_an_option() -> None:
-    told = {option.name for option in options()}
+    told = {option.name for option in options_of(EngineArguments)}
     assert {field.name for field in fields(EngineArguments)} - told == {"network", "opening", "most_nodes"}
 
 

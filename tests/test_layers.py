@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 
 FOUNDATION = ("lzeval.errors", "lzeval.version", "lzeval.system", "lzeval.compiled", "lzeval.text")
 GO = (*FOUNDATION, "lzeval.go", "lzeval.records")
-ENGINES = ("engines.evaluator", "engines.gtp", "engines.search", "engines.player")
+ENGINES = ("engines.evaluator", "engines.gtp", "engines.search", "engines.player", "engines.katago")
 
 LAYERS = {
     "lzeval.version": (),
@@ -35,6 +35,7 @@ LAYERS = {
     "engines.gtp_check": (*GO, "engines.gtp"),
     "engines.search": (*GO, "engines.evaluator", "engines.gtp"),
     "engines.player": (*GO, "engines.evaluator", "engines.gtp", "engines.search"),
+    "engines.katago": (*GO, "engines.gtp", "engines.search", "engines.player"),
     "engines.analysis": (*GO, "engines.evaluator", "engines.gtp", "engines.search"),
     "engines.review": (*GO, "engines.evaluator", "engines.search"),
     "trainer": FOUNDATION,

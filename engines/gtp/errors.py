@@ -3,6 +3,7 @@
 ```text
 EngineError
   EngineGone       the program ended, or closed its pipe      the game is void
+  LostTogether     it ended by another game's doing           the game is void, and nobody is blamed
   EngineTimeout    no answer within the deadline              the game is void
   NotGtp           it speaks, but not GTP                     the game is void
   EngineRefused    a `?` answer: void while setting up, a forfeit on a move
@@ -29,6 +30,10 @@ class EngineGone(EngineError):  # noqa: N818  (the state of the engine, not of t
         status = "" if exit_status is None else f" with status {exit_status}"
         saying = f", last saying {last_words!r}" if last_words else ""
         super().__init__(engine, f"the program ended{status}{saying}", command)
+
+
+class LostTogether(EngineError):  # noqa: N818
+    """The program that several games ask has ended, and another game has been told why."""
 
 
 class EngineTimeout(EngineError):  # noqa: N818

@@ -116,7 +116,7 @@ def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, poli
             chosen = next((move.move for move in order if _reasonable(game, colour, move.move)), chosen)
         elif chosen != game.pass_move and lead > 0:
             chosen = game.pass_move
-    if chosen != game.pass_move and _resigns(best.winrate, game, colour, policy):
+    if chosen != game.pass_move and resigns(best.winrate, game, colour, policy.resign):
         chosen = RESIGN
     return Choice(chosen, best.winrate, visits)
 
@@ -163,12 +163,16 @@ def _reasonable(game: Game, colour: int, move: int) -> bool:
     )
 
 
-def _resigns(winrate: float, game: Game, colour: int, policy: MovePolicy) -> bool:
+def resigns(winrate: float, game: Game, colour: int, resign: float) -> bool:
+    """Tell whether `colour` gives up with this winrate where it does so below `resign` (0: never).
+
+    Nobody gives up in the first quarter of the board's points; White does so later in a game with handicap.
+    """
     played, points = len(game.moves), game.size * game.size
-    if not policy.resign or played <= points // 4:
+    if not resign or played <= points // 4:
         return False
-    threshold = policy.resign
+    threshold = resign
     if game.handicap and colour == WHITE:
         blend = min(1.0, played / (HANDICAP_BLEND_SHARE * points))
-        threshold = blend * policy.resign + (1 - blend) * HANDICAP_RESIGN / (1 + game.handicap)
+        threshold = blend * resign + (1 - blend) * HANDICAP_RESIGN / (1 + game.handicap)
     return winrate < threshold

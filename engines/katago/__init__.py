@@ -1,0 +1,1 @@
+"""KataGo as a player: one process a network in JSON analysis mode, which all games ask at once."""

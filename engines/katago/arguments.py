@@ -1,0 +1,164 @@
+"""The options of KataGo as a player, and the configuration that it is started with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from engines.katago.choice import EARLY_TEMPERATURE, TEMPERATURE, MoveChoice
+from engines.player.options import command_of, option, parse_words, seen_from, words_behind
+from lzeval.errors import UserError
+from lzeval.go.openings import Opening, game_of, game_seed, load_book
+from lzeval.go.rules import DEFAULT_RULES
+
+COMMAND = "katago"
+SUFFIXES = (".bin.gz", ".txt.gz", ".bin", ".txt", ".onnx")
+USUAL_VISITS = 100
+SYMMETRIES = ("random", "fixed")
+DEFAULTS: Mapping[str, str] = {
+    "reportAnalysisWinratesAs": "SIDETOMOVE",
+    "wideRootNoise": "0",
+    "rootNoiseEnabled": "false",
+    "ignorePreRootHistory": "false",
+    "assumeMultipleStartingBlackMovesAreHandicap": "false",
+    "conservativePass": "true",
+    "rootSymmetryPruning": "true",
+    "rootNumSymmetriesToSample": "1",
+    "nnCacheSizePowerOfTwo": "18",
+    "nnMutexPoolSizePowerOfTwo": "14",
+    "logToStderr": "true",
+    "logAllRequests": "false",
+    "logAllResponses": "false",
+}
+"""Settings in which KataGo's analysis is to agree with its own play over GTP, and what makes it fit for many games."""
+OURS = ("numAnalysisThreads", "numSearchThreadsPerAnalysisThread", "numSearchThreads", "nnMaxBatchSize")
+_SETTING = re.compile(r"([A-Za-z][A-Za-z0-9]*)=([^=;\n]*)")
+
+
+@dataclass(frozen=True)
+class KataGoArguments:
+    """The options of KataGo as a player."""
+
+    network: str
+    """A network file of KataGo's."""
+    visits: int = option(USUAL_VISITS, "Visits a move; each search begins anew.", least=1)
+    temperature: float = option(
+        TEMPERATURE, "Of KataGo's draw among moves, late in the game; 0: always the best.", least=0, most=5
+    )
+    early_temperature: float = option(
+        EARLY_TEMPERATURE, "The same at the start of the game.", least=0, most=5
+    )
+    symmetry: str = option("random", "random: the network sees each position turned at random; fixed: never.")
+    threads: int = option(1, "Threads that search one position.", least=1)
+    resign: float = option(10.0, "Resign below this winrate, in percent; 0: never.")
+    seed: int = option(1, "The same seed gives the same draws.")
+    openings: str | None = option(
+        None, "Under gomill: begin each pair of games with an opening of this book."
+    )
+    program: str | None = option(None, "KataGo's program; KATAGO or katago on PATH if not given.")
+    settings: str = option("", "Further settings of KataGo's configuration, as 'name=value;name=value'.")
+    name: str | None = option(None, "What to answer to `name`.")
+    quiet: bool = option(False, "Do not tell on standard error what a search found.")
+    opening: tuple[int, ...] = field(default=())
+    """First moves that both players make without thinking, as long as they do; not on the command line."""
+
+    def check(self) -> None:
+        """Raise UserError for what is wrong beyond the bounds of single options."""
+        if not 0 <= self.resign < 50:
+            raise UserError(f"--resign {self.resign:g}: must be a percentage from 0 (never) to below 50")
+        if self.symmetry not in SYMMETRIES:
+            raise UserError(f"--symmetry {self.symmetry}: is one of {', '.join(SYMMETRIES)}")
+        for name in self.further:
+            if name in OURS:
+                raise UserError(f"--settings {name}: is set by lzeval itself")
+        path = Path(self.network)
+        if not path.is_file():
+            raise UserError(f"{self.network}: there is no such network of KataGo's")
+
+    @property
+    def further(self) -> dict[str, str]:
+        """The further settings by name. Raises UserError."""
+        found = {}
+        for part in filter(None, map(str.strip, self.settings.split(";"))):
+            match = _SETTING.fullmatch(part)
+            if match is None:
+                raise UserError(f"--settings {part}: wants name=value, as in cpuctExploration=1.2")
+            found[match[1]] = match[2].strip()
+        return found
+
+    @property
+    def network_name(self) -> str:
+        """The file's name without what all have."""
+        name = Path(self.network).name
+        suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+        return name[: len(name) - len(suffix)]
+
+    @property
+    def move_choice(self) -> MoveChoice:
+        return MoveChoice(self.temperature, self.early_temperature, self.resign / 100)
+
+    def configuration(self, games: int) -> str:
+        """KataGo's configuration file for `games` games that may ask at once."""
+        settings = {
+            **DEFAULTS,
+            "numAnalysisThreads": str(games),
+            "numSearchThreadsPerAnalysisThread": str(self.threads),
+            "nnMaxBatchSize": str(max(1, games * self.threads)),
+            "nnRandomize": "true" if self.symmetry == "random" else "false",
+            **self.further,
+        }
+        lines = ["# KataGo as lzeval starts it, written anew for each run.", f"# {Path(self.network).name}"]
+        return "\n".join([*lines, *(f"{name} = {value}" for name, value in settings.items()), ""])
+
+    @property
+    def process_key(self) -> tuple[object, ...]:
+        """Equal for players that can ask the same process."""
+        return str(Path(self.network).absolute()), self.program, self.symmetry, self.threads, self.settings
+
+    def for_game(self, size: int, game_id: str = "") -> KataGoArguments:
+        """The same with the random numbers and the opening of a game on a board of `size`, where its id is known."""
+        game = game_of(game_id)
+        if game is None:
+            return self
+        book = None if self.openings is None else load_book(self.openings, size)
+        opening = Opening("", ()) if book is None else book.chosen(game // 2 + 1, self.seed)[game // 2]
+        return replace(self, seed=game_seed(self.seed, game), opening=opening.moves)
+
+
+RULES = DEFAULT_RULES
+"""The rules that KataGo is told to play by: area, positional superko, no suicide, as Leela Zero's."""
+RULES_TOLD: Mapping[str, object] = {
+    "ko": "POSITIONAL",
+    "scoring": "AREA",
+    "tax": "NONE",
+    "suicide": False,
+    "hasButton": False,
+    "whiteHandicapBonus": "0",
+    "friendlyPassOk": False,
+}
+"""The same in KataGo's words; a player that passes has nothing left to take, and every stone counts as alive."""
+
+
+def katago_command(network: str, **values: Any) -> list[str]:
+    """The command line that starts `lzeval katago` with `values` for some fields of KataGoArguments."""
+    return command_of(KataGoArguments, COMMAND, network, **values)
+
+
+def parse_katago_command(command: Sequence[str], cwd: Path | None = None) -> KataGoArguments | None:
+    """The options in a command line that starts `lzeval katago` of this installation; None for any other.
+
+    `cwd` is the folder that it is to be started in, None: this process's.
+    """
+    words = words_behind(command, COMMAND)
+    found = None if words is None else parse_words(KataGoArguments, words)
+    if found is None:
+        return None
+    book = found.openings
+    return replace(
+        found,
+        network=seen_from(cwd, found.network),
+        openings=book if book is None else seen_from(cwd, book),
+    )

@@ -108,12 +108,17 @@ def match_turn(threads: int) -> Turn:
     """A short `lzeval match big small`; its start is not part of the time."""
     from benchmarks.match_vs_leelaz import play_ours
     from tournaments.match.match import plan_match
-    from tournaments.match.options import MatchOptions
+    from tournaments.match.options import MatchOptions, player_options
 
     def turn(_seconds: float) -> float:
         with tempfile.TemporaryDirectory() as folder:
             options = MatchOptions(
-                "big", "small", 48, 3, move_limit=10, device="cpu", threads=threads, out=folder
+                player_options("big", "small", 3),
+                games=48,
+                move_limit=10,
+                device="cpu",
+                threads=threads,
+                out=folder,
             )
             speed = play_ours(plan_match(options))
         return (speed.evaluations or 0) / speed.seconds

@@ -31,7 +31,7 @@ from lzeval.go.colour import Colour
 from lzeval.system.bundled import resolve_network
 from tournaments.games.network_games import GameJob
 from tournaments.match.match import Match, plan_match, play_match
-from tournaments.match.options import MatchOptions
+from tournaments.match.options import MatchOptions, PlayerOptions, player_options
 from tournaments.runner.progress import Progress
 
 LEELAZ_FOLDER = "/usr/games"
@@ -90,12 +90,12 @@ class LeelaTable:
         self._options = options
         self._move_limit = match.move_limit
         self.moves = 0
-        self._engines = [self._launch(leelaz, player) for player in (options.player_a, options.player_b)]
+        self._engines = [self._launch(leelaz, player) for player in options.players]
 
-    def _launch(self, leelaz: str, player: str) -> GtpClient:
-        options, weights = self._options, resolve_network(player)
+    def _launch(self, leelaz: str, player: PlayerOptions) -> GtpClient:
+        options, weights = self._options, resolve_network(player.text)
         command = [leelaz, "--cpu-only", "--gtp", "--quiet", "--noponder", "--timemanage", "off"]
-        command += ["-t", "1", "-w", str(weights), "-v", str(options.visits)]
+        command += ["-t", "1", "-w", str(weights), "-v", str(player.visits)]
         command += ["-r", f"{options.resign:g}", "-s", str(options.seed)]
         return GtpClient.launch(command, environment=ONE_THREAD)
 
@@ -207,9 +207,8 @@ def main(
     leelaz, cores = find_leelaz(), cores or available_cores()
     restrict_to(cores)
     options = MatchOptions(
-        *networks,
+        player_options(*networks, visits),
         games=games,
-        visits=visits,
         move_limit=moves,
         openings=openings,
         precision=precision,

@@ -147,7 +147,8 @@ def match(
     b: NetworkLike,
     *,
     games: int = 400,
-    visits: int | None = 100,
+    visits: int | tuple[int | None, int | None] | None = 100,
+    playouts: int | tuple[int | None, int | None] | None = None,
     folder: str | Path | None = None,
     progress: bool = True,
     **options: Any,
@@ -155,13 +156,13 @@ def match(
     """Play a match and rate it, as `lzeval match` does; finished games are kept, and the same call goes on.
 
     `a` and `b` are networks, which are loaded anew by the options below, or other programs as `gnugo:10`. `games` is an
-    even number. `folder` is where the match is kept; None: below `matches/`. Further `options` are those of the command
-    line in Python's spelling: playouts, komi, size, move_limit, resign, seed, openings, precision, device, threads,
-    until_decided, and sprt as `"0,35"`. Games are played by processes of their own. Raises UserError for what cannot be
-    played, or where no game was decided.
+    even number. `visits` and `playouts` are one number for both players, or a pair of numbers. `folder` is where the
+    match is kept; None: below `matches/`. Further `options` are those of the command line in Python's spelling: komi,
+    size, move_limit, resign, seed, openings, precision, device, threads, until_decided, and sprt as `"0,35"`. Games are
+    played by processes of their own. Raises UserError for what cannot be played, or where no game was decided.
     """
     from tournaments.match.match import plan_match, play_match
-    from tournaments.match.options import MatchOptions
+    from tournaments.match.options import MatchOptions, player_options
     from tournaments.rating.sprt import parse_sprt
 
     one, two = (str(player.source) if isinstance(player, Network) else str(player) for player in (a, b))
@@ -169,7 +170,7 @@ def match(
     if isinstance(options.get("sprt"), str):
         options["sprt"] = parse_sprt(options["sprt"], 0.05, 0.05, "logistic", option="sprt")
     try:
-        wanted = MatchOptions(one, two, games=games, visits=visits, out=out, **options)
+        wanted = MatchOptions(player_options(one, two, visits, playouts), games=games, out=out, **options)
     except TypeError as exc:
         raise UserError(f"match: {str(exc).partition('() ')[2]}") from exc
     planned = plan_match(wanted)

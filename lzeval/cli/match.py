@@ -81,12 +81,12 @@ def match(
     """
     from lzeval.cli.live_view import BarView
     from tournaments.match.match import check_options, plan_match, play_match
-    from tournaments.match.options import MatchOptions
+    from tournaments.match.options import MatchOptions, player_options
 
     test = _test(sprt, alpha, beta, model)
     options = MatchOptions(
-        a, b, games, visits or None, playouts, komi, size, move_limit, resign, seed, openings, precision, device,
-        threads, out, test, until_decided, prior,
+        player_options(a, b, visits or None, playouts), games, komi, size, move_limit, resign, seed, openings,
+        precision, device, threads, out, test, until_decided, prior,
     )  # fmt: skip
     check_options(options)
     with machines_of(cluster) as machines:

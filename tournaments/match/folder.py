@@ -16,6 +16,7 @@ from lzeval.go.openings import game_of
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from lzeval.system.files import write_text_atomically
+from tournaments.match.options import LIMITS
 from tournaments.plan.settings_check import changes
 from tournaments.report.csv_files import write_results
 
@@ -125,4 +126,5 @@ def _short(value: object) -> str:
 
 def _short_player(player: Mapping[str, Any]) -> str:
     about = [str(player.get(name))[:8] for name in ("sha256", "precision") if name in player]
+    about += [f"{player[name]} {name}" for name in LIMITS if player.get(name) is not None]
     return f"{player.get('code')} ({', '.join(about) or ' '.join(player.get('command', []))})"

@@ -29,7 +29,7 @@ from lzeval.version import __version__
 from tournaments.games.network_games import GameJob, GameSettings
 from tournaments.gomill.write_control_file import write_control_file
 from tournaments.match.folder import MatchFolder
-from tournaments.match.options import MatchOptions
+from tournaments.match.options import LIMITS, MatchOptions
 from tournaments.match.players import MatchPlayer, is_program, match_players, program_of
 from tournaments.match.record_writer import RecordWriter
 from tournaments.plan.competition import Additions, Competition, MatchupSpec
@@ -159,8 +159,7 @@ class Match:
         options = self.options
         return {
             "players": [{"code": player.spec.code, **player.facts} for player in self.players],
-            "visits": options.visits,
-            "playouts": options.playouts,
+            **{limit: getattr(options.players[0], limit) for limit in LIMITS if options.common(limit)},
             "komi": options.komi,
             "size": options.size,
             "move_limit": self.move_limit,
@@ -176,7 +175,7 @@ class Match:
         if not self.is_of_networks:
             return {**content, **where}
         networks = [plan.info.as_dict() | {"precision": plan.precision} for plan in self.plans]
-        files = [str(resolve_network(name)) for name in (self.options.player_a, self.options.player_b)]
+        files = [str(resolve_network(player.text)) for player in self.options.players]
         return {**content, "networks": networks, "files": files, **where, "processes": self.processes}
 
     @property
@@ -210,11 +209,11 @@ def check_options(options: MatchOptions) -> None:
     """Raise UserError for mistakes that can be seen without any machine that plays."""
     options.check()
     load_book(options.openings, options.size)
-    for text in (options.player_a, options.player_b):
-        if is_program(text):
-            program_of(text, options)
+    for player in options.players:
+        if is_program(player.text):
+            program_of(player, options)
         else:
-            resolve_network(text)
+            resolve_network(player.text)
 
 
 def plan_match(options: MatchOptions, machines: Machines = THIS_MACHINE) -> Match:
@@ -340,14 +339,13 @@ def _result(match: Match, progress: Progress) -> MatchResult:
 
 def _play_networks(match: Match, progress: Progress, watch: Watcher | None, listen: Listener | None) -> None:
     options = match.options
-    limits = Limits(options.visits, options.playouts)
     players = [
-        network_player(code, plan, limits, options.resign)
-        for code, plan in zip(match.codes, match.plans, strict=True)
+        network_player(code, plan, Limits(player.visits, player.playouts), options.resign)
+        for code, plan, player in zip(match.codes, match.plans, options.players, strict=True)
     ]
     settings = GameSettings(options.size, options.komi, match.move_limit, event="match")
     missing = options.games - len(progress.games)
-    files = options.player_a, options.player_b
+    files = [player.text for player in options.players]
     play = NetworkPlay(players, match.plans, files, settings, missing, options.threads, "the match")
 
     def tell(message: str) -> None:

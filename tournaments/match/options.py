@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from lzeval.errors import UserError
 from lzeval.go.openings import DEFAULT
@@ -12,17 +13,56 @@ from lzeval.go.points import LARGEST, SMALLEST
 from tournaments.plan.stopping import Gatekeeper
 from tournaments.rating.sprt import Sprt
 
+USUAL_VISITS = 100
+LIMITS = ("visits", "playouts")
+"""Fields of PlayerOptions that end a search."""
+
+
+@dataclass(frozen=True)
+class PlayerOptions:
+    """One player of a match, as `lzeval match` takes it."""
+
+    text: str
+    """A weights file, a checkpoint, a bundled name or another program, as the command line has it."""
+    visits: int | None = USUAL_VISITS
+    """A move, reused ones included; None: no limit."""
+    playouts: int | None = None
+    """New ones a move; None: no limit."""
+
+    def check(self) -> None:
+        """Raise UserError for a limit that cannot be, or for none at all."""
+        if self.visits is None and self.playouts is None:
+            raise UserError("a limit is needed: --visits or --playouts")
+        for name in LIMITS:
+            _check_count(name, getattr(self, name))
+
+
+Each: TypeAlias = "int | tuple[int | None, int | None] | None"
+"""A number for both players, or one for each; None: no limit."""
+
+
+def player_options(
+    a: str, b: str, visits: Each = USUAL_VISITS, playouts: Each = None
+) -> tuple[PlayerOptions, PlayerOptions]:
+    """Options of the players `a` and `b`, with limits for both or for each."""
+    (visits_a, visits_b), (playouts_a, playouts_b) = (
+        each if isinstance(each, tuple) else (each, each) for each in (visits, playouts)
+    )
+    return PlayerOptions(a, visits_a, playouts_a), PlayerOptions(b, visits_b, playouts_b)
+
+
+def _check_count(name: str, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
+
 
 @dataclass(frozen=True)
 class MatchOptions:
     """Options of a match, as `lzeval match` takes them."""
 
-    player_a: str
-    """A weights file, a checkpoint, a bundled name or another program; Black in even-numbered games."""
-    player_b: str
+    players: tuple[PlayerOptions, PlayerOptions]
+    """A and B; A is Black in even-numbered games."""
     games: int = 400
-    visits: int | None = 100
-    playouts: int | None = None
     komi: float = 7.5
     size: int = 19
     move_limit: int | None = None
@@ -43,6 +83,11 @@ class MatchOptions:
     prior: bool = True
     """Let a prior give the players of the table a rating where one of them won every game."""
 
+    def common(self, limit: str) -> bool:
+        """Tell whether both players have the same `limit`, one of LIMITS."""
+        a, b = self.players
+        return bool(getattr(a, limit) == getattr(b, limit))
+
     @property
     def book_argument(self) -> str:
         """`openings` as it is told to programs in other folders."""
@@ -56,12 +101,10 @@ class MatchOptions:
             )
         if self.sprt is not None and self.until_decided is not None:
             raise UserError("--sprt and --until-decided: a match can have only one of them")
-        if self.visits is None and self.playouts is None:
-            raise UserError("a limit is needed: --visits or --playouts")
-        for name in ("visits", "playouts", "move_limit", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
+        for player in self.players:
+            player.check()
+        _check_count("move_limit", self.move_limit)
+        _check_count("threads", self.threads)
         if not 0 <= self.resign < 50:
             raise UserError(f"--resign {self.resign:g}: must be a percentage from 0 (never) to below 50")
         if not SMALLEST <= self.size <= LARGEST:

@@ -22,7 +22,7 @@ from lzeval.network.weights_file.weights import is_checkpoint
 from lzeval.system.bundled import network_name, resolve_network
 from lzeval.system.devices import ON_CORES
 from lzeval.text.wording import command_line
-from tournaments.match.options import MatchOptions
+from tournaments.match.options import LIMITS, MatchOptions, PlayerOptions
 from tournaments.plan.competition import PlayerSpec
 from tournaments.plan.settings_check import sha256_of
 
@@ -59,15 +59,21 @@ def match_players(options: MatchOptions, plan: Planner = plan_evaluator) -> tupl
     `plan` decides how networks are evaluated, with the arguments of `plan_evaluator`.
     Raises UserError, with what to do.
     """
-    texts = options.player_a, options.player_b
-    with_programs = any(map(is_program, texts))
+    with_programs = any(is_program(player.text) for player in options.players)
     one, other = (
-        program_of(text, options) if is_program(text) else _network(text, options, with_programs, plan)
-        for text in texts
+        program_of(player, options)
+        if is_program(player.text)
+        else _network(player, options, with_programs, plan)
+        for player in options.players
     )
     codes = [re.sub(r"[^-A-Za-z0-9.+_]", "_", player.spec.code) or "player" for player in (one, other)]
     if codes[0] == codes[1]:
         codes = [f"{codes[0]}.a", f"{codes[1]}.b"]
+    apart = [limit for limit in LIMITS if not options.common(limit)]
+    one, other = (
+        replace(player, facts={**player.facts, **{limit: getattr(given, limit) for limit in apart}})
+        for player, given in zip((one, other), options.players, strict=True)
+    )
     return _called(one, codes[0]), _called(other, codes[1])
 
 
@@ -75,10 +81,12 @@ def _called(player: MatchPlayer, code: str) -> MatchPlayer:
     return replace(player, spec=replace(player.spec, code=code))
 
 
-def _network(text: str, options: MatchOptions, with_programs: bool, planner: Planner) -> MatchPlayer:
+def _network(
+    player: PlayerOptions, options: MatchOptions, with_programs: bool, planner: Planner
+) -> MatchPlayer:
     """A network; where a program plays as well, it is asked about one position at a time."""
     plan = planner(
-        text,
+        player.text,
         precision=options.precision,
         device=options.device,
         batch_size=1 if with_programs else None,
@@ -96,17 +104,18 @@ def _network(text: str, options: MatchOptions, with_programs: bool, planner: Pla
     if with_programs:  # what such a match has always kept of a network
         facts = {name: facts[name] for name in ("sha256", "precision", "device")}
         more = ("--device", options.device)
-    network = text if not Path(text).exists() else str(resolve_network(text).resolve())
+    is_file = Path(player.text).exists()
+    network = str(resolve_network(player.text).resolve()) if is_file else player.text
     command = (
         *(*our_command(), "gtp", network, "--quiet", "--batch", "1", "--resign", f"{options.resign:g}"),
-        *(*_limits(options), "--precision", options.precision, "--seed", str(options.seed), *more),
+        *(*_limits(player), "--precision", options.precision, "--seed", str(options.seed), *more),
     )
     return MatchPlayer(PlayerSpec(plan.info.network, command), facts, plan)
 
 
-def _limits(options: MatchOptions) -> list[str]:
-    limits = [] if options.visits is None else ["--visits", str(options.visits)]
-    return limits if options.playouts is None else [*limits, "--playouts", str(options.playouts)]
+def _limits(player: PlayerOptions) -> list[str]:
+    limits = [] if player.visits is None else ["--visits", str(player.visits)]
+    return limits if player.playouts is None else [*limits, "--playouts", str(player.playouts)]
 
 
 # Programs
@@ -117,10 +126,10 @@ def is_program(text: str) -> bool:
     return not Path(text).is_file() and text.partition(":")[0] in KINDS
 
 
-def program_of(text: str, options: MatchOptions) -> MatchPlayer:
+def program_of(player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
     """The program that is to be started for a player of a match. Raises UserError, with what to do."""
-    kind, _, rest = text.partition(":")
-    return KINDS[kind](rest.strip(), options)
+    kind, _, rest = player.text.partition(":")
+    return KINDS[kind](rest.strip(), player, options)
 
 
 def _program(
@@ -137,7 +146,7 @@ def _program(
     return MatchPlayer(spec, {"command": list(command), "files": files}, None, counts_dead_stones, plays_on)
 
 
-def _gnugo(level: str, _options: MatchOptions) -> MatchPlayer:
+def _gnugo(level: str, _player: PlayerOptions, _options: MatchOptions) -> MatchPlayer:
     if not re.fullmatch("[0-9]+", level) or int(level) > HIGHEST_LEVEL:
         raise UserError(f"gnugo:{level}: its level is wanted, 0 to {HIGHEST_LEVEL}, as in gnugo:10")
     command = [_found("gnugo", "GNU Go", "gnugo"), "--mode", "gtp", "--level", str(int(level))]
@@ -149,7 +158,7 @@ def _gnugo(level: str, _options: MatchOptions) -> MatchPlayer:
     )
 
 
-def _leelaz(file: str, options: MatchOptions) -> MatchPlayer:
+def _leelaz(file: str, player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
     if not file:
         raise UserError("leelaz: its weights file is wanted, as in leelaz:NET.txt.gz")
     network = resolve_network(file).resolve()
@@ -158,7 +167,7 @@ def _leelaz(file: str, options: MatchOptions) -> MatchPlayer:
         raise UserError(f"{network} is a checkpoint; leelaz wants weights: {export}")
     program = _found("leelaz", "Leela Zero", "leela-zero")
     command = [program, "--gtp", "--noponder", "--timemanage", "off", *_on_cpu(program, options.device)]
-    command += ["--threads", "1", "--seed", "{seed}", "--resignpct", f"{options.resign:g}", *_limits(options)]
+    command += ["--threads", "1", "--seed", "{seed}", "--resignpct", f"{options.resign:g}", *_limits(player)]
     no_clock = "time_settings 0 1 0"
     return _program(
         f"leelaz-{network_name(network)}", [*command, "--weights", str(network)], no_clock, plays_on=True
@@ -188,7 +197,7 @@ def _has_opencl() -> bool:
     return status == 0 and count.value > 0
 
 
-def _command_line(text: str, _options: MatchOptions) -> MatchPlayer:
+def _command_line(text: str, _player: PlayerOptions, _options: MatchOptions) -> MatchPlayer:
     try:
         words = shlex.split(text, posix=sys.platform != "win32")
     except ValueError as error:
@@ -201,12 +210,12 @@ def _command_line(text: str, _options: MatchOptions) -> MatchPlayer:
     return _program(Path(words[0]).stem, [os.path.abspath(program), *words[1:]])  # noqa: PTH100
 
 
-KINDS: dict[str, Callable[[str, MatchOptions], MatchPlayer]] = {
+KINDS: dict[str, Callable[[str, PlayerOptions, MatchOptions], MatchPlayer]] = {
     "gnugo": _gnugo,
     "leelaz": _leelaz,
     "cmd": _command_line,
 }
-"""Makers of players by the word before the colon; each takes the text after it."""
+"""Makers of players by the word before the colon; each takes the text after it, the player's options and all."""
 
 
 def _found(program: str, called: str, package: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from engines.evaluator.load import PRECISIONS
 from lzeval.errors import UserError
 from lzeval.go.openings import DEFAULT, EMPTY_BOARD, Book, load_book, spelt
-from tournaments.match.options import MatchOptions
+from tournaments.match.options import MatchOptions, player_options
 
 RULES = "Tromp-Taylor, positional superko, no suicide"
 """The only rules there are, in process; kept in every pool all the same."""
@@ -65,7 +65,7 @@ def settings_from(given: Mapping[str, Any]) -> PoolSettings:
     if "move_limit" not in known:
         settings = replace(settings, move_limit=2 * settings.size**2)
     MatchOptions(
-        "", "", visits=settings.visits, komi=settings.komi, size=settings.size, move_limit=settings.move_limit,
+        player_options("", "", settings.visits), komi=settings.komi, size=settings.size, move_limit=settings.move_limit,
         resign=settings.resign, seed=settings.seed,
     ).check()  # fmt: skip
     if settings.precision not in PRECISIONS:

@@ -22,11 +22,11 @@ from tournaments.games.network_player import in_process
 from tournaments.gomill.control_file import read_control_file
 from tournaments.match import players
 from tournaments.match.match import MatchResult, plan_match, play_match
-from tournaments.match.options import MatchOptions
+from tournaments.match.options import MatchOptions, PlayerOptions, player_options
 from tournaments.match.players import is_program, program_of
 from tournaments.rating.sprt import parse_sprt
 
-ASKED = MatchOptions("a", "b", visits=50)
+ASKED = MatchOptions(player_options("a", "b", 50))
 LOSES = "--answer genmove=resign"
 
 
@@ -54,14 +54,14 @@ def fake(flags: str = "") -> str:
 def options(a: str, b: str, **others: Any) -> MatchOptions:
     usual = {
         "games": 4,
-        "visits": 4,
         "size": 9,
         "openings": "book.txt",
         "move_limit": 80,
         "out": "m",
         "threads": 1,
     }
-    return MatchOptions(a, b, **{"precision": "fp32", "device": "cpu", **usual, **others})
+    players = player_options(a, b, others.pop("visits", 4), others.pop("playouts", None))
+    return MatchOptions(players, **{"precision": "fp32", "device": "cpu", **usual, **others})
 
 
 def play(a: str, b: str, **others: Any) -> MatchResult:
@@ -104,7 +104,7 @@ def test_programs_are_told_from_networks(place: Path) -> None:
 )
 def test_mistakes_are_told(text: str, complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
-        program_of(text, ASKED)
+        program_of(PlayerOptions(text, 50), ASKED)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_program_that_is_missing_can_be_installed(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(players, "GAMES_FOLDER", str(tmp_path))
     with pytest.raises(UserError, match=advice):
-        program_of(text, ASKED)
+        program_of(PlayerOptions(text, 50), ASKED)
 
 
 def stand_in(folder: Path, name: str) -> Path:
@@ -130,7 +130,7 @@ def test_gnu_go_is_found_where_debian_puts_it(monkeypatch: pytest.MonkeyPatch, t
     program = stand_in(tmp_path, "gnugo")
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(players, "GAMES_FOLDER", str(tmp_path))
-    found = program_of("gnugo:07", ASKED)
+    found = program_of(PlayerOptions("gnugo:07"), ASKED)
     assert found.spec.command == (str(program), "--mode", "gtp", "--level", "7", "--chinese-rules")
     assert found.spec.startup_gtp_commands == ("set_random_seed {seed}",)
     assert (found.spec.code, found.counts_dead_stones) == ("gnugo-7", True)
@@ -139,7 +139,7 @@ def test_gnu_go_is_found_where_debian_puts_it(monkeypatch: pytest.MonkeyPatch, t
 def test_leela_zero_is_told_of_limits_and_resigning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(tmp_path, "leelaz")
     monkeypatch.setenv("PATH", str(tmp_path))
-    line = " ".join(program_of("leelaz:small", replace(ASKED, visits=9, playouts=7, resign=2.5)).spec.command)
+    line = " ".join(program_of(PlayerOptions("leelaz:small", 9, 7), replace(ASKED, resign=2.5)).spec.command)
     for words in (
         "--gtp --noponder",
         "--visits 9",
@@ -168,12 +168,12 @@ def test_leela_zero_is_kept_off_a_gpu_that_is_not_there(
     stand_in(tmp_path, "leelaz").write_text(f"#!/bin/sh\necho '{told}'\n")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(players, "_has_opencl", lambda: hardware)
-    command = program_of("leelaz:small", replace(ASKED, device=device)).spec.command
+    command = program_of(PlayerOptions("leelaz:small"), replace(ASKED, device=device)).spec.command
     assert ("--cpu-only" in command) == wanted
 
 
 def test_a_command_line_is_taken_apart_as_a_shell_does() -> None:
-    found = program_of(f"cmd:{shlex.quote(sys.executable)} -c 'print(1)' {{seed}}", ASKED)
+    found = program_of(PlayerOptions(f"cmd:{shlex.quote(sys.executable)} -c 'print(1)' {{seed}}"), ASKED)
     assert found.spec.command[1:] == ("-c", "print(1)", "{seed}")
     assert Path(found.spec.command[0]).is_absolute()
 

@@ -97,6 +97,11 @@ class KataGoArguments:
         return name[: len(name) - len(suffix)]
 
     @property
+    def title(self) -> str:
+        """The engine's name for itself."""
+        return self.name or f"KataGo {self.network_name}"
+
+    @property
     def move_choice(self) -> MoveChoice:
         return MoveChoice(self.temperature, self.early_temperature, self.resign / 100)
 

@@ -73,25 +73,33 @@ class KataGoPlayer(BoardPlayer):
         options: KataGoArguments,
         description: str,
         move_s: float,
-        release: Callable[[], None] = lambda: None,
+        game_id: str = "",
+        spend: Callable[[int], None] | None = None,
+        close: Callable[[], None] | None = None,
     ) -> None:
-        """`move_s` is the longest time for an answer; `release` is called at the end."""
+        """`move_s` is the longest time for an answer; `spend` is told of visits when they have been made,
+        and `close` is called at the end.
+
+        Where `game_id` is known, the random numbers and the opening are that game's.
+        """
         super().__init__(LARGEST_BOARD)
-        self._process, self._options = process, options
+        self._process = process
+        self._asked, self._options = options, options
+        """Options as they were given, and as they are for the game on its board."""
         self._description = description
         self._move_s = move_s
-        self._release = release
+        self._game_id = game_id
+        self._spend, self._close = spend, close
         self._explanation = ""
         self._found: tuple[Colour, Findings] | None = None
         """The last search for a move."""
-        self.seconds = 0.0
-        """Time that KataGo has taken for its answers."""
         self.clear()
 
     def set_board_size(self, size: int) -> None:
         if size > LARGEST_BOARD:
             raise UserError(f"KataGo plays on boards up to {LARGEST_BOARD}x{LARGEST_BOARD}")
-        self._game = Game(size, self.komi, self.rules)
+        options = self._asked.for_game(size, self._game_id)
+        self._options, self._game = options, Game(size, self.komi, self.rules)
         self.clear()
 
     def clear(self) -> None:
@@ -134,20 +142,16 @@ class KataGoPlayer(BoardPlayer):
     ) -> Findings:
         query = query_of(self._game, colour, visits or self._options.visits)
         query.update(self._restricted(restrictions))
-        return self._findings(self._ask(query))
-
-    def _ask(self, query: Mapping[str, object]) -> dict[str, Any]:
-        began_s = time.monotonic()
-        try:
-            return self._process.ask(query, self._move_s)
-        finally:
-            self.seconds += time.monotonic() - began_s
+        return self._findings(self._process.ask(query, self._move_s))
 
     def _findings(self, answer: Mapping[str, Any]) -> Findings:
         try:
-            return findings_of(answer, self._game.size)
+            found = findings_of(answer, self._game.size)
         except MalformedAnswerError as error:
             raise EngineError(self._process.name, str(error)) from error
+        if self._spend is not None:
+            self._spend(found.visits)
+        return found
 
     def _restricted(self, restrictions: Sequence[Restriction]) -> dict[str, object]:
         """The fields of a query for restrictions, in the protocol's words."""
@@ -185,7 +189,8 @@ class KataGoPlayer(BoardPlayer):
         """Searches begin anew for each move, and so nothing would be gained."""
 
     def heatmap(self, symmetry: Symmetry) -> Heatmap:  # noqa: ARG002  (KataGo turns the board as it likes)
-        answer = self._ask({**query_of(self._game, self._game.to_move, 1), "includePolicy": True})
+        query = {**query_of(self._game, self._game.to_move, 1), "includePolicy": True}
+        answer = self._process.ask(query, self._move_s)
         found = self._findings(answer)
         size = self._game.size
         told = [max(0.0, float(share)) for share in answer["policy"]]
@@ -211,7 +216,8 @@ class KataGoPlayer(BoardPlayer):
         """The process has the cache, in which other games have their part."""
 
     def close(self) -> None:
-        self._release()
+        if self._close is not None:
+            self._close()
 
 
 def _analysis(colour: Colour, found: Findings) -> Analysis:

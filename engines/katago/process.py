@@ -10,7 +10,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WaitTimeoutError
 from contextlib import suppress
@@ -28,7 +28,7 @@ QUIT_S = 5.0
 LONGEST_WORDS = 300
 """Characters of the last line of standard error that an error repeats."""
 MOST_WARNINGS = 100
-"""Different warnings that are kept."""
+"""Different warnings that are told."""
 
 
 class AnalysisProcess:
@@ -38,11 +38,11 @@ class AnalysisProcess:
     answer that no query waits for is a warning.
     """
 
-    def __init__(self, peer: Peer, name: str) -> None:
-        """`name` is what errors call the engine."""
+    def __init__(self, peer: Peer, name: str, warn: Callable[[str], None] | None = None) -> None:
+        """`name` is what errors call the engine; `warn` hears each of its warnings once, on a thread of its own."""
         self.name = name
-        self.warnings: dict[str, None] = {}
-        """Warnings that the engine has given, each once, in order."""
+        self._warned: set[str] = set()
+        self._tell_warning = warn
         self._peer = peer
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -167,8 +167,11 @@ class AnalysisProcess:
             future.set_exception(EngineRefused(self.name, "analysis", reason))
 
     def _warn(self, text: str) -> None:
-        if len(self.warnings) < MOST_WARNINGS:
-            self.warnings.setdefault(text)
+        if text in self._warned or len(self._warned) >= MOST_WARNINGS:
+            return
+        self._warned.add(text)
+        if self._tell_warning is not None:
+            self._tell_warning(f"{self.name}: {text}")
 
     # The end
 

@@ -50,6 +50,7 @@ COMMANDS = {
     ),
     "runs": Entry(TRAIN, "runs"),
     "gtp": Entry(PLAY, "gtp", "gtp", "gtp big --visits 400"),
+    "katago": Entry(PLAY, "katago", "katago", "katago NET.bin.gz --visits 100"),
     "gtp-check": Entry(
         PLAY, "gtp_check", "gtp_check", "gtp-check lzeval gtp small --visits 20", takes_command_line=True
     ),

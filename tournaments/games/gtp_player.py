@@ -6,11 +6,11 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engines.gtp.client.client import Deadlines, GtpClient
 from engines.gtp.client.pipes import LoggedOutput
@@ -25,7 +25,6 @@ from tournaments.plan.competition import PlayerSpec, Timeouts
 
 if TYPE_CHECKING:
     from engines.gtp.server.in_process import EnginePeer
-    from tournaments.games.network_player import NetworkPlayers
 
 FOR_EVER_S = 4e6
 LONGEST_VERSION = 32
@@ -86,7 +85,7 @@ def _log_line(log: Say, line: str) -> None:
     log(f"<< {line}\n")
 
 
-class _Peer(SubprocessPeer):
+class GuardedPeer(SubprocessPeer):
     """A program under guard, whose conversation can be written down."""
 
     def __init__(
@@ -138,7 +137,7 @@ class GtpPlayer:
     Its methods raise EngineError as the GTP client does; an engine that has ended is replaced by a new GtpPlayer.
     """
 
-    def __init__(self, player: PlayerSpec, peer: _Peer | EnginePeer, timeouts: Timeouts) -> None:
+    def __init__(self, player: PlayerSpec, peer: GuardedPeer | EnginePeer, timeouts: Timeouts) -> None:
         """`peer` is the program, which need not have said anything yet, or the engine in this process."""
         self.player = player
         self.is_ready = False
@@ -160,7 +159,7 @@ class GtpPlayer:
     @property
     def is_in_process(self) -> bool:
         """True if it is no program; such a one is for a single game."""
-        return not isinstance(self._peer, _Peer)
+        return not isinstance(self._peer, GuardedPeer)
 
     @property
     def is_alive(self) -> bool:
@@ -285,23 +284,34 @@ class GtpPlayer:
         self._peer.kill()
 
 
+class EngineHost(Protocol):
+    """Engines of this process, for players that need no program of their own."""
+
+    def host(self, player: PlayerSpec, context: GameContext) -> EnginePeer | None:
+        """An engine for one game; None if the player needs a program. Raises EngineError if it cannot be had."""
+
+    def close(self) -> None:
+        """Release what the engines share; one that still plays has crashed. May be called from any thread."""
+
+
 def launch(
     player: PlayerSpec,
     context: GameContext,
     timeouts: Timeouts,
     guard: Guard,
-    networks: NetworkPlayers | None = None,
+    hosts: Sequence[EngineHost] = (),
 ) -> GtpPlayer:
-    """Start an engine, and do not wait for it; one of `networks` where it can be had there.
+    """Start an engine as a program, for which it does not wait, or have the first of `hosts` that can play for it.
 
     Raises EngineError, not UserError, where it cannot be started.
     """
-    peer: _Peer | EnginePeer | None = None if networks is None else networks.host(player, context)
+    found = (host.host(player, context) for host in hosts)
+    peer: GuardedPeer | EnginePeer | None = next((each for each in found if each is not None), None)
     if peer is None:
         command = [context.fill(word) for word in player.command]
         environment = {**context.environment(), **player.environ}
         try:
-            peer = _Peer(command, player.cwd, environment, guard)
+            peer = GuardedPeer(command, player.cwd, environment, guard)
         except UserError as error:
             raise EngineError(player.code, str(error)) from error
     return GtpPlayer(player, peer, timeouts)

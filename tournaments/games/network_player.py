@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engines.player.arguments import USUAL_VISITS, EngineArguments, parse_command
 from lzeval.errors import EngineError, UserError
 from lzeval.system.machine import available_cores
+from tournaments.games.katago_players import katago_arguments
 from tournaments.plan.competition import Competition, PlayerSpec
 
 if TYPE_CHECKING:
@@ -94,7 +95,10 @@ class NetworkPlayers:
         """`parallel` games go on at a time at most."""
         self._competition = competition
         self._parallel = parallel
-        self._only_networks = all(in_process(competition, player) for player in players_of(competition))
+        self._only_networks = all(
+            in_process(competition, player) or katago_arguments(competition, player)
+            for player in players_of(competition)
+        )
         self._lock = threading.Lock()
         self._plans: dict[tuple[str, str, str], EvaluatorPlan] = {}
         self._groups: dict[tuple[int, str], _Group] = {}

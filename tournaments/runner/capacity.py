@@ -13,6 +13,7 @@ import psutil
 from lzeval.errors import EngineError, UserError
 from lzeval.system.machine import available_cores, free_memory
 from tournaments.games.gtp_player import GameContext, GtpPlayer, launch
+from tournaments.games.katago_players import katago_arguments
 from tournaments.games.network_player import batch_size, in_process, players_of, tree_bytes
 from tournaments.games.process_guard import Guard
 from tournaments.plan.competition import Competition, PlayerSpec
@@ -43,6 +44,8 @@ class EngineDemand:
 
 MOST_NETWORK_GAMES = 128
 """Each is a thread, and all begin before the first ends."""
+KATAGO_GAMES = 16
+"""Games whose positions one KataGo evaluates together: on a GPU they fill its batches, on cores they cost little."""
 MODEST = EngineDemand(1, 0)
 """Demand of an engine that cannot be measured."""
 
@@ -59,9 +62,11 @@ def measured_parallel(competition: Competition, guard: Guard, kept: int, cores: 
     players = players_of(competition)
     found = {player.code: in_process(competition, player) for player in players}
     networks = [arguments for arguments in found.values() if arguments is not None]
-    programs = [player for player in players if found[player.code] is None]
+    others = [player for player in players if found[player.code] is None]
+    programs = [player for player in others if katago_arguments(competition, player) is None]
     if not programs:
-        return _parallel_networks(competition, networks, cores)
+        most = KATAGO_GAMES if others else MOST_NETWORK_GAMES
+        return _parallel_networks(competition, networks, cores, most)
     if cores == 1:
         return 1
     demands = [_measure(competition, player, guard) for player in programs]
@@ -69,14 +74,17 @@ def measured_parallel(competition: Competition, guard: Guard, kept: int, cores: 
     return games_that_fit(demands + trees, kept, cores, free_memory())
 
 
-def _parallel_networks(competition: Competition, networks: list[EngineArguments], cores: int) -> int:
-    """The number of games with which batches are always full, or that memory allows."""
+def _parallel_networks(
+    competition: Competition, networks: list[EngineArguments], cores: int, most: int
+) -> int:
+    """The number of games with which batches are always full, `most` at most, or that memory allows."""
     wanted = Schedule(competition.matchups, ()).wanted
     plans = _plans(networks)
-    batch = max(map(batch_size, plans), default=1)
+    batch = max(map(batch_size, plans), default=MOST_NETWORK_GAMES)
     searches = cores if all(plan.is_on_cores for plan in plans) else 1
-    most = min(GAMES_A_PLACE * batch * searches, MOST_NETWORK_GAMES)
-    by_memory = int(free_memory() * MEMORY_SHARE) // (2 * max(map(tree_bytes, networks)))
+    most = min(GAMES_A_PLACE * batch * searches, most)
+    largest = max(map(tree_bytes, networks), default=0)
+    by_memory = int(free_memory() * MEMORY_SHARE) // (2 * largest) if largest else most
     return max(1, min(most, by_memory, most if wanted is None else wanted))
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from lzeval.errors import EngineError
 from tournaments.games.clock import clock_talk
 from tournaments.games.faults import fault_of
-from tournaments.games.gtp_player import GameContext, launch
-from tournaments.games.network_player import NetworkPlayers
+from tournaments.games.gtp_player import EngineHost, GameContext, launch
 from tournaments.games.process_guard import Guard
 from tournaments.plan.competition import Competition, MatchupSpec, PlayerSpec
+from tournaments.runner.open_gtp_backend import engine_hosts
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,20 @@ def try_out(competition: Competition, guard: Guard) -> list[EngineCheck]:
     codes = sorted({code for matchup in competition.matchups for code in matchup.players})
     if competition.lzeval.referee is not None:
         codes = sorted({*codes, competition.lzeval.referee})
-    networks = NetworkPlayers(competition)
+    hosts = tuple(engine_hosts(competition, guard))
     try:
-        return [_try_one(competition, competition.players[code], guard, networks) for code in codes]
+        return [_try_one(competition, competition.players[code], guard, hosts) for code in codes]
     finally:
-        networks.close()
+        for host in hosts:
+            host.close()
 
 
 def _try_one(
-    competition: Competition, player: PlayerSpec, guard: Guard, networks: NetworkPlayers
+    competition: Competition, player: PlayerSpec, guard: Guard, hosts: tuple[EngineHost, ...]
 ) -> EngineCheck:
     context = GameContext("check", 0, 1)
     try:
-        engine = launch(player, context, competition.lzeval.timeouts, guard, networks)
+        engine = launch(player, context, competition.lzeval.timeouts, guard, hosts)
     except EngineError as error:
         return EngineCheck(player.code, "", (str(error),))
     matchups = [matchup for matchup in competition.matchups if player.code in matchup.players]

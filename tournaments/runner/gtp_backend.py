@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from lzeval.errors import EngineError
 from lzeval.go.colour import Colour
@@ -18,12 +18,9 @@ from lzeval.records.record import GameRecord
 from lzeval.records.result import VOID, GameResult, win
 from tournaments.games.faults import Fault, Incident, fault_of
 from tournaments.games.gtp_game import GameConditions, GameTask, PlayedGame, play_game
-from tournaments.games.gtp_player import GameContext, GtpPlayer, fits_one_game_only, launch
+from tournaments.games.gtp_player import EngineHost, GameContext, GtpPlayer, fits_one_game_only, launch
 from tournaments.games.process_guard import Guard
 from tournaments.plan.competition import PlayerSpec, Timeouts
-
-if TYPE_CHECKING:
-    from tournaments.games.network_player import NetworkPlayers
 
 KEPT_ENGINES = 4
 """Engines that one slot keeps running; the one that has not played for longest makes room for another."""
@@ -37,8 +34,8 @@ class EngineConditions:
 
     timeouts: Timeouts
     guard: Guard
-    networks: NetworkPlayers | None = None
-    """Plays for those players that need no program of their own."""
+    hosts: tuple[EngineHost, ...] = ()
+    """Play for those players that need no program of their own."""
     fresh: bool = False
     """Whether every game gets new engine processes."""
     log_folder: Path | None = None
@@ -92,6 +89,9 @@ class GtpBackend:
     def stop(self) -> None:
         """Have the engines quit; where a game is in progress, kill them all."""
         is_busy = len(self._idle) < len(self._slots)
+        if is_busy:  # a slot may wait for an engine that a host is about to start
+            for host in self.engines.hosts:
+                host.close()
         for slot in self._slots:
             slot.inbox.put(None)
             if is_busy:
@@ -157,7 +157,7 @@ class _Slot:
         if engine is None:
             context = GameContext(task.game_id, self._number, task.seed)
             settings = self._settings
-            engine = launch(player, context, settings.timeouts, settings.guard, settings.networks)
+            engine = launch(player, context, settings.timeouts, settings.guard, settings.hosts)
         self._engines[player.code] = engine
         if self._is_killed:
             engine.kill()

@@ -172,6 +172,7 @@ class TournamentRun:
                     parallel=options.parallel,
                     fresh=options.fresh,
                     log_folder=logs,
+                    tell=games.warn,
                 )
             games.run_started(backend.free)
             runner.play(backend, games, self.progress, watch)

@@ -204,6 +204,7 @@ def _move_info(move: RootMove, line: Sequence[int], order: int, size: int, *, is
         "lcb": _seen(max(0.0, move.lcb), is_turned),
         "prior": round(move.prior, DIGITS),
         "order": order,
+        "playSelectionValue": float(move.visits),
         "pv": [format_vertex(point, size) for point in line],
     }
 

@@ -17,6 +17,9 @@ from __future__ import annotations
 
 from lzeval.errors import EngineError
 
+LOST_TOGETHER = -1000
+"""An exit status that no program has: LostTogether, as an engine of this process tells it."""
+
 
 class EngineGone(EngineError):  # noqa: N818  (the state of the engine, not of this program, is what it names)
     """The program ended while it was needed."""
@@ -27,7 +30,7 @@ class EngineGone(EngineError):  # noqa: N818  (the state of the engine, not of t
         """`exit_status` is None where it is not known; `last_words` is the end of its standard error."""
         self.exit_status = exit_status
         self.last_words = last_words
-        status = "" if exit_status is None else f" with status {exit_status}"
+        status = "" if exit_status in (None, LOST_TOGETHER) else f" with status {exit_status}"
         saying = f", last saying {last_words!r}" if last_words else ""
         super().__init__(engine, f"the program ended{status}{saying}", command)
 

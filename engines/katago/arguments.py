@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.katago.choice import EARLY_TEMPERATURE, TEMPERATURE, MoveChoice
-from engines.player.options import command_of, option, parse_words, seen_from, words_behind
+from engines.player.options import command_of, option, options_of, parse_words, seen_from, words_behind
 from lzeval.errors import UserError
 from lzeval.go.openings import Opening, game_of, game_seed, load_book
 from lzeval.go.rules import DEFAULT_RULES
@@ -34,7 +35,13 @@ DEFAULTS: Mapping[str, str] = {
     "logAllResponses": "false",
 }
 """Settings in which KataGo's analysis is to agree with its own play over GTP, and what makes it fit for many games."""
-OURS = ("numAnalysisThreads", "numSearchThreadsPerAnalysisThread", "numSearchThreads", "nnMaxBatchSize")
+OURS = (
+    "numAnalysisThreads",
+    "numSearchThreadsPerAnalysisThread",
+    "numSearchThreads",
+    "maxVisits",
+    "reportAnalysisWinratesAs",
+)
 _SETTING = re.compile(r"([A-Za-z][A-Za-z0-9]*)=([^=;\n]*)")
 
 
@@ -118,6 +125,30 @@ class KataGoArguments:
         lines = ["# KataGo as lzeval starts it, written anew for each run.", f"# {Path(self.network).name}"]
         return "\n".join([*lines, *(f"{name} = {value}" for name, value in settings.items()), ""])
 
+    def gtp_configuration(self, visits: int, resign_percent: float) -> str:
+        """The configuration file of KataGo's own GTP for the same player."""
+        settings = {
+            "logToStderr": "true",
+            "logAllGTPCommunication": "false",
+            "koRule": "POSITIONAL",
+            "scoringRule": "AREA",
+            "taxRule": "NONE",
+            "multiStoneSuicideLegal": "false",
+            "hasButton": "false",
+            "maxVisits": str(visits),
+            "ponderingEnabled": "false",
+            "numSearchThreads": str(self.threads),
+            "nnRandomize": "true" if self.symmetry == "random" else "false",
+            "chosenMoveTemperature": f"{self.temperature:g}",
+            "chosenMoveTemperatureEarly": f"{self.early_temperature:g}",
+            "conservativePass": "true",
+            "allowResignation": "true" if resign_percent else "false",
+            "resignThreshold": f"{2 * resign_percent / 100 - 1:g}",
+            "resignConsecTurns": "1",
+            **self.further,
+        }
+        return "\n".join([*(f"{name} = {value}" for name, value in settings.items()), ""])
+
     @property
     def process_key(self) -> tuple[object, ...]:
         """Equal for players that can ask the same process."""
@@ -145,6 +176,41 @@ RULES_TOLD: Mapping[str, object] = {
     "friendlyPassOk": False,
 }
 """The same in KataGo's words; a player that passes has nothing left to take, and every stone counts as alive."""
+
+
+def parse_player(text: str, kind: str = COMMAND) -> KataGoArguments:
+    """The player that `katago:NET.bin.gz[,option=value...]` names, without what stands before its colon.
+
+    Options are those of `lzeval katago` without their dashes; a name with a capital in it is one of KataGo's own
+    settings. Raises UserError with `kind` before the text.
+    """
+    network, *given = text.split(",")
+    while given and "=" not in given[0]:  # a comma in the file's name
+        network += "," + given.pop(0)
+    known = {each.flag.removeprefix("--"): each for each in options_of(KataGoArguments)}
+    words, further = [os.path.expanduser(network)], []  # noqa: PTH111
+    for part in given:
+        name, _, value = part.partition("=")
+        if name in known and known[name].kind is not bool and name not in NOT_IN_TEXT:
+            words += [known[name].flag, value]
+        elif name != name.lower() and _SETTING.fullmatch(part):
+            further.append(part)
+        else:
+            allowed = ", ".join(sorted(set(known) - NOT_IN_TEXT - {"quiet"}))
+            raise UserError(
+                f"{kind}:{text}: there is no option {part!r}; there are {allowed}, and KataGo's own settings"
+            )
+    if not network:
+        raise UserError(f"{kind}: a network of KataGo's is wanted, as in {kind}:NET.bin.gz")
+    found = parse_words(KataGoArguments, [*words, "--settings", ";".join(further)])
+    if found is None:
+        raise UserError(f"{kind}:{text}: one of these is no number, or out of bounds: {', '.join(given)}")
+    found.check()
+    return found
+
+
+NOT_IN_TEXT = frozenset({"visits", "resign", "seed", "openings", "settings", "name", "quiet"})
+"""Options that a match or a tournament has for all its players."""
 
 
 def katago_command(network: str, **values: Any) -> list[str]:

@@ -72,15 +72,15 @@ class KataGoPlayer(BoardPlayer):
         process: AnalysisProcess,
         options: KataGoArguments,
         description: str,
-        move_s: float,
+        move_s: float | None,
         game_id: str = "",
         spend: Callable[[int], None] | None = None,
         close: Callable[[], None] | None = None,
     ) -> None:
-        """`move_s` is the longest time for an answer; `spend` is told of visits when they have been made,
-        and `close` is called at the end.
+        """`move_s` is the longest time for an answer, as `AnalysisProcess.ask` has it.
 
-        Where `game_id` is known, the random numbers and the opening are that game's.
+        `spend` is told of visits when they have been made, and `close` is called at the end. Where `game_id` is known,
+        the random numbers and the opening are that game's.
         """
         super().__init__(LARGEST_BOARD)
         self._process = process

@@ -23,6 +23,10 @@ from lzeval.errors import EngineError
 
 Answer: TypeAlias = "dict[str, Any]"
 POLL_S = 0.2
+REPORT_S = 60.0
+"""Interval of the reports that a long search sends as signs of life."""
+SILENCE_S = 300.0
+"""Time without a line, while a query waits, after which a process without a deadline counts as hung."""
 QUIT_S = 5.0
 """Time for the program to end once its input is closed, before it is killed."""
 LONGEST_WORDS = 300
@@ -50,6 +54,8 @@ class AnalysisProcess:
         self._end: EngineError | None = None
         """Why it has ended; None: it has not."""
         self._is_told = False
+        self._heard_s = time.monotonic()
+        """When it last said anything."""
         self._quit_s: float | None = None
         """Time that the program has to end; None: it is to go on."""
         self._reader = threading.Thread(target=self._read, name=f"katago-{name}", daemon=True)
@@ -59,13 +65,20 @@ class AnalysisProcess:
     def is_alive(self) -> bool:
         return self._end is None
 
-    def ask(self, query: Mapping[str, object], timeout_s: float) -> Answer:
+    def ask(self, query: Mapping[str, object], timeout_s: float | None = None) -> Answer:
         """The last answer to a query, which needs no id.
 
         Raises EngineRefused for an error in it, EngineGone, LostTogether, and EngineTimeout after `timeout_s`, when the
-        process is killed: what it has not answered by then, it may never answer.
+        process is killed: what it has not answered by then, it may never answer. None: as long as it says anything.
         """
-        return self._wait(self._send(query), timeout_s)
+        future = self._send({"reportDuringSearchEvery": REPORT_S, **query})
+        if timeout_s is not None:
+            return self._wait(future, timeout_s)
+        began_s = time.monotonic()
+        while time.monotonic() - max(began_s, self._heard_s) < SILENCE_S:
+            with suppress(EngineTimeout):
+                return self._wait(future, min(REPORT_S, SILENCE_S), is_last=False)
+        return self._wait(future, 0)
 
     def start(self, silence_s: float) -> Answer:
         """The answer to its first query, which comes once it has loaded the network.
@@ -132,6 +145,7 @@ class AnalysisProcess:
             while self._quit_s is None:
                 with suppress(TimeoutError):
                     for line in self._peer.receive_lines(POLL_S):
+                        self._heard_s = time.monotonic()
                         self._hear(line)
         except PeerClosedError:
             status = self._peer.wait(POLL_S)

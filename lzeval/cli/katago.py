@@ -13,8 +13,6 @@ from lzeval.cli.engine_options import takes_options_of
 if TYPE_CHECKING:
     from engines.gtp.engine import Engine
 
-ANSWER_S = 4e6
-
 
 @takes_options_of(KataGoArguments, "A network file of KataGo's, such as NET.bin.gz.")
 def katago(asked: KataGoArguments) -> None:
@@ -40,7 +38,7 @@ def katago(asked: KataGoArguments) -> None:
                 katago.process,
                 asked,
                 describe(asked, katago.version, katago.sha256),
-                ANSWER_S,
+                None,
                 os.environ.get("GOMILL_GAME_ID", ""),
                 close=katago.process.close,
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from engines.gtp.errors import EngineGone, EngineRefused, EngineTimeout, NotGtp
+from engines.gtp.errors import LOST_TOGETHER, EngineGone, EngineRefused, EngineTimeout, NotGtp
 from lzeval.errors import EngineError
 
 Consequence: TypeAlias = Literal["void", "forfeit"]
@@ -25,6 +25,8 @@ class Fault(Enum):
     """The program ended in mid-game."""
     GARBAGE = "protocol garbage"
     """Output that cannot be GTP."""
+    TOGETHER = "lost with another game"
+    """The program that several games ask has ended; another game has the incident that blames it."""
     MEMORY = "out of memory"
     """An end for which it gave that reason, or the kill by which the system ends what takes too much."""
     SETUP = "refused set-up"
@@ -44,8 +46,12 @@ class Fault(Enum):
         return self not in (Fault.REFUSED, Fault.ILLEGAL, Fault.TIME, Fault.DISPUTE)
 
 
-CHOOSABLE = tuple(fault for fault in Fault if fault not in (Fault.TIME, Fault.DISPUTE))
-"""Faults whose consequence is the user's choice: a time loss is always a loss, a dispute never ends a game."""
+FIXED = (Fault.TIME, Fault.DISPUTE, Fault.TOGETHER)
+CHOOSABLE = tuple(fault for fault in Fault if fault not in FIXED)
+"""Faults whose consequence is the user's choice.
+
+A time loss is always a loss, a dispute never ends a game, and one that is lost with another is void.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class Policy:
     """A player with so many technical faults, without a game to its end between them, is suspended."""
 
     def consequence(self, fault: Fault) -> Consequence:
+        if fault is Fault.TOGETHER:
+            return "void"
         return self.chosen.get(fault, self.technical if fault.is_technical else "forfeit")
 
 
@@ -90,6 +98,8 @@ _KILLED = -9
 def fault_of(error: EngineError, stderr: str, *, was_ready: bool) -> Fault:
     """The name of what went wrong, by the error and the engine's last words."""
     if isinstance(error, EngineGone):
+        if error.exit_status == LOST_TOGETHER:
+            return Fault.TOGETHER
         words = f"{stderr[-4000:]} {error.last_words}".lower()
         if error.exit_status == _KILLED or any(word in words for word in _MEMORY_WORDS):
             return Fault.MEMORY

@@ -150,7 +150,6 @@ class KataGoPlayers:
         from engines.gtp.server.in_process import EnginePeer
         from engines.katago.player import KataGoPlayer, describe
 
-        move_s = self._competition.lzeval.timeouts.move_s
         own = 0
 
         def spend(visits: int) -> None:
@@ -162,7 +161,7 @@ class KataGoPlayers:
             katago.process,
             arguments,
             describe(arguments, katago.version, katago.sha256),
-            FOR_EVER_S if move_s is None else move_s,
+            self._competition.lzeval.timeouts.move_s,
             context.game_id,
             spend,
         )

@@ -7,6 +7,7 @@ match is run again. Between networks, a game that is played again is exactly wha
 from __future__ import annotations
 
 import datetime
+import json
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
 from lzeval.go.openings import EMPTY_BOARD, Book, game_of, game_seed, load_book
+from lzeval.go.rules import REFEREES, Rules
 from lzeval.records.record import GameRecord
 from lzeval.system.bundled import resolve_network
 from lzeval.system.files import remove_leftovers
@@ -83,6 +85,11 @@ class Match:
         return None if self.counts_area or not able else able[0]
 
     @property
+    def rules(self) -> Rules | None:
+        """The rules of the games, where one of the players has been told to play by some."""
+        return next((player.rules for player in self.players if player.rules is not None), None)
+
+    @property
     def move_limit(self) -> int:
         return self.options.move_limit or 2 * self.options.size**2
 
@@ -109,7 +116,12 @@ class Match:
             players={player.spec.code: player.spec for player in self.players},
             matchups=(matchup,),
             description=f"{self.codes[0]} against {self.codes[1]}, by lzeval {__version__}",
-            lzeval=Additions(openings=options.book_argument, seed=options.seed, referee=self.referee),
+            lzeval=Additions(
+                openings=options.book_argument,
+                seed=options.seed,
+                referee=self.referee,
+                rules=self.rules or REFEREES["gomill"],
+            ),
         )
 
     def write_control_file(self) -> None:
@@ -121,6 +133,8 @@ class Match:
             return
         if additions.referee is not None:
             settings["referee"] = additions.referee
+        if self.rules is not None:
+            settings["rules"] = next(name for name, rules in REFEREES.items() if rules == self.rules)
         write_control_file(self.competition, {"lzeval": settings})
 
     def jobs(self) -> list[GameJob]:
@@ -166,6 +180,7 @@ class Match:
             "resign_percent": options.resign,
             "seed": options.seed,
             "openings": {"name": self.book.name, "sha256": self.book.sha256},
+            **({} if self.rules is None else {"rules": json.loads(self.rules.as_json())}),
         }
 
     def description(self) -> dict[str, Any]:

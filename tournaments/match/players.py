@@ -1,9 +1,10 @@
-"""Players of a match: networks, and other programs as `gnugo:LEVEL`, `leelaz:FILE` or `cmd:"COMMAND LINE"`."""
+"""Players of a match: networks, and other programs as `gnugo:LEVEL`, `katago:NET` or `cmd:"COMMAND LINE"`."""
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import hashlib
 import os
 import re
 import shlex
@@ -16,13 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
+from engines.katago.arguments import RULES, KataGoArguments, katago_command, parse_player
+from engines.katago.player import LARGEST_BOARD
+from engines.katago.program import Program, environment, find_program, program_at
 from engines.player.options import our_command
 from lzeval.errors import UserError
+from lzeval.go.rules import Rules
 from lzeval.network.weights_file.weights import is_checkpoint
 from lzeval.system.bundled import network_name, resolve_network
+from lzeval.system.cache import cache_folder
 from lzeval.system.devices import ON_CORES
+from lzeval.system.files import write_text_atomically
 from lzeval.text.wording import command_line
-from tournaments.match.options import LIMITS, MatchOptions, PlayerOptions
+from tournaments.match.options import LIMITS, USUAL_VISITS, MatchOptions, PlayerOptions
 from tournaments.plan.competition import PlayerSpec
 from tournaments.plan.settings_check import sha256_of
 
@@ -51,6 +58,8 @@ class MatchPlayer:
     """True if it may be asked which stones are dead."""
     plays_on: bool = True
     """True if it passes only where every stone on the board may count as alive."""
+    rules: Rules | None = None
+    """Rules that it has been told to play by, which then are the game's; None: it cannot be told."""
 
 
 def match_players(options: MatchOptions, plan: Planner = plan_evaluator) -> tuple[MatchPlayer, MatchPlayer]:
@@ -197,6 +206,60 @@ def _has_opencl() -> bool:
     return status == 0 and count.value > 0
 
 
+def _katago(text: str, player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
+    """A KataGo network whose games all ask one KataGo."""
+    found, program = _katago_network("katago", text, player, options)
+    values = {
+        name: value
+        for name in ("temperature", "early_temperature", "symmetry", "threads", "settings")
+        if (value := getattr(found, name)) != getattr(KataGoArguments, name)
+    }
+    command = katago_command(
+        str(Path(found.network).resolve()),
+        visits=player.visits,
+        **values,
+        resign=options.resign,
+        seed=options.seed,
+        openings=options.book_argument,
+        program=found.program and program.path,
+        quiet=True,
+    )
+    return _by_superko(_program(found.network_name, command, plays_on=True), found, program)
+
+
+def _katago_gtp(text: str, player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
+    """A KataGo network played by KataGo's own GTP, with a process in each slot."""
+    found, program = _katago_network("katago-gtp", text, player, options)
+    config = found.gtp_configuration(player.visits or USUAL_VISITS, options.resign)
+    path = cache_folder() / "katago" / f"gtp-{hashlib.sha256(config.encode()).hexdigest()[:16]}.cfg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(path, config)
+    command = [program.path, "gtp", "-model", str(Path(found.network).resolve()), "-config", str(path)]
+    name = f"{found.network_name}-gtp"
+    made = _program(name, command, plays_on=True)
+    made = replace(made, spec=replace(made.spec, environ=environment()))
+    return _by_superko(made, found, program)
+
+
+def _katago_network(
+    kind: str, text: str, player: PlayerOptions, options: MatchOptions
+) -> tuple[KataGoArguments, Program]:
+    """The network and the program of a player that is KataGo. Raises UserError."""
+    found = parse_player(text, kind)
+    if player.visits is None or player.playouts is not None:
+        raise UserError(f"{kind}:{text}: KataGo's searches are limited by --visits, and by nothing else")
+    if options.size > LARGEST_BOARD:
+        raise UserError(
+            f"--size {options.size}: KataGo plays on boards up to {LARGEST_BOARD}x{LARGEST_BOARD}"
+        )
+    return found, program_at(find_program(found.program))
+
+
+def _by_superko(player: MatchPlayer, found: KataGoArguments, program: Program) -> MatchPlayer:
+    facts = {"katago": program.version, "sha256": sha256_of(Path(found.network))}
+    return replace(player, facts={**player.facts, **facts}, rules=RULES)
+
+
 def _command_line(text: str, _player: PlayerOptions, _options: MatchOptions) -> MatchPlayer:
     try:
         words = shlex.split(text, posix=sys.platform != "win32")
@@ -213,6 +276,8 @@ def _command_line(text: str, _player: PlayerOptions, _options: MatchOptions) -> 
 KINDS: dict[str, Callable[[str, PlayerOptions, MatchOptions], MatchPlayer]] = {
     "gnugo": _gnugo,
     "leelaz": _leelaz,
+    "katago": _katago,
+    "katago-gtp": _katago_gtp,
     "cmd": _command_line,
 }
 """Makers of players by the word before the colon; each takes the text after it, the player's options and all."""

@@ -11,6 +11,7 @@ from functools import partial
 from lzeval.errors import UserError
 from lzeval.go.openings import Book, Opening, game_seed
 from lzeval.records.record import GameRecord, describe_result
+from tournaments.games.faults import Fault
 from tournaments.games.gtp_game import GameTask, PlayedGame
 from tournaments.gomill.files import STOP, EventLog, write_history, write_report
 from tournaments.plan.competition import Competition, MatchupSpec
@@ -162,16 +163,21 @@ class TournamentGames:
         task = played.task
         incidents = [encode_incident(incident) for incident in played.incidents]
         entry = {"kind": "void", "game": task.game_id, "incidents": incidents, "attempt": task.attempt}
-        is_last = task.attempt >= self._policy.attempts
+        is_blamed = any(incident.fault is not Fault.TOGETHER for incident in played.incidents)
+        is_last = is_blamed and task.attempt >= self._policy.attempts
         self._writer.write(entry, partial(self._report_void, played, is_last))
-        self._attempts[task.game_id] = task.attempt
+        self._attempts[task.game_id] = task.attempt if is_blamed else task.attempt - 1
         self._issued -= 1
         if not is_last:
             self._schedule.give_back(task.matchup, task.number)
 
     def _count_failures(self, played: PlayedGame) -> None:
         """Suspend a player that has failed too often in a row."""
-        blamed = {incident.player for incident in played.incidents if incident.fault.is_technical}
+        blamed = {
+            incident.player
+            for incident in played.incidents
+            if incident.fault.is_technical and incident.fault is not Fault.TOGETHER
+        }
         for code in (played.task.black.code, played.task.white.code):
             if code in blamed:
                 self._failures[code] = self._failures.get(code, 0) + 1

@@ -14,12 +14,13 @@ from contextlib import AbstractContextManager, nullcontext
 
 from engines.gtp.client.pipes import PeerClosedError, StderrLog
 from engines.gtp.engine import Engine
+from engines.gtp.errors import LOST_TOGETHER, EngineTimeout, LostTogether
 from engines.gtp.protocol import Command, Response, format_answer, format_line, parse_command
 from engines.gtp.server.command_table import CommandTable, Streaming
 from engines.gtp.server.commands import COMMANDS
 from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.session import GtpSession
-from lzeval.errors import IllegalMoveError, LzevalError
+from lzeval.errors import EngineError, IllegalMoveError, LzevalError
 
 CRASHED, KILLED = 1, -9
 """Exit statuses, as a program of its own would have had them."""
@@ -89,8 +90,11 @@ class EnginePeer:
         try:
             with self._lock:
                 text = self._answer(command)
-        except TimeoutError:
+        except (TimeoutError, EngineTimeout):
             pass  # without an answer it counts as hanging
+        except EngineError as error:  # the engine leans on a program, and has lost it
+            self._stderr.add(f"{error}\n")
+            self._status = LOST_TOGETHER if isinstance(error, LostTogether) else CRASHED
         except Exception as error:
             self._stderr.add("".join(traceback.format_exception(error)))
             self._status = CRASHED
@@ -106,6 +110,8 @@ class EnginePeer:
                 lines = [f"={command.id or ''}\n"]
                 said.run(lambda line: lines.append(format_line(line)))
                 return "".join([*lines, "\n"])
+        except EngineError:
+            raise
         except IllegalMoveError:
             return format_answer(Response(False, "illegal move", command.id))
         except LzevalError as error:

@@ -113,11 +113,14 @@ def chunks(
     """Write records, or packed data, as Leela Zero's training chunks; games without a winner are left out."""
     from trainer.data.unpack import write_chunks
 
-    written, files, left_out = write_chunks(
-        [str(source) for source in sources], out, size, version, positions
+    made = write_chunks([str(source) for source in sources], out, size, version, positions)
+    drawn = f", {made.drawn:,} of them of drawn games" if made.drawn else ""
+    without = (
+        f"; left out {counted(made.left_out, 'position')} without a winner{drawn}" if made.left_out else ""
     )
-    without = f"; left out {counted(left_out, 'position')} without a winner" if left_out else ""
-    say(f"wrote {counted(written, 'position')} to {counted(files, 'file')}, {out}.0.gz and on{without}")
+    say(
+        f"wrote {counted(made.positions, 'position')} to {counted(made.files, 'file')}, {out}.0.gz and on{without}"
+    )
 
 
 def _selection(

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from lzeval.go.colour import Colour
 from lzeval.go.points import LARGEST, SMALLEST
-from lzeval.records.result import UNKNOWN, GameResult, parse_result
+from lzeval.records.result import JIGO, UNKNOWN, GameResult, parse_result
 from lzeval.records.words import amount_alone, normalised, whole_number, with_digits
 
 T = TypeVar("T")
@@ -153,6 +153,9 @@ def _result(values: Sequence[str], remarks: list[str]) -> GameResult:
     if not results or results[0] == UNKNOWN:
         if written and normalised(written[0]) not in _NO_RESULTS:
             remarks.append(f"RE[{shown(written[0])}] names no winner")
+        return UNKNOWN
+    if results[0] == JIGO and "+" in written[0]:
+        remarks.append(f"RE[{shown(written[0])}] is a win by nothing")
         return UNKNOWN
     for text, result in zip(written, results, strict=True):
         if result.outcome is not results[0].outcome:

@@ -140,7 +140,7 @@ _MOVES = re.compile(r"\d+\s*(?:手|수(?![가-힣])|moves?)(?:完|まで|で)?")
 """The length of the game, which is no margin."""
 _NO_RESULT = re.compile(r"void|no result|无胜负|無勝負|無效|无效|무효|무승부 ?처리")
 _DRAWN = re.compile(
-    r"draw|jigo|(?<![a-z])tied?(?![a-z])|和棋|和局|平局|平手|持碁|持棋|ジゴ|じご|무승부|비김|빅"
+    r"draw|jigo|(?<![a-z])tied?(?![a-z])|和棋|和局|平局|平手|持ち?碁|持棋|ジゴ|じご|무승부|비김|빅"
 )
 _DETAILS = (
     ("T", re.compile(r"time|超时|超時|逾时|逾時|时间|時間|切れ負|切れ勝|時間切|시간|타임|(?<![a-z])t(?![a-z])")),

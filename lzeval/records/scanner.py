@@ -57,8 +57,8 @@ class ScannedRecord(NamedTuple):
     values: npt.NDArray[np.int64]
     """`[MOST_VALUES, 3]`: property (a number of NAMES), first byte and end of each value."""
     facts: npt.NDArray[np.float64]
-    """`[3]`: size (0 if none is usable), the winner (0 unknown, BLACK, WHITE), and 1 if suicide is allowed.
-    The last two are the caller's to fill in, from `info_of`."""
+    """`[3]`: size (0 if none is usable), the winner (0 unknown, BLACK, WHITE, 3 for a jigo), and 1 if suicide is
+    allowed. The last two are the caller's to fill in, from `info_of`."""
     seen: npt.NDArray[np.int64]
     """`[2]`: first byte and end of what a problem is about."""
 

@@ -87,8 +87,11 @@ def test_games_without_a_winner_are_left_out_of_chunks(tmp_path: Path) -> None:
     undecided = records(tmp_path / "undecided", count=2, result="0")
     outcome = lzeval("chunks", records(tmp_path), undecided, "--out", tmp_path / "train")
     assert "wrote 1,200 positions to 1 file," in outcome.stdout
-    assert "left out 80 positions without a winner" in outcome.stdout
+    assert "left out 80 positions without a winner, 80 of them of drawn games\n" in outcome.stdout
     assert "no game has a winner" in mistake("chunks", undecided, "--out", tmp_path / "other")
+    unknown = records(tmp_path / "undecided", count=1, result="?")
+    outcome = lzeval("chunks", records(tmp_path), unknown, "--out", tmp_path / "more")
+    assert "left out 40 positions without a winner\n" in outcome.stdout
 
 
 def test_mistakes(tmp_path: Path) -> None:

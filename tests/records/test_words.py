@@ -44,6 +44,7 @@ from lzeval.records.words import amount, normalised
         ("Black", "B+"),
         ("和棋", "0"),
         ("持碁", "0"),
+        ("持ち碁", "0"),
         ("무승부", "0"),
         ("无胜负", "Void"),
         ("B+Res", "B+R"),

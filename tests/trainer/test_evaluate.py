@@ -49,7 +49,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[LeelaNetwork, Pat
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("records") / "games.sgf"
     games = [random_game(SIZE, 70, Random(seed)) for seed in range(6)]
-    results = ["B+R", "W+3.5", "?", "W+R", "B+0.5", "W+T"]
+    results = ["B+R", "W+3.5", "?", "W+R", "0", "W+T"]
     texts = [sgf_text(SIZE, game.moves, result) for game, result in zip(games, results, strict=True)]
     path.write_text("".join(texts), encoding="utf-8")
     return path
@@ -80,7 +80,8 @@ def test_figures_are_those_of_a_plain_loop(
         output = made(torch.from_numpy(batch.planes).float())
     logits, values = output.policy_logits, output.value.numpy()
     moves = torch.from_numpy(batch.moves)
-    decided = batch.outcomes != 0
+    decided = ~np.isnan(batch.outcomes)
+    assert 0 < (batch.outcomes == 0).sum() < decided.sum() < len(data)
     found = measure_network(str(path), [str(tmp_path / "packed")], precision="fp32")
     assert found["positions"] == len(data)
     assert found["policy_loss"] == pytest.approx(
@@ -91,10 +92,12 @@ def test_figures_are_those_of_a_plain_loop(
     assert found["top5"] == pytest.approx(float(top5), abs=1e-9)
     expected = float((((values - batch.outcomes) ** 2)[decided]).mean()) / 4
     assert found["value_mse4"] == pytest.approx(expected, abs=1e-5)
-    tenths = [[] for _ in range(10)]  # type: list[list[tuple[float, bool]]]
+    tenths = [[] for _ in range(10)]  # type: list[list[tuple[float, float]]]
     for value, outcome in zip(values.tolist(), batch.outcomes.tolist(), strict=True):
-        if outcome:
-            tenths[min(9, int((value + 1) / 2 * 10))].append(((value + 1) / 2, outcome > 0))
+        if outcome == outcome:  # not NaN
+            tenths[min(9, int((value + 1) / 2 * 10))].append(
+                ((value + 1) / 2, {1: 1, 0: 0.5, -1: 0}[outcome])
+            )
     gaps = [abs(sum(p for p, _ in some) - sum(won for _, won in some)) for some in tenths]
     assert [row["count"] for row in found["calibration"]] == [len(some) for some in tenths]
     assert found["calibration_error"] == pytest.approx(sum(gaps) / decided.sum(), abs=1e-4)

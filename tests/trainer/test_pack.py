@@ -30,6 +30,7 @@ from tests.support.make_games import (
 )
 from trainer.data.pack import PackReport, pack, packed_version_of
 from trainer.data.packed import PackedData, open_packed
+from trainer.data.rows import JIGO
 from trainer.data.sources import record_files
 
 Planes = npt.NDArray[np.uint8]
@@ -87,12 +88,12 @@ def assert_positions_as_expected(
         for symmetry in range(8):
             np.testing.assert_array_equal(batch.planes[symmetry], turned(planes, symmetry))
             assert batch.moves[symmetry] == turned_move(move, game.size, symmetry)
-        sign = 0.0 if winner == EMPTY else (1.0 if winner == colour else -1.0)
-        assert batch.outcomes.tolist() == [sign] * 8
+        signs = {EMPTY: np.nan, JIGO: 0.0, colour: 1.0, other(colour): -1.0}
+        np.testing.assert_array_equal(batch.outcomes, [signs[winner]] * 8)
         assert batch.plies.tolist() == [ply] * 8
 
 
-RESULTS = {"B+R": BLACK, "W+0.5": WHITE, "0": EMPTY}
+RESULTS = {"B+R": BLACK, "W+0.5": WHITE, "0": JIGO, "?": EMPTY}
 
 
 @settings(deadline=None, max_examples=25)
@@ -263,8 +264,8 @@ def test_packing_again_replaces_and_is_reproducible(tmp_path: Path, monkeypatch:
         ("meta.json", b""),
         ("meta.json", b"[1, 2]"),
         ("meta.json", b'{"format": "lzeval positions", "version": 99}'),
-        ("meta.json", b'{"format": "lzeval positions", "version": 2}'),
-        ("meta.json", b'{"format": "lzeval positions", "version": 2, "board_size": null, "positions": 2}'),
+        ("meta.json", b'{"format": "lzeval positions", "version": 3}'),
+        ("meta.json", b'{"format": "lzeval positions", "version": 3, "board_size": null, "positions": 2}'),
         ("meta.json", b"\xff\xfe\x00"),
         ("games.npy", b""),
         ("games.npy", b"PK\x03\x04 no archive"),

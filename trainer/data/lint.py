@@ -12,12 +12,22 @@ import numpy as np
 
 from lzeval.go.board import BLACK, WHITE
 from trainer.data.pack import PackProgress, PackReport, report_unit
-from trainer.data.packed import HOLDOUT, TRAIN, damaged_files, is_packed, open_packed, part_of, read_meta
+from trainer.data.packed import (
+    HOLDOUT,
+    TRAIN,
+    WITHOUT_JIGO,
+    damaged_files,
+    is_packed,
+    open_packed,
+    part_of,
+    read_meta,
+)
+from trainer.data.rows import JIGO
 from trainer.data.selection import Selection
 from trainer.data.sources import record_files
 from trainer.data.units import packed_units
 
-RESULTS = {BLACK: "Black won", WHITE: "White won", 0: "nobody, or unknown"}
+RESULTS = {BLACK: "Black won", WHITE: "White won", JIGO: "jigo", 0: "nobody, or unknown"}
 LENGTHS = (50, 100, 150, 200, 250, 300, 400)
 """Moves at which the classes of the lengths' distribution begin."""
 
@@ -87,8 +97,12 @@ def check_records(
 def _check_packed(folder: Path, findings: Findings, keys: set[int]) -> None:
     for part in {part_of(folder, name) for name in (TRAIN, HOLDOUT)}:
         findings.damaged += [str(part / name) for name in damaged_files(part)]
-        data = open_packed(part)
-        findings.report.skipped.update(read_meta(part)["skipped"])
+        data, meta = open_packed(part), read_meta(part)
+        if meta["version"] == WITHOUT_JIGO:
+            findings.report.remark(
+                "packed by an earlier version, a jigo is unknown; pack it again", str(part)
+            )
+        findings.report.skipped.update(meta["skipped"])
         findings.report.files[str(part)] = {"games": len(data.games), "positions": len(data)}
         findings.report.positions += len(data)
         for game in data.games:

@@ -16,10 +16,12 @@ from lzeval.compiled.arrays import Ints64, Records, Unsigned8
 from lzeval.errors import DataError
 from lzeval.go.points import symmetry_tables
 from lzeval.system.files import file_sha256
-from trainer.data.rows import Batch, Soft, make_batch, row_bytes
+from trainer.data.rows import JIGO, Batch, Soft, make_batch, row_bytes
 
 FORMAT = "lzeval positions"
-VERSION = 2
+VERSION, WITHOUT_JIGO = 3, 2
+"""The format now; and the one before it, which is read as well, where a jigo is a game that nobody knows the winner of.
+"""
 TRAIN, HOLDOUT = "train", "holdout"
 """The two parts of a data set that was split; each is a data set of its own."""
 
@@ -113,7 +115,7 @@ def is_packed(path: Path) -> bool:
 def open_packed(path: Path) -> PackedData:
     """Map a packed data set into memory. Raises DataError if it is none, or not whole."""
     meta = read_meta(path)
-    if meta.get("version") != VERSION:
+    if meta.get("version") not in (VERSION, WITHOUT_JIGO):
         raise DataError(f"{path}: packed by another version of lzeval; pack it again")
     try:
         games = _load(path / GAMES)
@@ -152,8 +154,13 @@ def damaged_files(path: Path) -> list[str]:
 
 
 def fingerprint(data: PackedData) -> str:
-    """A hash of the games, in their order, and of how many positions are learnt from."""
-    facts = np.ascontiguousarray(data.games).tobytes() + f"{data.size} {len(data)}".encode()
+    """A hash of the games, in their order, and of how many positions are learnt from.
+
+    A jigo has no winner here, as in version 2, so that runs on games that were packed then go on.
+    """
+    games = np.array(data.games)
+    games["winner"][games["winner"] == JIGO] = 0
+    facts = games.tobytes() + f"{data.size} {len(data)}".encode()
     return hashlib.sha256(facts).hexdigest()[:16]
 
 

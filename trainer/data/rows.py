@@ -35,6 +35,10 @@ WON_BY_BLACK = 2
 WON_BY_WHITE = 4
 CONTEXT = 8
 """A row that is there for its board, as history of those after it, and not to be learnt from."""
+DRAWN = 16
+"""The game was a jigo; version 2 of the format did not say so."""
+JIGO = 3
+"""The winner of a drawn game, beside BLACK, WHITE and 0, where nobody knows."""
 NO_MOVE = 0xFFFF
 TURN_WHITE = 8
 """Flag beside the symmetry in `Batch.turns`."""
@@ -80,7 +84,7 @@ class Batch(NamedTuple):
     moves: Ints64
     """`[B]`: the move played, an index of the policy."""
     outcomes: Floats32
-    """`[B]`: +1 if the side to move won, -1 if it lost, 0 where nobody knows."""
+    """`[B]`: +1 if the side to move won, -1 if it lost, 0 for a jigo, NaN where nobody knows."""
     plies: Ints64
     """`[B]`: how many positions of the same game lie before."""
     shares: Floats32 | None = None
@@ -101,6 +105,26 @@ class Soft(NamedTuple):
     """`[K + 1]`"""
     points: Unsigned16
     shares: Floats32
+
+
+@jit
+def result_flags(winner: int) -> int:
+    """Flags of a row whose game was won by BLACK, WHITE or nobody (JIGO); 0 where nobody knows."""
+    if winner == BLACK:
+        return WON_BY_BLACK
+    if winner == WHITE:
+        return WON_BY_WHITE
+    return DRAWN if winner == JIGO else 0
+
+
+@jit
+def winner_of(flags: int) -> int:
+    """BLACK, WHITE, JIGO, or 0 where nobody knows, as a row's flags have it."""
+    if flags & WON_BY_BLACK:
+        return BLACK
+    if flags & WON_BY_WHITE:
+        return WHITE
+    return JIGO if flags & DRAWN else 0
 
 
 @jit
@@ -133,11 +157,7 @@ def pack_game(
         point = int64(record.setup[index, 1])
         if stones[point] != EMPTY and not has_liberty(geo, scratch, stones, point):
             return 0, BAD_SETUP
-    result = 0
-    if record.facts[1] == BLACK:
-        result = WON_BY_BLACK
-    elif record.facts[1] == WHITE:
-        result = WON_BY_WHITE
+    result = result_flags(int64(record.facts[1]))
     ko, last_colour, added, taken = -1, 0, int64(points), True
     for ply in range(record.counts[0]):
         colour, move = int64(record.moves[ply, 0]), int64(record.moves[ply, 1])
@@ -214,10 +234,13 @@ def fill_targets(
         white = row[2 * width + 4] & WHITE_TO_MOVE
         plies[item] = row[2 * width + 2] + 256 * np.int64(row[2 * width + 3])
         moves[item] = tables[symmetries[item]][row[2 * width] + 256 * np.int64(row[2 * width + 1])]
-        winner = row[2 * width + 4] & (WON_BY_BLACK | WON_BY_WHITE)
-        outcomes[item] = 0.0
-        if winner:
-            outcomes[item] = 1.0 if (winner == WON_BY_WHITE) == bool(white) else -1.0
+        winner = winner_of(int64(row[2 * width + 4]))
+        if winner == 0:
+            outcomes[item] = np.nan
+        elif winner == JIGO:
+            outcomes[item] = 0.0
+        else:
+            outcomes[item] = 1.0 if (winner == WHITE) == bool(white) else -1.0
 
 
 @jit

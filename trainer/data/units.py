@@ -22,6 +22,7 @@ from lzeval.go.points import format_vertex, symmetry_tables
 from lzeval.records.info import GameInfo, NotGoError
 from lzeval.records.input.split_games import break_in
 from lzeval.records.input.text import as_sgf
+from lzeval.records.result import Outcome
 from lzeval.records.scanner import (
     LONGEST,
     NO_GAME,
@@ -40,19 +41,20 @@ from trainer.data.chunks.kind import chunk_kind
 from trainer.data.chunks.rows import rows_from_chunks
 from trainer.data.chunks.text import read_v1
 from trainer.data.rows import (
+    JIGO,
     PACKED,
     VERDICTS,
-    WON_BY_BLACK,
-    WON_BY_WHITE,
     Soft,
     game_key,
     pack_game,
     row_bytes,
+    winner_of,
 )
 from trainer.data.selection import Selection
 
 UNIT_BYTES = 1 << 21
 """Bytes of SGF text, about, of one unit."""
+_WINNERS = {Outcome.BLACK: BLACK, Outcome.WHITE: WHITE, Outcome.JIGO: JIGO}
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _pack_sgf(unit: Unit, size: int, selection: Selection) -> Packed:
             made.skipped.append((refused.kind, made.seen, refused.place))
             continue
         made.remarks += [(remark, made.seen) for remark in info.remarks]
-        record.facts[1] = info.result.winner or 0
+        record.facts[1] = _WINNERS.get(info.result.outcome, 0)
         record.facts[2] = bool(info.suicide)
         count, verdict = pack_game(geometry(size), scratch, stones, record, rows)
         komi = math.nan if info.komi is None else info.komi
@@ -199,11 +201,9 @@ def _pack_chunk(unit: Unit, size: int, selection: Selection) -> Packed:
             continue
         rows = packed.rows[start : start + length]
         key = int(game_key(rows, tables))
-        flags = int(rows[-1, -2])
-        winner = BLACK if flags & WON_BY_BLACK else (WHITE if flags & WON_BY_WHITE else 0)
         wanted = selection.plies(length, key)
         made.rows.append(rows)
-        made.games.append((nan, 0, winner, nan, nan, key))
+        made.games.append((nan, 0, winner_of(int(rows[-1, -2])), nan, nan, key))
         made.learn.append(inside if wanted is None else np.intersect1d(inside, wanted))
         first, last = np.searchsorted(packed.soft.rows, (start, start + length))
         made.soft.append(_cut(packed.soft, int(first), int(last), start) if last > first else None)

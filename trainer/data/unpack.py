@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +19,25 @@ from trainer.data.chunks.rows import positions_from_rows
 from trainer.data.chunks.text import write_v1
 from trainer.data.packed import PackedData
 from trainer.data.prepare import prepare
-from trainer.data.rows import WON_BY_BLACK, WON_BY_WHITE
+from trainer.data.rows import DRAWN, WON_BY_BLACK, WON_BY_WHITE
 
 VERSIONS = ("v1", "v2")
 
 
-def write_chunks(
-    sources: Sequence[str], out: Path, size: int, version: str, positions: int
-) -> tuple[int, int, int]:
-    """Write the positions of `sources` to `out`.0.gz, `out`.1.gz and so on, `positions` a file.
+@dataclass(frozen=True)
+class WrittenChunks:
+    """Counts of what `write_chunks` wrote and left out."""
 
-    Returns how many positions and files were written, and how many positions were left out because nobody won.
-    Raises UserError.
-    """
+    positions: int
+    files: int
+    left_out: int
+    """Positions of games without a winner, which chunks cannot hold."""
+    drawn: int
+    """Positions of drawn games among those left out."""
+
+
+def write_chunks(sources: Sequence[str], out: Path, size: int, version: str, positions: int) -> WrittenChunks:
+    """Write the positions of `sources` to `out`.0.gz, `out`.1.gz and so on, `positions` a file. Raises UserError."""
     if version not in VERSIONS:
         raise UserError(f"--version {version}: choose one of {', '.join(VERSIONS)}")
     if version == "v2" and size != 19:
@@ -48,7 +55,7 @@ def write_chunks(
         for file, start in enumerate(files):
             content = _chunk(data, decided[start : start + positions], size, version)
             write_bytes_atomically(f"{out}.{file}.gz", gzip.compress(content, 6, mtime=0))
-        return len(decided), len(files), len(data) - len(decided)
+        return WrittenChunks(len(decided), len(files), len(data) - len(decided), _drawn(data))
 
 
 def all_positions(data: PackedData) -> ChunkPositions:
@@ -61,6 +68,12 @@ def _decided(data: PackedData) -> Ints64:
     numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
     decided: Ints64 = numbers[data.rows[numbers, -2] & (WON_BY_BLACK | WON_BY_WHITE) != 0]
     return decided
+
+
+def _drawn(data: PackedData) -> int:
+    """The number of positions to be learnt from whose game was a jigo."""
+    numbers = data.row_numbers(np.arange(len(data), dtype=np.int64))
+    return int(np.count_nonzero(data.rows[numbers, -2] & DRAWN))
 
 
 def _chunk(data: PackedData, rows: Ints64, size: int, version: str) -> bytes:

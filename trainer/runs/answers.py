@@ -20,9 +20,9 @@ from lzeval.system.bundled import network_name, resolve_network
 from trainer.data.packed import PackedData
 from trainer.data.rows import HISTORY
 
-ANSWER = np.dtype([("played", "f4"), ("better", "u2"), ("alike", "u2"), ("value", "f4"), ("outcome", "i1")])
+ANSWER = np.dtype([("played", "f4"), ("better", "u2"), ("alike", "u2"), ("value", "f4"), ("outcome", "f4")])
 """One position's answer: probability of the move that was played, how many moves have a higher one and the same one,
-itself counted; value and outcome (0: nobody won), -1 to 1, for the side to move."""
+itself counted; value and outcome, -1 to 1, for the side to move: 0 for a jigo, NaN where nobody knows."""
 BATCHES_A_TASK = 64
 """So many batches are worth a journey to a node and back."""
 

@@ -40,11 +40,11 @@ def measure_network(
     """Figures over all positions of `data` (game records or a packed folder), or over `sample` of them.
 
     `top1`, `top5`: share of moves that are the network's best, or among its five best, see `among_best`;
-    `policy_loss`: mean cross entropy in nats; `value_mse4`: mean squared error of the value / 4 over games with a
-    winner, so that 0.25 is knowing nothing. `phases` has the same by moves played. `calibration` compares the
-    winrates that the network gives the side to move with how often it won, see `calibration`; `calibration_error`
-    is the mean distance of the two, None where nobody won. A measurement that was interrupted goes on, on a cluster or
-    without one. Raises UserError.
+    `policy_loss`: mean cross entropy in nats; `value_mse4`: mean squared error of the value / 4 over decided
+    games, so that 0.25 is knowing nothing where all have a winner. `phases` has the same by moves played. `calibration`
+    compares the winrates that the network gives the side to move with how often it won, see `calibration`;
+    `calibration_error` is the mean distance of the two, None where no game was decided. A measurement that was
+    interrupted goes on, on a cluster or without one. Raises UserError.
     """
     measuring = _here(network, precision) if cluster is None else on_nodes(cluster, network, precision, BATCH)
     cache = cache_folder()
@@ -74,9 +74,9 @@ def measure_network(
 def calibration(winrates: Floats, won: Floats) -> list[dict[str, Any]]:
     """Share of wins among those who were given a chance from `low` to `high` (in the last bin, 1 included), bin by bin.
 
-    `winrates` `[N]`, 0 to 1, and `won` `[N]`, 0 or 1, NaN where nobody did, are the side to move's. A bin has
-    the `count` of decided positions in it, the mean winrate `predicted` and the share `won`; both are None in an
-    empty bin. Positions of one game have one winner: a bin knows less than its count suggests.
+    `winrates` `[N]`, 0 to 1, and `won` `[N]`, 0, 1, 1/2 for a jigo, NaN where nobody knows, are the side to move's. A
+    bin has the `count` of decided positions in it, the mean winrate `predicted` and the share `won`; both are None in
+    an empty bin. Positions of one game have one winner: a bin knows less than its count suggests.
     """
     decided = ~np.isnan(won)
     winrates, won = winrates[decided], won[decided]
@@ -148,21 +148,20 @@ def _answers(parts: Parts, packed: PackedData, chosen: Ints64, kept: Unfinished)
 
 
 def _measures(answers: Records) -> tuple[dict[str, Floats], Floats, Floats]:
-    """Each measure for each position, `[N]`; the value's is NaN where nobody won.
+    """Each measure for each position, `[N]`; the value's is NaN where nobody knows the outcome.
 
-    And the mover's predicted winrate `[N]`, 0 to 1, and whether the mover won `[N]`, 0 or 1, NaN where nobody did.
+    And the mover's predicted winrate `[N]`, 0 to 1, and its points `[N]`, 0, 1/2 or 1, NaN where nobody knows.
     """
     better, alike = (answers[name].astype(np.int64) for name in ("better", "alike"))
     played, value, outcomes = (answers[name].astype(np.float64) for name in ("played", "value", "outcome"))
-    nobody = outcomes == 0
     columns = {
         "policy_loss": -np.log(np.maximum(played, SMALLEST_PROBABILITY)),
         "top1": among_best(1, better, alike),
         "top5": among_best(5, better, alike),
-        "value_mse4": np.where(nobody, np.nan, (value - outcomes) ** 2 / 4),
+        "value_mse4": (value - outcomes) ** 2 / 4,
     }
     winrates = np.clip((value + 1) / 2, 0, 1)
-    return columns, winrates, np.where(nobody, np.nan, outcomes > 0)
+    return columns, winrates, (outcomes + 1) / 2
 
 
 def among_best(count: int, better: Ints64, alike: Ints64) -> Floats:

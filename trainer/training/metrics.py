@@ -16,18 +16,18 @@ MEASURES = ("policy_loss", "top1", "top5", "value_mse4")
 def measure(logits: Tensor, values: Tensor, moves: Tensor, outcomes: Tensor, plies: Tensor) -> Tensor:
     """Sums over one batch, float64 `[1 + phases, 6]` on the CPU: over all positions, then over those of each phase.
 
-    Columns: positions, positions of games with a winner, and the totals of MEASURES. `logits` `[B, P]`, all others
-    `[B]`; `values` and `outcomes` are -1 to 1, for the side to move.
+    Columns: positions, positions of decided games, and the totals of MEASURES. `logits` `[B, P]`, all others `[B]`;
+    `values` and `outcomes` are -1 to 1, for the side to move, outcomes NaN where nobody knows.
     """
     best = logits.topk(min(5, logits.shape[1]), dim=1).indices == moves.unsqueeze(1)
-    decided = outcomes != 0
+    decided = ~outcomes.isnan()
     columns = (
         torch.ones_like(outcomes),
         decided,
         F.cross_entropy(logits.float(), moves, reduction="none"),
         best[:, 0],
         best.any(1),
-        (values.float() - outcomes) ** 2 / 4 * decided,
+        (values.float() - outcomes.nan_to_num(0.0)) ** 2 / 4 * decided,
     )
     rows = torch.stack([torch.ones_like(decided), *phases(plies).values()])
     return rows.cpu().double() @ torch.stack([column.float() for column in columns], 1).cpu().double()

@@ -150,11 +150,11 @@ class GoModule(pl.LightningModule):
         """The policy's cross entropy and the value's squared error, towards the records and the teacher.
 
         AlphaGo Zero's (Silver et al., 2017), whose weight decay is the optimiser's here; values are learnt from decided
-        games only. The policy's labels may be smoothed (Szegedy et al., 2016).
+        games only, a jigo among them. The policy's labels may be smoothed (Szegedy et al., 2016).
         """
         wanted = batch.moves if batch.shares is None else batch.shares
         policy_loss: Tensor = F.cross_entropy(logits, wanted, label_smoothing=self.config.label_smoothing)
-        outcomes, known = batch.outcomes, batch.outcomes.abs()
+        outcomes, known = batch.outcomes.nan_to_num(0.0), (~batch.outcomes.isnan()).float()
         if self.teacher is not None:
             shares = self.config.teacher
             policy, value = self.teacher.answer(batch.planes)

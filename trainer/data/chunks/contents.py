@@ -39,7 +39,7 @@ class ChunkPositions(NamedTuple):
     white_to_move: Unsigned8
     """`[N]`: 1 if White is to move."""
     winner: Unsigned8
-    """`[N]`: BLACK or WHITE, 0 if nobody knows."""
+    """`[N]`: BLACK or WHITE; JIGO and 0 (nobody knows) are of packed rows, no chunk can hold them."""
     starts: Ints64
     """`[N + 1]`: position `n` has the entries `starts[n]` to `starts[n + 1] - 1` of the next two."""
     points: Unsigned16

@@ -8,18 +8,17 @@ import numpy as np
 
 from lzeval.compiled.arrays import Ints64, Unsigned8
 from lzeval.compiled.jit import int64, jit
-from lzeval.go.board import BLACK, WHITE
 from trainer.data.chunks.contents import ChunkPositions, check, new_positions
 from trainer.data.rows import (
     CONTEXT,
     HISTORY,
     NO_MOVE,
     WHITE_TO_MOVE,
-    WON_BY_BLACK,
-    WON_BY_WHITE,
     Soft,
     bitboard_bytes,
+    result_flags,
     row_bytes,
+    winner_of,
 )
 
 NO_SOFT = Soft(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.uint16), np.empty(0, np.float32))
@@ -122,9 +121,7 @@ def _write_rows(
     at, run, no_move = int64(0), -1, int64(NO_MOVE)
     for number in range(context.shape[0]):
         planes, white = positions.bits[number], positions.white_to_move[number] != 0
-        flags = 0
-        if positions.winner[number]:
-            flags = WON_BY_BLACK if positions.winner[number] == BLACK else WON_BY_WHITE
+        flags = result_flags(int64(positions.winner[number]))
         if context[number] >= 0:
             run += 1
             games[run, 0] = at
@@ -176,8 +173,7 @@ def _gather(rows: Unsigned8, chosen: Ints64, policies: Ints64, positions: ChunkP
             positions.bits[number, back] = past[own : own + width]
             positions.bits[number, HISTORY + back] = past[other : other + width]
         positions.white_to_move[number] = white
-        if row[2 * width + 4] & (WON_BY_BLACK | WON_BY_WHITE):
-            positions.winner[number] = BLACK if row[2 * width + 4] & WON_BY_BLACK else WHITE
+        positions.winner[number] = winner_of(int64(row[2 * width + 4]))
         if policies[number] < 0:
             entry = positions.starts[number]
             positions.points[entry] = row[2 * width] + 256 * np.int64(row[2 * width + 1])

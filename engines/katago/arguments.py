@@ -210,7 +210,16 @@ def parse_player(text: str, kind: str = COMMAND) -> KataGoArguments:
 
 
 NOT_IN_TEXT = frozenset({"visits", "resign", "seed", "openings", "settings", "name", "quiet"})
-"""Options that a match or a tournament has for all its players."""
+"""Options that a match or a tournament has for all its players, by their flags; `settings` have names of their own."""
+IN_TEXT = ("temperature", "early_temperature", "symmetry", "threads", "program", "settings")
+"""Fields that a player's text may set."""
+
+
+def text_values(found: KataGoArguments) -> dict[str, Any]:
+    """The fields that a player's text has set."""
+    return {
+        name: value for name in IN_TEXT if (value := getattr(found, name)) != getattr(KataGoArguments, name)
+    }
 
 
 def katago_command(network: str, **values: Any) -> list[str]:

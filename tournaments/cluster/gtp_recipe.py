@@ -9,11 +9,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from engines.katago.arguments import COMMAND as KATAGO
+from engines.katago.arguments import parse_katago_command
+from engines.katago.program import find_program as find_katago
 from engines.player.arguments import parse_command
 from engines.player.options import our_command
 from lzeval.cluster.connection import Cluster
 from lzeval.cluster.nodes import find_program
 from lzeval.cluster.shipping import Shipped
+from lzeval.errors import UserError
 from tournaments.cluster.network_recipe import PLACE
 from tournaments.cluster.node_player import Opened
 from tournaments.games.faults import Fault
@@ -28,7 +32,7 @@ class GtpRecipe:
 
     competition: Competition
     ours: frozenset[str]
-    """Players whose command is `lzeval gtp` of the machine that the competition comes from."""
+    """Players whose command is `lzeval gtp` or `lzeval katago` of the machine that the competition comes from."""
     files: Mapping[str, Shipped]
     """Files that commands name, by the word that names them; a node that has none in that place gets them."""
     parallel: int | None = None
@@ -50,7 +54,8 @@ class GtpRecipe:
         for code, player in self.competition.players.items():
             command = self._command_here(player)
             if command is None:
-                unable[code] = f"there is no {player.command[0]}"
+                is_katago = player.code in self.ours  # as lzeval itself is there
+                unable[code] = f"there is no {KATAGO if is_katago else player.command[0]}"
             else:
                 is_there = player.cwd is None or player.cwd.is_dir()
                 self._here[code] = replace(player, command=command, cwd=player.cwd if is_there else None)
@@ -81,8 +86,11 @@ class GtpRecipe:
         """The player's command as this machine can start it; None if it lacks the program."""
         words = player.command
         if player.code in self.ours:
-            start: list[str] = [*our_command(), "gtp"]
-            rest = words[words.index("gtp") + 1 :]
+            name = next(word for word in words if word in ("gtp", KATAGO))
+            if name == KATAGO and not _has_katago(player):
+                return None
+            start: list[str] = [*our_command(), name]
+            rest = words[words.index(name) + 1 :]
         else:
             program = words[0] if os.access(words[0], os.X_OK) else find_program(Path(words[0]).name)
             if program is None:
@@ -138,7 +146,11 @@ def gtp_recipe(
 ) -> GtpRecipe:
     """The recipe for `competition`, with all files that its commands name. Raises UserError."""
     players = competition.players.values()
-    ours = frozenset(player.code for player in players if parse_command(player.command, player.cwd))
+    ours = frozenset(
+        player.code
+        for player in players
+        if parse_command(player.command, player.cwd) or parse_katago_command(player.command, player.cwd)
+    )
     files = {
         word: cluster.ship(str(path))
         for player in players
@@ -146,6 +158,16 @@ def gtp_recipe(
         if (path := (player.cwd or Path()) / word).is_file()
     }
     return GtpRecipe(competition, ours, files, parallel, fresh, logs=logs)
+
+
+def _has_katago(player: PlayerSpec) -> bool:
+    """Tell whether this machine has the KataGo of a player whose command is `lzeval katago`."""
+    arguments = parse_katago_command((*our_command(), *player.command[player.command.index(KATAGO) :]))
+    try:
+        find_katago(arguments.program if arguments else None)
+    except UserError:
+        return False
+    return True
 
 
 def players_of(competition: Competition, task: GameTask) -> tuple[str, ...]:

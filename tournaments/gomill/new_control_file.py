@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from engines.katago.arguments import COMMAND as KATAGO
+from engines.katago.arguments import katago_command, parse_player, text_values
 from engines.player.arguments import engine_command
 from lzeval.errors import UserError
 from lzeval.system.bundled import network_name, resolve_network
@@ -35,10 +37,10 @@ def new_control_file(
 ) -> Path:
     """Write an allplayall of `networks` to `out`, for `lzeval tournament` and for gomill's ringmaster.
 
-    `networks` are weights files, checkpoints (which `leelaz` does not read) or bundled names; `rounds` is games a
-    pair; `visits` limits each move, unless it is None; `time_settings` are the three numbers of the GTP command, such
-    as `0 11 1`. The players' codes are the files' names. Raises UserError; an `out` that exists is overwritten with
-    `force` only.
+    `networks` are weights files, checkpoints (which `leelaz` does not read), bundled names or `katago:NET`;
+    `rounds` is games a pair; `visits` limits each move, unless it is None; `time_settings` are the three numbers of the
+    GTP command, such as `0 11 1`. The players' codes are the files' names. Raises UserError; an `out` that exists is
+    overwritten with `force` only.
     """
     target = Path(out)
     if target.suffix != ".ctl":
@@ -50,11 +52,10 @@ def new_control_file(
     if visits is None and time_settings is None:
         raise UserError("a move wants a limit: give --visits or --time-settings")
     startup = () if time_settings is None else (_time_command(time_settings),)
-    paths = [resolve_network(network).resolve() for network in networks]
-    command = _lzeval_command if engine == "lzeval" else _leelaz_command
+    made = [_player(network, engine, visits, seed, time_settings) for network in networks]
     players = {
-        code: PlayerSpec(code, command(path, visits, seed), startup_gtp_commands=startup)
-        for code, path in zip(_codes(paths), paths, strict=True)
+        code: PlayerSpec(code, command, startup_gtp_commands=startup)
+        for code, (_, command) in zip(_codes([name for name, _ in made]), made, strict=True)
     }
     codes = tuple(players)
     competition = Competition(
@@ -67,15 +68,39 @@ def new_control_file(
         competitors=codes,
         rounds=rounds,
     )
-    write_control_file(competition, {"lzeval": {"openings": _openings(openings, board_size), "seed": seed}})
+    settings_of_ours = {"openings": _openings(openings, board_size), "seed": seed}
+    if any(map(_is_katago, networks)):
+        settings_of_ours["rules"] = "strict"  # which KataGo is told to play by
+    write_control_file(competition, {"lzeval": settings_of_ours})
     return target
 
 
-def _codes(paths: Sequence[Path]) -> list[str]:
+def _is_katago(network: str) -> bool:
+    return network.startswith(f"{KATAGO}:") and not Path(network).is_file()
+
+
+def _player(
+    network: str, engine: EngineKind, visits: int | None, seed: int, time_settings: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """Name and command line of a player. Raises UserError."""
+    if _is_katago(network):
+        if visits is None or time_settings is not None:
+            raise UserError(f"{network}: wants --visits, and knows no clock")
+        found = parse_player(network.partition(":")[2])
+        path = str(Path(found.network).resolve())
+        return found.network_name, tuple(
+            katago_command(path, visits=visits, **text_values(found), seed=seed, quiet=True)
+        )
+    file = resolve_network(network).resolve()
+    command = _lzeval_command if engine == "lzeval" else _leelaz_command
+    return network_name(file), command(file, visits, seed)
+
+
+def _codes(names: Sequence[str]) -> list[str]:
     """Players' codes: the networks' names, with what a code may not hold left out, and numbers where they repeat."""
     codes: list[str] = []
-    for path in paths:
-        name = re.sub(r"[^-!$%&*+.:;<=>?^_~a-zA-Z0-9]", "_", network_name(path)) or "network"
+    for each in names:
+        name = re.sub(r"[^-!$%&*+.:;<=>?^_~a-zA-Z0-9]", "_", each) or "network"
         number = 1
         code = name
         while code in codes:

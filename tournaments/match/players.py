@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
-from engines.katago.arguments import RULES, KataGoArguments, katago_command, parse_player
+from engines.katago.arguments import RULES, KataGoArguments, katago_command, parse_player, text_values
 from engines.katago.player import LARGEST_BOARD
 from engines.katago.program import Program, environment, find_program, program_at
 from engines.player.options import our_command
@@ -209,19 +209,13 @@ def _has_opencl() -> bool:
 def _katago(text: str, player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
     """A KataGo network whose games all ask one KataGo."""
     found, program = _katago_network("katago", text, player, options)
-    values = {
-        name: value
-        for name in ("temperature", "early_temperature", "symmetry", "threads", "settings")
-        if (value := getattr(found, name)) != getattr(KataGoArguments, name)
-    }
     command = katago_command(
         str(Path(found.network).resolve()),
         visits=player.visits,
-        **values,
+        **text_values(found),
         resign=options.resign,
         seed=options.seed,
         openings=options.book_argument,
-        program=found.program and program.path,
         quiet=True,
     )
     return _by_superko(_program(found.network_name, command, plays_on=True), found, program)

@@ -7,11 +7,12 @@ command line, and the behaviour of a `NetworkPlayer`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.player.options import command_of, option, parse_words, seen_from, words_behind
+from engines.search.settings import SearchSettings
 from lzeval.errors import UserError
 from lzeval.system.bundled import network_name, resolve_network
 from lzeval.system.devices import DEVICE_HELP
@@ -23,8 +24,20 @@ if TYPE_CHECKING:
     from engines.search.searcher import Limits
 
 USUAL_VISITS = 1600
-NETWORK, MOVE_POLICY, TIME, CLIENT = "Network", "Choice of moves", "Time", "What clients are told"
+NETWORK, MOVE_POLICY, SEARCH, TIME, CLIENT = (
+    "Network",
+    "Choice of moves",
+    "Search",
+    "Time",
+    "What clients are told",
+)
 """Panels of the help text."""
+
+
+def _search_option(name: str) -> Any:
+    """A setting of the search as an option."""
+    setting = SearchSettings.__dataclass_fields__[name]
+    return option(setting.default, panel=SEARCH, **setting.metadata)
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,14 @@ class EngineArguments:
     """Chances are visits to the power of 1 / temperature."""
     noise: bool = option(False, "Mix Dirichlet noise into the root's priors.", MOVE_POLICY)
     seed: int = option(1, "The same seed gives the same moves.", MOVE_POLICY)
+    puct: float = _search_option("puct")
+    log_puct: float = _search_option("log_puct")
+    log_const: float = _search_option("log_const")
+    fpu: float = _search_option("fpu")
+    softmax_temp: float = _search_option("softmax_temp")
+    virtual_loss: int = _search_option("virtual_loss")
+    lcb_alpha: float = _search_option("lcb_alpha")
+    lcb_share: float = _search_option("lcb_share")
     ponder: bool = option(False, "Think on the opponent's time.", TIME)
     lag: float = option(0.5, "Seconds a move takes on its way.", TIME, least=0)
     full_time: bool = option(False, "Use all the time even when the move is decided.", TIME)
@@ -112,7 +133,11 @@ class EngineArguments:
     def move_policy(self) -> MovePolicy:
         from engines.search.choice import MovePolicy
 
-        return MovePolicy(self.resign / 100, self.dumb_pass)
+        return MovePolicy(self.resign / 100, self.dumb_pass, self.lcb_share)
+
+    @property
+    def search(self) -> SearchSettings:
+        return SearchSettings(**{each.name: getattr(self, each.name) for each in fields(SearchSettings)})
 
     def for_game(self, size: int, game_id: str = "") -> EngineArguments:
         """The same with the random numbers and the opening of a game on a board of `size`, where its id is known."""

@@ -65,6 +65,7 @@ class NetworkPlayer(BoardPlayer):
             Searcher(1, self._size, 2048), lanes or [Lane(evaluator)], options.most_nodes
         )
         self._searcher = self._tree_search.searcher
+        self._searcher.configure(TREE, options.search)
         self._planes = np.zeros((evaluator.batch_size, 18, self._size, self._size), np.uint8)
         self._clock = Clock(options.lag)
         self._explanation = ""
@@ -186,7 +187,7 @@ class NetworkPlayer(BoardPlayer):
         opponents = [point for point in dead if self.stones()[point] == colour.opponent]
         self._think(colour, stop, None)
         moves = self._searcher.root_moves(TREE)
-        chosen = choice.removing(moves, opponents, self._game, colour)
+        chosen = choice.removing(moves, opponents, self._game, colour, self._options.move_policy)
         self._explanation = self._explain(moves, choice.Choice(chosen, self._searcher.winrate(TREE), 0), 0.0)
         return chosen
 
@@ -222,7 +223,7 @@ class NetworkPlayer(BoardPlayer):
     def analysis(self, colour: Colour, fewest_moves: int = 0) -> Analysis:
         """The findings of the search at the root."""
         searcher = self._searcher
-        moves = choice.ranked(searcher.root_moves(TREE, untried=fewest_moves > 0))
+        moves = self._ranked(searcher.root_moves(TREE, untried=fewest_moves > 0))
         shown = [m for number, m in enumerate(moves) if m.visits or number < fewest_moves]
         analysed = tuple(
             AnalysedMove(
@@ -237,8 +238,11 @@ class NetworkPlayer(BoardPlayer):
         )
         return Analysis(colour, searcher.visits(TREE), searcher.winrate(TREE), analysed)
 
+    def _ranked(self, moves: Sequence[choice.RootMove]) -> list[choice.RootMove]:
+        return choice.ranked(moves, self._options.search.lcb_share)
+
     def _explain(self, moves: Sequence[choice.RootMove], chosen: choice.Choice, seconds: float) -> str:
-        best = next((move.move for move in choice.ranked(moves)), self._game.pass_move)
+        best = next((move.move for move in self._ranked(moves)), self._game.pass_move)
         line = self._searcher.principal_variation(TREE, best)
         words = " ".join(format_vertex(move, self._size) for move in line)
         return f"winrate {chosen.winrate:.2%}, {chosen.visits} visits, {seconds:.1f} s, {words}"
@@ -272,6 +276,7 @@ class NetworkPlayer(BoardPlayer):
             amounts.append(f"{limits.visits} visits")
         if limits.playouts is not None:
             amounts.append(f"{limits.playouts} playouts")
+        amounts += self._options.search.words()
         return (
             f"lzeval, network {info.network} ({info.blocks} blocks x {info.filters} filters, {info.sha256[:16]}), "
             f"{', '.join(amounts)}, {info.backend} on {info.device}, {info.precision}"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.review.assess import MoveReview
-from engines.search.choice import LCB_SHARE_OF_MOST
 from engines.search.position_search import PositionAnalysis
+from engines.search.settings import SearchSettings
 from lzeval.errors import IllegalMoveError, RecordError
 from lzeval.go.colour import Colour
 from lzeval.go.game import Game
@@ -178,7 +178,7 @@ def _add_variations(
     record: ReviewedRecord, node: Node, analysis: PositionAnalysis, most: int, longest: int
 ) -> None:
     """Add the best moves of the position before `node` beside it, but the one that was played."""
-    enough = LCB_SHARE_OF_MOST * max((move.visits for move in analysis.moves), default=0)
+    enough = SearchSettings.lcb_share * max((move.visits for move in analysis.moves), default=0)
     good = [
         (move, line)
         for move, line in zip(analysis.moves, analysis.lines, strict=True)

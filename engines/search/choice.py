@@ -9,16 +9,15 @@ from functools import cache, cmp_to_key
 
 import numpy as np
 
+from engines.search.settings import SearchSettings
 from lzeval.go.board import BLACK, WHITE, as_array, fills_own_eye, geometry
 from lzeval.go.game import Game
 
 RESIGN = -1
 """The number that stands for a resignation."""
-LCB_QUANTILE = 1e-5
 LCB_FEWEST_VISITS = 2
-LCB_SHARE_OF_MOST = 0.1
-"""Moves are compared by lower confidence bounds where both have more visits than LCB_FEWEST_VISITS, and more than this
-share of the most visited move's."""
+"""Moves are compared by lower confidence bounds where both have more visits than this, and than a share of the most
+visited move's."""
 LOWEST_TEMPERATURE = 0.01
 HANDICAP_RESIGN = 0.1
 """White's resignation threshold at the start of a game with handicap n is this over 1 + n."""
@@ -53,33 +52,43 @@ class Choice:
 
 @dataclass(frozen=True)
 class MovePolicy:
-    """The conditions under which a player passes and resigns."""
+    """The way in which a player compares moves, and the conditions under which it passes and resigns."""
 
     resign: float = 0.1
     """Winrate below which it resigns; 0: never."""
     dumb_pass: bool = False
     """Pass when the search says so, whatever the board count."""
+    lcb_share: float = SearchSettings.lcb_share
+    """See `ranked`."""
 
 
 @cache
-def t_quantile(visits: int) -> float:
-    """Student's t at 1 - LCB_QUANTILE for `visits - 1` degrees of freedom."""
+def t_quantile(visits: int, alpha: float = SearchSettings.lcb_alpha) -> float:
+    """Student's t at 1 - `alpha` for `visits - 1` degrees of freedom."""
     from scipy.special import stdtrit
 
-    return -float(stdtrit(visits - 1, LCB_QUANTILE))
+    return -float(stdtrit(visits - 1, alpha))
 
 
-def lower_bound(winrate: float, squares: float, visits: int) -> float:
-    """Lower confidence bound of a mean of `visits` winrates whose squared deviations sum to `squares`."""
+def lower_bound(
+    winrate: float, squares: float, visits: int, alpha: float = SearchSettings.lcb_alpha
+) -> float:
+    """Lower confidence bound of a mean of `visits` winrates whose squared deviations sum to `squares`.
+
+    The true mean is below it with a chance of `alpha`.
+    """
     if visits < 2:
         return visits - 1e6
-    return winrate - t_quantile(visits) * math.sqrt(squares / (visits - 1) / visits)
+    return winrate - t_quantile(visits, alpha) * math.sqrt(squares / (visits - 1) / visits)
 
 
-def ranked(moves: Sequence[RootMove]) -> list[RootMove]:
-    """Best first: by lower bound where both have visits enough, else by visits, then winrate, then prior."""
+def ranked(moves: Sequence[RootMove], lcb_share: float = SearchSettings.lcb_share) -> list[RootMove]:
+    """Best first: by lower bound where both have visits enough, else by visits, then winrate, then prior.
+
+    Enough are more than LCB_FEWEST_VISITS, and more than `lcb_share` of the most visited move's.
+    """
     most = max((move.visits for move in moves), default=0)
-    enough = max(LCB_FEWEST_VISITS, LCB_SHARE_OF_MOST * most)
+    enough = max(LCB_FEWEST_VISITS, lcb_share * most)
 
     def better(a: RootMove, b: RootMove) -> int:
         if a.visits > enough and b.visits > enough and a.lcb != b.lcb:
@@ -95,9 +104,9 @@ def ranked(moves: Sequence[RootMove]) -> list[RootMove]:
     return tried + untried
 
 
-def suffice(tried: Sequence[RootMove], game: Game, colour: int) -> bool:
+def suffice(tried: Sequence[RootMove], game: Game, colour: int, policy: MovePolicy) -> bool:
     """Tell whether `choose` can do without untried moves: the best of the `tried` ones is a legal board move."""
-    best = ranked(tried)[:1]
+    best = ranked(tried, policy.lcb_share)[:1]
     return bool(best) and best[0].move != game.pass_move and game.is_legal(colour, best[0].move)
 
 
@@ -107,7 +116,7 @@ def choose(moves: Sequence[RootMove], visits: int, game: Game, colour: int, poli
     A pass that loses on the board gives way to the best other move that fills no own eye; after the
     opponent's pass, a pass that wins on the board is made at once.
     """
-    order = (move for move in ranked(moves) if game.is_legal(colour, move.move))
+    order = (move for move in ranked(moves, policy.lcb_share) if game.is_legal(colour, move.move))
     best = next(order, RootMove(game.pass_move, 0, 0.5, 0.0, 1.0))
     chosen = best.move
     if not policy.dumb_pass and (chosen == game.pass_move or game.passes):
@@ -139,7 +148,9 @@ def drawn(
     return Choice(move.move, move.winrate, chosen.visits)
 
 
-def removing(moves: Sequence[RootMove], dead: Sequence[int], game: Game, colour: int) -> int:
+def removing(
+    moves: Sequence[RootMove], dead: Sequence[int], game: Game, colour: int, policy: MovePolicy
+) -> int:
     """The best move towards taking the opponent's `dead` stones off the board; the pass once none is left.
 
     That is a move next to one of them, or else any that fills no own eye.
@@ -150,7 +161,7 @@ def removing(moves: Sequence[RootMove], dead: Sequence[int], game: Game, colour:
     beside = {int(point) for stone in dead for point in neighbours[stone]}
     sensible = [
         move
-        for move in ranked(moves)
+        for move in ranked(moves, policy.lcb_share)
         if game.is_legal(colour, move.move) and _reasonable(game, colour, move.move)
     ]
     sensible.sort(key=lambda move: move.move not in beside)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from engines.search.settings import SearchSettings
 from lzeval.compiled.arrays import Floats32, Ints8, Ints32, Unsigned8, Unsigned64
 from lzeval.compiled.jit import int64, jit
 from lzeval.go.board import NO_KO
@@ -56,6 +57,19 @@ NODE = np.dtype(
     align=True,
 )
 
+SETTINGS = np.dtype(
+    [
+        ("puct", "f8"),
+        ("log_puct", "f8"),
+        ("log_const", "f8"),
+        ("fpu", "f8"),
+        ("sharpness", "f8"),  # 1 / softmax_temp
+        ("virtual_loss", "i4"),
+    ],
+    align=True,
+)
+"""Those of `SearchSettings` that count inside a tree."""
+
 Nodes = npt.NDArray[np.void]
 Node: TypeAlias = Any
 """A view of one of them, with NODE's fields as attributes: numba has it, numpy's types do not."""
@@ -88,6 +102,8 @@ class Forest(NamedTuple):
     """`[T, 2, 2, P + 2]`: of Black's moves and White's, above which depth each is to be avoided and, second, is on a
     list of those that alone are looked at; the root's depth is 0. The last column says where that ends for all moves.
     """
+    settings: npt.NDArray[np.void]
+    """`[T]` of SETTINGS."""
     cache_keys: Unsigned64
     """`[T, M]`: positions of expanded nodes, 0 for an empty place; M is a power of two."""
     cache_nodes: Ints32
@@ -110,9 +126,19 @@ def new_forest(trees: int, capacity: int, points: int, longest_game: int = 1024)
         np.zeros(trees, np.uint64),
         np.full(trees, SUPERKO, np.uint8),
         np.zeros((trees, 2, 2, points + 2), np.int32),
+        np.full(trees, settings_record(SearchSettings()), SETTINGS),
         np.zeros((trees, slots), np.uint64),
         np.zeros((trees, slots), np.int32),
     )
+
+
+def settings_record(settings: SearchSettings) -> npt.NDArray[np.void]:
+    """`[]` of SETTINGS."""
+    record = np.zeros((), SETTINGS)
+    for name in ("puct", "log_puct", "log_const", "fpu", "virtual_loss"):
+        record[name] = getattr(settings, name)
+    record["sharpness"] = 1 / settings.softmax_temp
+    return record
 
 
 @jit

@@ -4,6 +4,7 @@ The rules are those of Leela Zero's search (UCTNode.cpp and UCTSearch.cpp, relea
 as it does there: PUCT as in AlphaGo Zero (D. Silver et al., Mastering the game of Go without human knowledge, 2017,
 Methods) with a logarithm in the exploration term, first-play urgency with a reduction, and virtual losses (G. Chaslot,
 M. Winands and J. van den Herik, Parallel Monte-Carlo tree search, 2008) where several leaves of a tree wait at a time.
+The weights of all these are a tree's own settings, see `engines.search.settings`.
 """
 
 from __future__ import annotations
@@ -44,14 +45,6 @@ from lzeval.go.board import (
     play_suicide,
 )  # fmt: skip
 
-PUCT = 0.5
-"""Weight of exploration."""
-PUCT_LOG_FACTOR, PUCT_LOG_OFFSET = 0.015, 1.7
-"""Exploration grows with the root of n log(0.015 n + 1.7) where AlphaGo Zero has that of n."""
-FPU_REDUCTION = 0.25
-"""An untried move counts as the node's own value less this times the root of the tried moves' priors."""
-VIRTUAL_LOSS = 3
-"""Lost visits that a playout adds to the nodes on its way until its answer has come."""
 CLEVER_PASS_WINRATE = 0.8
 """Above this the side to move may pass where it is also ahead on the board."""
 SMALLEST_PRIOR = np.finfo(np.float32).tiny
@@ -139,10 +132,21 @@ def apply(
         policy = forest.policy[tree, index]
         for point in range(policy.shape[0]):
             policy[table[point]] = policies[number, point]
+        sharpness = forest.settings[tree].sharpness
+        if sharpness != 1.0:
+            _sharpen(policy, sharpness)
         winrate = (1.0 + values[number]) / 2.0
         node = forest.nodes[tree, index]
         node.value = winrate if node.to_move == BLACK else 1.0 - winrate
         _expand(geo, scratch, forest, tree, index)
+
+
+@jit
+def _sharpen(policy: Floats32, sharpness: float) -> None:
+    """Raise probabilities to a power; relative to the highest, so that they do not vanish together."""
+    highest = max(policy.max(), SMALLEST_PRIOR)
+    for move in range(policy.shape[0]):
+        policy[move] = (policy[move] / highest) ** sharpness
 
 
 @jit
@@ -169,7 +173,7 @@ def descend(geo: Geometry, scratch: Scratch, forest: Forest, tree: int) -> int:
             if child == NONE:
                 continue  # superko: another choice at the same node
             return _enter_new(geo, scratch, forest, tree, child)
-        forest.nodes[tree, child].virtual += VIRTUAL_LOSS
+        forest.nodes[tree, child].virtual += forest.settings[tree].virtual_loss
         index = child
 
 
@@ -177,7 +181,7 @@ def descend(geo: Geometry, scratch: Scratch, forest: Forest, tree: int) -> int:
 def _enter_new(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, index: int) -> int:
     """Value a new node at once if that is possible. Returns it if it has to wait, else NONE."""
     node = forest.nodes[tree, index]
-    node.virtual += VIRTUAL_LOSS
+    node.virtual += forest.settings[tree].virtual_loss
     if node.passes == 2:
         node.state = OVER
         node.value = _board_winrate(geo, scratch, forest, tree, index)
@@ -197,7 +201,7 @@ def _enter_new(geo: Geometry, scratch: Scratch, forest: Forest, tree: int, index
 def _undo_virtual(forest: Forest, tree: int, leaf: int) -> None:
     index = leaf
     while index > 0:
-        forest.nodes[tree, index].virtual -= VIRTUAL_LOSS
+        forest.nodes[tree, index].virtual -= forest.settings[tree].virtual_loss
         index = forest.nodes[tree, index].parent
 
 
@@ -213,19 +217,19 @@ def _back_up(forest: Forest, tree: int, leaf: int, winrate: float) -> None:
         node.black += winrate
         node.squares += before * (winrate - node.black / node.visits)
         if node.virtual:
-            node.virtual -= VIRTUAL_LOSS
+            node.virtual -= forest.settings[tree].virtual_loss
         index = node.parent
 
 
 @jit
 def _select(forest: Forest, tree: int, index: int) -> int:
     """The child that PUCT prefers, or NONE for the best untried move."""
-    # score(move) = Q + PUCT * prior * sqrt(n log(0.015 n + 1.7)) / (1 + visits), n the visits of all moves, which are
+    # score(move) = Q + puct * prior * sqrt(n log(0.015 n + 1.7)) / (1 + visits), n the visits of all moves, which are
     # those of the node but for its own evaluation. Equal scores go to the move that was tried first.
-    node = forest.nodes[tree, index]
+    node, settings = forest.nodes[tree, index], forest.settings[tree]
     black_to_move = node.to_move == BLACK
     total = max(0, node.visits - 1)
-    exploration = PUCT * math.sqrt(total * math.log(PUCT_LOG_FACTOR * total + PUCT_LOG_OFFSET))
+    exploration = settings.puct * math.sqrt(total * math.log(settings.log_puct * total + settings.log_const))
     chosen, highest = NONE, -1e9
     child_index = node.first
     while child_index != NONE:
@@ -240,7 +244,7 @@ def _select(forest: Forest, tree: int, index: int) -> int:
     # Of the untried moves, which have one Q and no visits, that of the highest prior stands for all.
     if node.best != NONE:
         urgency = node.value if black_to_move else 1.0 - node.value
-        urgency -= FPU_REDUCTION * math.sqrt(node.visited_prior)
+        urgency -= settings.fpu * math.sqrt(node.visited_prior)
         if urgency + exploration * forest.policy[tree, index, node.best] > highest:
             return NONE
     return chosen

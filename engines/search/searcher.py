@@ -24,9 +24,11 @@ from engines.search.forest import (
     advance,
     new_forest,
     set_root,
+    settings_record,
 )
 from engines.search.input_planes import write_planes
 from engines.search.playouts import apply, gather, gather_several
+from engines.search.settings import SearchSettings
 from lzeval.compiled.arrays import Floats, Floats32, Ints32, Ints64
 from lzeval.go.board import BLACK, WHITE, as_array, geometry, new_scratch
 from lzeval.go.game import Game
@@ -91,6 +93,7 @@ class Searcher:
         self._followed: list[list[tuple[int, int]] | None] = [None] * trees
         """The moves that led to each root; None for a tree without one."""
         self._restrictions: list[tuple[Restriction, ...]] = [()] * trees
+        self._settings = [SearchSettings()] * trees
 
     def forget(self, tree: int) -> None:
         """Drop what the tree knows; the next `follow` starts it anew."""
@@ -99,6 +102,13 @@ class Searcher:
     def seed(self, tree: int, seed: int) -> None:
         """Start the tree's random numbers, which choose the symmetries, from `seed`."""
         self.forest.random[tree] = np.uint64(seed & (2**64 - 1))
+
+    def configure(self, tree: int, settings: SearchSettings) -> None:
+        """Search the tree by `settings` from here on; other ones than before make it another tree."""
+        if settings != self._settings[tree]:
+            self._settings[tree] = settings
+            self.forest.settings[tree] = settings_record(settings)
+            self.forget(tree)
 
     def follow(
         self,
@@ -257,12 +267,13 @@ class Searcher:
         """Tried moves in the order they were first tried, then the root's untried ones by falling prior if wanted."""
         root = self.forest.nodes[tree, 0]
         black = root["to_move"] == BLACK
+        alpha = self._settings[tree].lcb_alpha
         found = []
         for _, node in self._children(tree, 0):
             visits = int(node["visits"])
             mean = float(node["black"]) / visits if visits else 0.5
             winrate = mean if black else 1.0 - mean
-            bound = lower_bound(winrate, float(node["squares"]), visits)
+            bound = lower_bound(winrate, float(node["squares"]), visits, alpha)
             found.append(RootMove(int(node["move"]), visits, winrate, bound, float(node["prior"])))
         if untried and root["state"] == EXPANDED:
             mean = float(root["black"]) / max(1, int(root["visits"]))

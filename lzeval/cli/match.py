@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lzeval.cli.cluster_options import ClusterOption, machines_of
 from lzeval.cli.device_option import Device
 from lzeval.cli.rating_options import Prior
+from lzeval.cli.search_options import takes_search_settings
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.text.terminal import say, say_json, screen
 from lzeval.text.wording import counted, signed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tournaments.runner.progress import Progress
 
 
+@takes_search_settings
 def match(
     a: Annotated[
         str,
@@ -34,8 +36,15 @@ def match(
     games: Annotated[
         int, typer.Option(help="How many; each opening is played twice, colours swapped.")
     ] = 400,
-    visits: Annotated[int, typer.Option(help="Visits a move, reused ones included; 0: no limit.")] = 100,
-    playouts: Annotated[int | None, typer.Option(help="New playouts a move, as a limit besides.")] = None,
+    visits: Annotated[
+        str,
+        typer.Option(
+            metavar="N or A,B", help="Visits a move, reused ones included, for both or each; 0: no limit."
+        ),
+    ] = "100",
+    playouts: Annotated[
+        str | None, typer.Option(metavar="N or A,B", help="New playouts a move, as a limit besides.")
+    ] = None,
     komi: Annotated[float, typer.Option(help="Points for White.")] = 7.5,
     size: Annotated[int, typer.Option(help="Board size.")] = 19,
     move_limit: Annotated[
@@ -74,6 +83,7 @@ def match(
     cluster: ClusterOption = "",
     prior: Prior = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+    search: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
 ) -> None:
     """Play two networks, or a network and another program, and say which is stronger, and how sure that is.
 
@@ -81,12 +91,14 @@ def match(
     """
     from lzeval.cli.live_view import BarView
     from tournaments.match.match import check_options, plan_match, play_match
-    from tournaments.match.options import MatchOptions, player_options
+    from tournaments.match.options import MatchOptions, parse_each, player_options
 
     test = _test(sprt, alpha, beta, model)
+    of_a, of_b = parse_each(visits, "--visits")
+    new = None if playouts is None else parse_each(playouts, "--playouts")
     options = MatchOptions(
-        player_options(a, b, visits or None, playouts), games, komi, size, move_limit, resign, seed, openings,
-        precision, device, threads, out, test, until_decided, prior,
+        player_options(a, b, (of_a or None, of_b or None), new, search), games, komi, size, move_limit, resign,
+        seed, openings, precision, device, threads, out, test, until_decided, prior,
     )  # fmt: skip
     check_options(options)
     with machines_of(cluster) as machines:

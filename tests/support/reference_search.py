@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.stats import t as student_t
 
 from engines.gtp.engine import Restriction
+from engines.search.settings import SearchSettings
 from lzeval.go.board import BLACK, EMPTY, WHITE
 from lzeval.go.game import Game
 
@@ -75,6 +76,7 @@ class ReferenceSearch:
         *,
         dumb_pass: bool = False,
         restrictions: Sequence[Restriction] = (),
+        settings: SearchSettings = SearchSettings(),
     ) -> None:
         """With restrictions it searches one position; a new one wants a new search."""
         self.evaluations = 0
@@ -83,6 +85,7 @@ class ReferenceSearch:
         self._state = seed
         self._dumb_pass = dumb_pass
         self._restrictions = restrictions
+        self._settings = settings
         self._root: Node | None = None
         self._followed: list[tuple[int, int]] = []
         self._known: dict[Key, tuple[npt.NDArray[np.float32], float]] = {}
@@ -147,10 +150,10 @@ class ReferenceSearch:
 
     def _select(self, node: Node) -> int | None:
         tried = [child for child in node.children.values() if child.visits]
-        n = sum(child.visits for child in tried)
+        n, of = sum(child.visits for child in tried), self._settings
         own = node.value if node.to_move == BLACK else 1 - node.value
-        urgency = own - 0.25 * math.sqrt(sum(child.prior for child in tried))
-        factor = 0.5 * math.sqrt(n * math.log(0.015 * n + 1.7))
+        urgency = own - of.fpu * math.sqrt(sum(child.prior for child in tried))
+        factor = of.puct * math.sqrt(n * math.log(of.log_puct * n + of.log_const))
 
         def score(move: int) -> float:
             child = node.children[move]
@@ -188,6 +191,8 @@ class ReferenceSearch:
         policy = shown.copy()
         for point in range(size * size):
             policy[sent_to(point, symmetry, size)] = shown[point]
+        logits = np.log(np.maximum(policy, 1e-30)) / self._settings.softmax_temp
+        policy = np.exp(logits - logits.max()) if self._settings.softmax_temp != 1 else policy
         winrate = (1 + value) / 2
         return policy, winrate if node.to_move == BLACK else 1 - winrate
 
@@ -223,7 +228,9 @@ class ReferenceSearch:
         """The root's move of the highest lower bound among those with visits enough, else of the most visits."""
         children = self.root.children
         most = max(child.visits for child in children.values())
-        trusted = [m for m, c in children.items() if c.visits > 2 and c.visits > 0.1 * most]
+        trusted = [
+            m for m, c in children.items() if c.visits > 2 and c.visits > self._settings.lcb_share * most
+        ]
         if trusted:
             return max(trusted, key=lambda move: self.lower_bound(children[move]))
         return max(children, key=lambda m: (children[m].visits, self._mean(children[m]), children[m].prior))
@@ -234,5 +241,5 @@ class ReferenceSearch:
     def lower_bound(self, child: Node) -> float:
         """Of a child of the root with two visits or more, for the root's side to move."""
         spread = 1e-4 + float(np.var(child.results)) * child.visits
-        quantile = student_t.ppf(1 - 1e-5, child.visits - 1)
+        quantile = student_t.ppf(1 - self._settings.lcb_alpha, child.visits - 1)
         return self._mean(child) - float(quantile) * math.sqrt(spread / (child.visits - 1) / child.visits)

@@ -17,6 +17,7 @@ from engines.search.batcher import Batcher
 from engines.search.choice import RESIGN, Choice, MovePolicy, choose, suffice
 from engines.search.forest import HISTORY
 from engines.search.searcher import Limits, Searcher
+from engines.search.settings import SearchSettings
 from lzeval.go.colour import Colour
 from lzeval.go.game import Game
 from lzeval.go.openings import Opening
@@ -34,6 +35,7 @@ class PlayerSettings:
     description: str
     limits: Limits = Limits()
     move_policy: MovePolicy = MovePolicy()
+    search: SearchSettings = SearchSettings()
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class NetworkGames:
         for place, player in enumerate(job.players):
             tree = 2 * slot + place
             self._player_of[tree] = player
+            self._searcher.configure(tree, self.players[player].search)
             self._searcher.forget(tree)
             self._searcher.seed(tree, tree_seed(job.seed, place))
         self._run([self._think(slot, live)])
@@ -198,7 +201,7 @@ class NetworkGames:
         game, colour = live.game, live.game.to_move
         player = self.players[self._player_of[tree]]
         moves = self._searcher.root_moves(tree, untried=False)
-        if not suffice(moves, game, colour):
+        if not suffice(moves, game, colour, player.move_policy):
             moves = self._searcher.root_moves(tree)
         choice = choose(moves, self._searcher.visits(tree), game, colour, player.move_policy)
         result = self._play(live, choice, colour)

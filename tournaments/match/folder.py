@@ -127,4 +127,5 @@ def _short(value: object) -> str:
 def _short_player(player: Mapping[str, Any]) -> str:
     about = [str(player.get(name))[:8] for name in ("sha256", "precision") if name in player]
     about += [f"{player[name]} {name}" for name in LIMITS if player.get(name) is not None]
+    about += [f"{name} {value:g}" for name, value in player.get("search", {}).items()]
     return f"{player.get('code')} ({', '.join(about) or ' '.join(player.get('command', []))})"

@@ -11,7 +11,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -198,10 +198,17 @@ class Match:
         """Number of processes that a match between networks may have."""
         return process_count(self.options.threads, self.plans[0].device)
 
+    @property
+    def _are_alike(self) -> bool:
+        """True if both players are the same network under the same limits and settings."""
+        a, b = self.options.players
+        are_same = self.is_of_networks and self.plans[0].info.is_same_network(self.plans[1].info)
+        return are_same and replace(a, text=b.text) == b
+
     def warnings(self) -> list[str]:
         """Reasons to doubt, before the match is played, that it will tell anything."""
         found = []
-        if self.is_of_networks and self.plans[0].info.is_same_network(self.plans[1].info):
+        if self._are_alike:
             found.append("both players are the same network: whoever wins, wins by chance")
         if self.book.name == EMPTY_BOARD:
             alike = ", and the players differ from game to game only in how they turn the board"
@@ -355,7 +362,7 @@ def _result(match: Match, progress: Progress) -> MatchResult:
 def _play_networks(match: Match, progress: Progress, watch: Watcher | None, listen: Listener | None) -> None:
     options = match.options
     players = [
-        network_player(code, plan, Limits(player.visits, player.playouts), options.resign)
+        network_player(code, plan, Limits(player.visits, player.playouts), options.resign, player.search)
         for code, plan, player in zip(match.codes, match.plans, options.players, strict=True)
     ]
     settings = GameSettings(options.size, options.komi, match.move_limit, event="match")

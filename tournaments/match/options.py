@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias, TypeVar
 
+from engines.search.settings import SearchSettings
 from lzeval.errors import UserError
 from lzeval.go.openings import DEFAULT
 from lzeval.go.points import LARGEST, SMALLEST
+from lzeval.text.decimals import parse_integer
 from tournaments.plan.stopping import Gatekeeper
 from tournaments.rating.sprt import Sprt
 
@@ -28,6 +32,8 @@ class PlayerOptions:
     """A move, reused ones included; None: no limit."""
     playouts: int | None = None
     """New ones a move; None: no limit."""
+    search: SearchSettings = SearchSettings()
+    """How it searches; for networks alone."""
 
     def check(self) -> None:
         """Raise UserError for a limit that cannot be, or for none at all."""
@@ -35,20 +41,63 @@ class PlayerOptions:
             raise UserError("a limit is needed: --visits or --playouts")
         for name in LIMITS:
             _check_count(name, getattr(self, name))
+        self.search.check("search setting ")
+        if self.search.virtual_loss != SearchSettings.virtual_loss:
+            raise UserError(
+                f"search setting virtual_loss {self.search.virtual_loss}: changes nothing in a match, whose trees"
+                " wait for one answer at a time"
+            )
 
 
+T = TypeVar("T")
 Each: TypeAlias = "int | tuple[int | None, int | None] | None"
 """A number for both players, or one for each; None: no limit."""
+Settings: TypeAlias = Mapping[str, Any]
+"""Values of some search settings by name."""
 
 
 def player_options(
-    a: str, b: str, visits: Each = USUAL_VISITS, playouts: Each = None
+    a: str,
+    b: str,
+    visits: Each = USUAL_VISITS,
+    playouts: Each = None,
+    search: Settings | tuple[Settings, Settings] = MappingProxyType({}),
 ) -> tuple[PlayerOptions, PlayerOptions]:
-    """Options of the players `a` and `b`, with limits for both or for each."""
-    (visits_a, visits_b), (playouts_a, playouts_b) = (
-        each if isinstance(each, tuple) else (each, each) for each in (visits, playouts)
+    """Options of the players `a` and `b`, with limits and search settings for both or for each.
+
+    Raises UserError for a search setting that there is not.
+    """
+    visits_a, visits_b = _both(visits)
+    playouts_a, playouts_b = _both(playouts)
+    search_a, search_b = _both(search)
+    return (
+        PlayerOptions(a, visits_a, playouts_a, _search_settings(search_a)),
+        PlayerOptions(b, visits_b, playouts_b, _search_settings(search_b)),
     )
-    return PlayerOptions(a, visits_a, playouts_a), PlayerOptions(b, visits_b, playouts_b)
+
+
+def _both(value: T | tuple[T, T]) -> tuple[T, T]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def _search_settings(values: Settings) -> SearchSettings:
+    names = [each.name for each in fields(SearchSettings)]
+    for name in values:
+        if name not in names:
+            raise UserError(f"there is no search setting {name!r}; there are {', '.join(names)}")
+    return SearchSettings(**values)
+
+
+def parse_each(text: str, option: str) -> tuple[int, int]:
+    """Numbers of both players from `100`, which is for both, or `100,200`. Raises UserError, with `option`'s name."""
+    parts = text.split(",")
+    if len(parts) > 2 or not all(part.strip() for part in parts):
+        raise UserError(f"{option} {text!r}: one number is wanted, or A's and B's as in {option} 100,200")
+    try:
+        numbers = [parse_integer(part) for part in parts]
+    except ValueError as exc:
+        raise UserError(f"{option} {text!r}: {exc}") from exc
+    return numbers[0], numbers[-1]
 
 
 def _check_count(name: str, value: int | None) -> None:

@@ -60,6 +60,8 @@ class MatchPlayer:
     """True if it passes only where every stone on the board may count as alive."""
     rules: Rules | None = None
     """Rules that it has been told to play by, which then are the game's; None: it cannot be told."""
+    takes_visits: bool = True
+    """True if visits and playouts end its search; False: it plays as it is."""
 
 
 def match_players(options: MatchOptions, plan: Planner = plan_evaluator) -> tuple[MatchPlayer, MatchPlayer]:
@@ -113,12 +115,16 @@ def _network(
     if with_programs:  # what such a match has always kept of a network
         facts = {name: facts[name] for name in ("sha256", "precision", "device")}
         more = ("--device", options.device)
+    changed = player.search.changed()
     is_file = Path(player.text).exists()
     network = str(resolve_network(player.text).resolve()) if is_file else player.text
     command = (
         *(*our_command(), "gtp", network, "--quiet", "--batch", "1", "--resign", f"{options.resign:g}"),
         *(*_limits(player), "--precision", options.precision, "--seed", str(options.seed), *more),
+        *(word for name, value in changed.items() for word in (f"--{name.replace('_', '-')}", str(value))),
     )
+    if changed:
+        facts["search"] = changed
     return MatchPlayer(PlayerSpec(plan.info.network, command), facts, plan)
 
 
@@ -138,11 +144,26 @@ def is_program(text: str) -> bool:
 def program_of(player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
     """The program that is to be started for a player of a match. Raises UserError, with what to do."""
     kind, _, rest = player.text.partition(":")
-    return KINDS[kind](rest.strip(), player, options)
+    found = KINDS[kind](rest.strip(), player, options)
+    if player.search.changed():
+        raise UserError(
+            f"{player.text}: {', '.join(player.search.words())}: search settings are for networks that lzeval plays"
+        )
+    if not found.takes_visits:
+        for limit in (limit for limit in LIMITS if not options.common(limit)):
+            raise UserError(
+                f"--{limit}: {player.text} plays without; one number is wanted, for the other player"
+            )
+    return found
 
 
 def _program(
-    name: str, command: Sequence[str], *startup: str, counts_dead_stones: bool = False, plays_on: bool = False
+    name: str,
+    command: Sequence[str],
+    *startup: str,
+    counts_dead_stones: bool = False,
+    plays_on: bool = False,
+    takes_visits: bool = False,
 ) -> MatchPlayer:
     """A program as a player; `startup` are GTP commands."""
     files = {word: sha256_of(Path(word)) for word in command[1:] if Path(word).is_file()}
@@ -152,7 +173,8 @@ def _program(
         startup_gtp_commands=startup,
         is_reliable_scorer=not plays_on,  # one that plays on counts every stone as alive
     )
-    return MatchPlayer(spec, {"command": list(command), "files": files}, None, counts_dead_stones, plays_on)
+    facts = {"command": list(command), "files": files}
+    return MatchPlayer(spec, facts, None, counts_dead_stones, plays_on, takes_visits=takes_visits)
 
 
 def _gnugo(level: str, _player: PlayerOptions, _options: MatchOptions) -> MatchPlayer:
@@ -179,7 +201,11 @@ def _leelaz(file: str, player: PlayerOptions, options: MatchOptions) -> MatchPla
     command += ["--threads", "1", "--seed", "{seed}", "--resignpct", f"{options.resign:g}", *_limits(player)]
     no_clock = "time_settings 0 1 0"
     return _program(
-        f"leelaz-{network_name(network)}", [*command, "--weights", str(network)], no_clock, plays_on=True
+        f"leelaz-{network_name(network)}",
+        [*command, "--weights", str(network)],
+        no_clock,
+        plays_on=True,
+        takes_visits=True,
     )
 
 
@@ -218,7 +244,9 @@ def _katago(text: str, player: PlayerOptions, options: MatchOptions) -> MatchPla
         openings=options.book_argument,
         quiet=True,
     )
-    return _by_superko(_program(found.network_name, command, plays_on=True), found, program)
+    return _by_superko(
+        _program(found.network_name, command, plays_on=True, takes_visits=True), found, program
+    )
 
 
 def _katago_gtp(text: str, player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
@@ -230,7 +258,7 @@ def _katago_gtp(text: str, player: PlayerOptions, options: MatchOptions) -> Matc
     write_text_atomically(path, config)
     command = [program.path, "gtp", "-model", str(Path(found.network).resolve()), "-config", str(path)]
     name = f"{found.network_name}-gtp"
-    made = _program(name, command, plays_on=True)
+    made = _program(name, command, plays_on=True, takes_visits=True)
     made = replace(made, spec=replace(made.spec, environ=environment()))
     return _by_superko(made, found, program)
 

@@ -20,6 +20,7 @@ from engines.evaluator.base import IN_FLIGHT
 from engines.evaluator.lazy import on_demand
 from engines.search.choice import MovePolicy
 from engines.search.searcher import Limits
+from engines.search.settings import SearchSettings
 from lzeval.errors import EngineError, UserError
 from lzeval.records.record import GameRecord
 from lzeval.system.cache import cache_folder
@@ -47,16 +48,24 @@ READY_WITHIN_S = 600.0
 """A first start compiles the search; no healthy one takes as long as this."""
 
 
-def network_player(code: str, plan: EvaluatorPlan, limits: Limits, resign_percent: float) -> PlayerSettings:
-    """A network as a player; its description says the network's shape and hash, the limit and the precision."""
+def network_player(
+    code: str,
+    plan: EvaluatorPlan,
+    limits: Limits,
+    resign_percent: float,
+    search: SearchSettings = SearchSettings(),
+) -> PlayerSettings:
+    """A network as a player; its description says its shape and hash, the limit, the precision and the settings."""
     info = plan.info
     amount = f"{limits.visits} visits" if limits.visits is not None else f"{limits.playouts} playouts"
+    about = [f"{info.blocks} blocks x {info.filters} filters", info.sha256[:16], amount, plan.precision]
     return PlayerSettings(
         code=code,
         engine=f"{code}:lzeval {__version__}",
-        description=f"{info.blocks} blocks x {info.filters} filters, {info.sha256[:16]}, {amount}, {plan.precision}",
+        description=", ".join([*about, *search.words()]),
         limits=limits,
-        move_policy=MovePolicy(resign=resign_percent / 100),
+        move_policy=MovePolicy(resign=resign_percent / 100, lcb_share=search.lcb_share),
+        search=search,
     )
 
 

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from engines.player.arguments import EngineArguments, engine_command, parse_command
 from engines.player.options import options_of, our_command
+from engines.search.settings import SearchSettings
 from lzeval.cli.main import WrongUseError, application
 from lzeval.errors import UserError
 
@@ -36,11 +37,14 @@ def of_the_command(words: Sequence[str]) -> EngineArguments | None:
 
 ALL = (
     "net.txt --visits 7 --playouts 5 --analysis-visits 3 --precision fp32 --device cpu --threads 2 --batch 4"
-    " --resign 5.5 --dumbpass --random-moves 3 --temperature 0.5 --noise --seed 9 --ponder --lag 0.25 --full-time"
+    " --resign 5.5 --dumbpass --random-moves 3 --temperature 0.5 --noise --seed 9"
+    " --puct 0.8 --log-puct 0.02 --log-const 2 --fpu 0.3 --softmax-temp 1.2 --virtual-loss 2 --lcb-alpha 0.001"
+    " --lcb-share 0.2 --ponder --lag 0.25 --full-time"
     " --quiet --openings book.txt --name N --version-string 0.17"
 )
 ASKED = EngineArguments(
-    "net.txt", 7, 5, 3, "fp32", "cpu", 2, 4, 5.5, True, 3, 0.5, True, 9, True, 0.25, True, True, "book.txt", "N",
+    "net.txt", 7, 5, 3, "fp32", "cpu", 2, 4, 5.5, True, 3, 0.5, True, 9,
+    0.8, 0.02, 2.0, 0.3, 1.2, 2, 0.001, 0.2, True, 0.25, True, True, "book.txt", "N",
     "0.17",
 )  # fmt: skip
 
@@ -56,6 +60,12 @@ def test_the_program_its_readers_and_its_writers_agree_on_all_options() -> None:
 def test_every_field_that_a_program_can_be_told_has_an_option() -> None:
     told = {option.name for option in options_of(EngineArguments)}
     assert {field.name for field in fields(EngineArguments)} - told == {"network", "opening", "most_nodes"}
+
+
+def test_every_setting_of_the_search_is_an_option() -> None:
+    assert ASKED.search == SearchSettings(0.8, 0.02, 2.0, 0.3, 1.2, 2, 0.001, 0.2)
+    assert ASKED.move_policy.lcb_share == 0.2
+    assert EngineArguments("net").search == SearchSettings()
 
 
 def test_a_command_of_options_that_there_are_not_is_not_written() -> None:
@@ -78,6 +88,13 @@ def test_a_written_command_leaves_out_what_nobody_asked_for() -> None:
         "net --playouts 0",
         "net --temperature 0",
         "net --temperature 101",
+        "net --puct -1",
+        "net --log-const 0.5",
+        "net --softmax-temp 0",
+        "net --virtual-loss 0",
+        "net --virtual-loss 1.5",
+        "net --lcb-alpha 0.6",
+        "net --lcb-share nan",
         "net --seed 7_5",
         "net other",
         "net --vis 3",

@@ -21,6 +21,7 @@ from engines.gtp.server.error_stream import ErrorStream
 from engines.gtp.server.server import GtpServer
 from engines.player.arguments import EngineArguments
 from engines.player.player import NetworkPlayer
+from engines.search.settings import SearchSettings
 from lzeval.go.board import BLACK, EMPTY, WHITE
 from lzeval.go.colour import Colour
 from lzeval.go.game import Game
@@ -235,6 +236,15 @@ def test_what_a_search_found_is_told_as_leela_zero_tells_it() -> None:
     assert [text for text in told if not line.fullmatch(text)] == ["40 visits", "40 visits"]
     moves = re.findall(r"= (\w+)", output.getvalue().decode())
     assert told[0].split()[0] == moves[0]
+
+
+def test_a_player_searches_by_its_settings() -> None:
+    settings = SearchSettings(puct=1.1, fpu=0.6)
+    player = fresh(replace(OPTIONS, **settings.changed(), analysis_visits=60))
+    judge = ReferenceSearch(HashEvaluator(SIZE).opinion, OPTIONS.seed, dumb_pass=True, settings=settings)
+    judge.think(Game(SIZE), BLACK, 60)
+    assert analysed(player, Colour.BLACK) == visits_of(judge) != {}
+    assert "40 visits, puct 1.1, fpu 0.6" in talk(player, "gomill-describe_engine")[0]
 
 
 def test_analysis_over_gtp_is_the_search() -> None:

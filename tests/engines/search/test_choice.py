@@ -218,8 +218,10 @@ def test_draws_follow_the_visits(temperature: float, share: float) -> None:
 def test_cleaning_up_plays_beside_dead_stones_and_passes_when_none_is_left() -> None:
     game = Game(9)
     moves = [RootMove(move, 5 - move, 0.5, 0.4, 0.1) for move in range(5)] + [RootMove(81, 50, 0.9, 0.8, 0.5)]
-    assert choice.removing(moves, [], game, BLACK) == 81
+    assert choice.removing(moves, [], game, BLACK, MovePolicy()) == 81
     game.play(BLACK, 40)
     game.play(WHITE, 12)
-    assert choice.removing(moves, [12], game, BLACK) == 3, "the only one of them beside the stone"
-    assert choice.removing(moves, [75], game, BLACK) == 0, "none is: the best that fills no eye"
+    assert choice.removing(moves, [12], game, BLACK, MovePolicy()) == 3, (
+        "the only one of them beside the stone"
+    )
+    assert choice.removing(moves, [75], game, BLACK, MovePolicy()) == 0, "none is: the best that fills no eye"

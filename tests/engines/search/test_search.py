@@ -11,8 +11,8 @@ from engines.evaluator.base import Evaluator
 from engines.gtp.engine import Restriction
 from engines.search.choice import MovePolicy, choose, lower_bound
 from engines.search.forest import EXPANDED, NONE, WAITING
-from engines.search.playouts import VIRTUAL_LOSS
 from engines.search.searcher import BatchInput, Limits, Searcher
+from engines.search.settings import SearchSettings
 from lzeval.go.board import BLACK, EMPTY, WHITE
 from lzeval.go.game import Game
 from lzeval.go.points import parse_vertex
@@ -48,6 +48,7 @@ class Both:
     dumb_pass: bool = False
     capacity: int = 16
     restrictions: tuple[Restriction, ...] = ()
+    settings: SearchSettings = SearchSettings()
 
     def __post_init__(self) -> None:
         size = self.game.size
@@ -57,8 +58,10 @@ class Both:
             SEED,
             dumb_pass=self.dumb_pass,
             restrictions=self.restrictions,
+            settings=self.settings,
         )
         self.searcher = Searcher(1, size, self.capacity)
+        self.searcher.configure(0, self.settings)
         self.searcher.seed(0, SEED)
 
     def think(self, visits: int, to_move: int | None = None) -> int:
@@ -68,7 +71,7 @@ class Both:
         search(self.searcher, 0, self.evaluator, visits)
         self.judge.think(self.game, colour, visits)
         self.compare(colour)
-        policy = MovePolicy(resign=0.0, dumb_pass=True)
+        policy = MovePolicy(resign=0.0, dumb_pass=True, lcb_share=self.settings.lcb_share)
         moves = self.searcher.root_moves(0)
         chosen = choose(moves, self.searcher.visits(0), self.game, colour, policy).move
         assert chosen == self.expected_choice()
@@ -527,7 +530,10 @@ def gather_all(searcher: Searcher, evaluator: HashEvaluator, visits: int, most: 
         assert len(set(leaves.tolist())) == len(leaves)
         nodes = searcher.forest.nodes[0]
         assert all(nodes[leaf]["state"] == WAITING for leaf in leaves)
-        assert sum(nodes[leaf]["virtual"] for leaf in leaves) in (0, VIRTUAL_LOSS * len(leaves))
+        assert sum(nodes[leaf]["virtual"] for leaf in leaves) in (
+            0,
+            SearchSettings.virtual_loss * len(leaves),
+        )
         trees = np.zeros(len(leaves), np.int32)
         searcher.write_planes(trees, leaves, waiting)
         answer = evaluator.evaluate(waiting.planes)
@@ -567,6 +573,61 @@ def test_one_leaf_at_a_time_is_the_plain_search() -> None:
             search(searcher, 0, evaluator, 120)
         found.append(all_moves(searcher, 0))
     assert found[0] == found[1]
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SearchSettings(puct=1.3),
+        SearchSettings(log_puct=0.5, log_const=3.0),
+        SearchSettings(fpu=0.9),
+        SearchSettings(softmax_temp=1.6),
+        SearchSettings(softmax_temp=0.4, puct=0.2),
+        SearchSettings(lcb_alpha=0.2),
+        SearchSettings(lcb_share=1.0),
+        SearchSettings(virtual_loss=50),
+    ],
+    ids=lambda settings: ", ".join(settings.words()),
+)
+def test_a_tree_has_settings_of_its_own(settings: SearchSettings) -> None:
+    both = Both(random_game(7, 10, 5), salt=8, settings=settings)
+    for _ in range(3):
+        colour = both.game.to_move
+        both.game.play(colour, both.think(60))
+    others = [Both(random_game(7, 10, 5), salt=8) for _ in range(2)]
+    others[1].searcher.configure(0, settings)
+    found = []
+    for other in others:
+        other.searcher.follow(0, other.game, other.game.to_move)
+        search(other.searcher, 0, other.evaluator, 60)
+        found.append(all_moves(other.searcher, 0))
+    assert (found[0] == found[1]) == (settings.changed().keys() <= OUTSIDE)
+
+
+OUTSIDE = {"lcb_alpha", "lcb_share", "virtual_loss"}
+"""Settings that change nothing in a tree whose leaves wait one at a time."""
+
+
+def test_other_settings_begin_the_tree_anew() -> None:
+    searcher, evaluator, game = Searcher(2, 5, 64), HashEvaluator(5), Game(5)
+    for tree in (0, 1):
+        searcher.follow(tree, game, BLACK)
+        search(searcher, tree, evaluator, 30)
+        searcher.configure(tree, SearchSettings(fpu=0.25 + 0.1 * tree))
+        searcher.follow(tree, game, BLACK)
+    assert [searcher.visits(tree) for tree in (0, 1)] == [30, 0]
+
+
+def test_virtual_losses_keep_leaves_apart_as_far_as_they_are_set() -> None:
+    searcher, evaluator = Searcher(1, 9, 512), HashEvaluator(9, batch_size=8)
+    searcher.configure(0, SearchSettings(virtual_loss=1))
+    searcher.follow(0, Game(9), BLACK)
+    search(searcher, 0, evaluator, 40)
+    leaves = searcher.gather_several(0, 300, 8)
+    assert searcher.forest.nodes[0]["virtual"][leaves].sum() == len(leaves)
 
 
 # Numbers

@@ -16,6 +16,8 @@ from lzeval.go.openings import Opening, game_of, game_seed, load_book
 from lzeval.go.rules import DEFAULT_RULES
 
 COMMAND = "katago"
+LARGEST_BOARD = 19
+"""KataGo's releases are compiled for boards up to this."""
 SUFFIXES = (".bin.gz", ".txt.gz", ".bin", ".txt", ".onnx")
 USUAL_VISITS = 100
 SYMMETRIES = ("random", "fixed")
@@ -112,13 +114,18 @@ class KataGoArguments:
     def move_choice(self) -> MoveChoice:
         return MoveChoice(self.temperature, self.early_temperature, self.resign / 100)
 
-    def configuration(self, games: int) -> str:
-        """KataGo's configuration file for `games` games that may ask at once."""
+    def configuration(self, games: int, largest_board: int = LARGEST_BOARD) -> str:
+        """KataGo's configuration file for `games` games that may ask at once, on boards up to `largest_board` lines.
+
+        The network evaluates boards of that size, and smaller ones within them.
+        """
         settings = {
             **DEFAULTS,
             "numAnalysisThreads": str(games),
             "numSearchThreadsPerAnalysisThread": str(self.threads),
             "nnMaxBatchSize": str(max(1, games * self.threads)),
+            "maxBoardXSizeForNNBuffer": str(largest_board),
+            "maxBoardYSizeForNNBuffer": str(largest_board),
             "nnRandomize": "true" if self.symmetry == "random" else "false",
             **self.further,
         }
@@ -130,6 +137,7 @@ class KataGoArguments:
         settings = {
             "logToStderr": "true",
             "logAllGTPCommunication": "false",
+            "logSearchInfo": "false",
             "koRule": "POSITIONAL",
             "scoringRule": "AREA",
             "taxRule": "NONE",

@@ -22,7 +22,7 @@ from engines.gtp.engine import (
     TimeSettings,
     never,
 )
-from engines.katago.arguments import RULES_TOLD, KataGoArguments
+from engines.katago.arguments import LARGEST_BOARD, RULES_TOLD, KataGoArguments
 from engines.katago.choice import Findings, MalformedAnswerError, SearchedMove, drawn, findings_of
 from engines.katago.process import AnalysisProcess
 from engines.player.board_player import BoardPlayer
@@ -32,8 +32,6 @@ from lzeval.go.colour import Colour
 from lzeval.go.game import Game
 from lzeval.go.points import format_vertex
 
-LARGEST_BOARD = 19
-"""KataGo's releases are compiled for boards up to this."""
 POLL_S = 0.05
 
 

@@ -133,6 +133,7 @@ class KataGoPlayers:
                 arguments,
                 config,
                 self._parallel,
+                largest_board=max(matchup.board_size for matchup in self._competition.matchups),
                 silence_s=FOR_EVER_S if start_s is None else start_s,
                 name=player.code,
                 open_peer=open_peer,

@@ -17,8 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from engines.evaluator.load import EvaluatorPlan, plan_evaluator
-from engines.katago.arguments import RULES, KataGoArguments, katago_command, parse_player, text_values
-from engines.katago.player import LARGEST_BOARD
+from engines.katago.arguments import (
+    LARGEST_BOARD,
+    RULES,
+    KataGoArguments,
+    katago_command,
+    parse_player,
+    text_values,
+)
 from engines.katago.program import Program, environment, find_program, program_at
 from engines.player.options import our_command
 from lzeval.errors import UserError

@@ -53,8 +53,9 @@ def start_katago(
 ) -> KataGo:
     """Start a KataGo for `games` games at once, with `config` written for it, and see that it answers.
 
-    `largest_board` is the largest that it is asked about. `silence_s` is the longest time without a word while it starts. Raises UserError for what the user can mend, and
-    EngineError, with `name`, where KataGo fails; `warn` hears of its warnings, on another thread.
+    `largest_board` is the largest that it is asked about. `silence_s` is the longest time without a word while it
+    starts. Raises UserError for what the user can mend, and EngineError, with `name`, where KataGo fails; `warn` hears
+    of its warnings, on another thread.
     """
     arguments.check()
     program = program_at(find_program(arguments.program))
@@ -76,7 +77,10 @@ def _open_peer(command: Sequence[str], variables: Mapping[str, str]) -> Peer:
 
 
 def _check(process: AnalysisProcess, arguments: KataGoArguments, program: Program, size: int) -> None:
-    """Ask it about a board of `size`. Raises EngineError where it does not know a setting, or is too old to tell how it chooses."""
+    """Ask it about a board of `size`.
+
+    Raises EngineError where it does not know a setting, or is too old to tell how it chooses.
+    """
     unknown = [key for key in _UNUSED.findall(process.stderr_text()) if key in arguments.further]
     if unknown:
         raise EngineError(process.name, f"KataGo {program.version} knows no setting {unknown[0]}")

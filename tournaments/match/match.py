@@ -210,6 +210,13 @@ class Match:
         found = []
         if self._are_alike:
             found.append("both players are the same network: whoever wins, wins by chance")
+        if self.rules is not None:
+            found += [
+                f"{player.spec.code} plays by Leela Zero's rules alone, and so both do here: area, positional"
+                f" superko, no suicide; it does not know that komi is {self.options.komi:g}"
+                for player in self.players
+                if player.plan is not None
+            ]
         if self.book.name == EMPTY_BOARD:
             alike = ", and the players differ from game to game only in how they turn the board"
             found.append(

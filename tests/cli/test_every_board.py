@@ -17,6 +17,8 @@ from lzeval.records.record_folder import read_games
 from tests.support.command_line import environment, program, run_here
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.make_games import random_game, sgf_text
+from tournaments.match.match import plan_match
+from tournaments.match.options import MatchOptions, player_options
 
 RESULTS = ("B+R", "W+2", "0", "?")
 HERE = ("--device", "cpu", "--precision", "fp32", "--threads", 1)
@@ -108,6 +110,20 @@ def test_a_pool(place: Place) -> None:
     assert (listed["settings"]["komi"], listed["settings"]["openings"]) == (7.0, "default")
     place.done("pool", "play", "nets.pool", "--games", 2, *HERE[:2], *HERE[4:])
     assert place.found("pool", "list", "nets.pool")["games"] == 2
+
+
+def test_another_komi_than_that_of_the_openings_is_warned_of(place: Place) -> None:
+    said = "warning: the openings (default) are even for komi 7; with 5.5 they favour a colour\n"
+    options = ("--size", place.size, "--komi", 5.5)
+    for words in (
+        ("pool", "create", "uneven.pool"),
+        ("tournament", "new", "uneven.ctl", "net.txt", "other.txt"),
+    ):
+        outcome = run_here(*words, *options, cwd=place.folder)
+        assert (outcome.returncode, outcome.stderr) == (0, said), words
+    files = [str(place.folder / name) for name in ("net.txt", "other.txt")]
+    planned = plan_match(MatchOptions(player_options(*files), size=place.size, komi=5.5))
+    assert (planned.komi, [f"warning: {warning}\n" for warning in planned.warnings()]) == (5.5, [said])
 
 
 def test_a_review(place: Place) -> None:

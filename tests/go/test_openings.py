@@ -112,7 +112,9 @@ def test_books_by_name(tmp_path: Path) -> None:
     own = load_book(str(file), 9)
     assert (own.name, [o.name for o in own.openings]) == ("own.txt", ["C3 G7"])
     assert load_book("none", 9).openings == (Opening("empty board", ()),)
-    with pytest.raises(UserError, match=r"the bundled openings are for 9x9, 13x13 and 19x19; .* none for 7x7"):
+    with pytest.raises(
+        UserError, match=r"the bundled openings are for 9x9, 13x13 and 19x19; .* none for 7x7"
+    ):
         load_book("default", 7)
     with pytest.raises(UserError, match="cannot be read"):
         load_book(str(tmp_path / "missing.txt"), 9)

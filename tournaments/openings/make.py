@@ -175,17 +175,13 @@ def _command(options: BookOptions, judge: str, out: Path) -> str:
 def book_text(options: BookOptions, judge: str, command: str, made: MadeBook) -> str:
     """The book with a header that says how it was made and how even it is."""
     size = options.size
-    source = (
-        "the beginnings of game records"
-        if options.records
-        else "moves that the judge's policy finds plausible"
-    )
+    source = "that many records begin with" if options.records else "that the judge's policy finds plausible"
     head = [
         f"Even openings for {size}x{size}, one a line, Black first; behind each Black's winrate and lead.",
         f"komi: {options.komi:g}",
         f"Made by: {command}",
         f"Judge: {judge}; {counted(options.visits, 'visit')}; a jigo is half a win",
-        f"Candidates: {made.candidates} openings of {LENGTHS[0]} to {LENGTHS[-1]} moves, {source}",
+        f"Candidates: {made.candidates} openings of {LENGTHS[0]} to {LENGTHS[-1]} moves {source}",
         f"Taken: {len(made.openings)} that lean by {options.lean:.1%} at most and differ in"
         f" {counted(options.apart, 'point')} or more",
         *made.balance_lines(),

@@ -88,7 +88,7 @@ class LeelaTable:
     def __init__(self, leelaz: str, match: Match) -> None:
         options = match.options
         self._options = options
-        self._move_limit = match.move_limit
+        self._komi, self._move_limit = match.komi, match.move_limit
         self.moves = 0
         self._engines = [self._launch(leelaz, player) for player in options.players]
 
@@ -102,7 +102,7 @@ class LeelaTable:
     def warm_up(self) -> None:
         """Load the networks, and have each answer once."""
         for engine in self._engines:
-            engine.new_game(self._options.size, self._options.komi)
+            engine.new_game(self._options.size, self._komi)
             engine.ask("time_settings 0 1 0")  # no clock
             engine.genmove(Colour.BLACK)
 
@@ -110,7 +110,7 @@ class LeelaTable:
         """Play one game to its end or to the move limit, as our own runner would."""
         players = {Colour.BLACK: self._engines[job.black], Colour.WHITE: self._engines[job.white]}
         for engine in self._engines:
-            engine.new_game(self._options.size, self._options.komi)
+            engine.new_game(self._options.size, self._komi)
         to_move, passes, pass_move = Colour.BLACK, 0, self._options.size**2
         for move in job.opening.moves:
             for engine in self._engines:

@@ -51,6 +51,7 @@ LAYERS = {
     "tournaments.rating": GO,
     "tournaments.report": (*GO, "tournaments.rating"),
     "tournaments.plan": (*GO, *ENGINES, "tournaments.rating"),
+    "tournaments.openings": (*GO, *ENGINES),
     "tournaments.games": (*GO, *ENGINES, "tournaments.plan"),
     "tournaments.gomill": (
         *GO,

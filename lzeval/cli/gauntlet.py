@@ -11,6 +11,7 @@ import typer
 
 from lzeval.cli.cluster_options import ClusterOption
 from lzeval.cli.device_option import Device
+from lzeval.cli.komi_option import Komi
 from lzeval.cli.rating_options import Prior
 from lzeval.errors import UserError
 from lzeval.system.files import folder_made
@@ -51,7 +52,7 @@ def gauntlet(
     positions: Annotated[int | None, typer.Option(min=0, help="It was trained on.")] = None,
     run: Annotated[str | None, typer.Option(help="The training run it is of.")] = None,
     visits: Annotated[int | None, typer.Option(help="Visits a move; 50 in a new pool.")] = None,
-    komi: Annotated[float | None, typer.Option(help="Points for White; 7.5 in a new pool.")] = None,
+    komi: Komi = None,
     size: Annotated[int | None, typer.Option(help="Board size; 19 in a new pool.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None,
     openings: Annotated[str | None, typer.Option(help="Of a new pool: default, none, or a file.")] = None,

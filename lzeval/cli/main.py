@@ -58,6 +58,7 @@ COMMANDS = {
     "analysis-engine": Entry(PLAY, "analysis_engine", "analysis_engine", "analysis-engine big --visits 200"),
     "weights": Entry(FILES, "weights"),
     "data": Entry(FILES, "data"),
+    "openings": Entry(FILES, "openings"),
     "gomill": Entry(FILES, "gomill"),
     "cluster": Entry(FILES, "cluster"),
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from lzeval.cli.cluster_options import ClusterOption, programs_of
+from lzeval.cli.komi_option import Komi
 from lzeval.cli.rating_options import Prior
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.errors import UserError
@@ -103,6 +104,7 @@ def _play(
     from tournaments.runner.tournament import prepare
 
     planned = prepare(competition, options)
+    _warn(competition)
     if as_json:
         return planned.play(say_json)
     if quiet:
@@ -112,6 +114,14 @@ def _play(
     view = StandingsView(competition.code, competition.lzeval.anchor, prior=prior)
     with view.live:
         return planned.play(view.tell, view.show)
+
+
+def _warn(competition: Competition) -> None:
+    """Say what makes one doubt the games before they are played."""
+    from tournaments.runner.tournament import doubts
+
+    for warning in doubts(competition):
+        say(f"warning: {warning}", err=True)
 
 
 def _summary(progress: Progress, prior: bool) -> dict[str, object]:
@@ -174,6 +184,7 @@ def check(control_file: ControlFile, trust: Trust = False) -> None:
 
     competition = _read(control_file, trust)
     prepare(competition)
+    _warn(competition)
     guard = Guard()
     try:
         tried = try_out(competition, guard)
@@ -280,8 +291,10 @@ def new(
     visits: Annotated[int, typer.Option(help="Visits a move; 0: no limit.")] = 100,
     time_settings: Annotated[str | None, typer.Option(help='GTP\'s three numbers, such as "0 11 1".')] = None,
     size: Annotated[int, typer.Option(help="Board size.")] = 19,
-    komi: Annotated[float, typer.Option(help="Points for White.")] = 7.5,
-    openings: Annotated[str, typer.Option(help="default, none, or a file.")] = "default",
+    komi: Komi = None,
+    openings: Annotated[
+        str, typer.Option(help="default (for 9x9, 13x13 and 19x19), none, or a file.")
+    ] = "default",
     seed: Annotated[int, typer.Option(help="Of the openings' order and of the engines.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the control file.")] = False,
 ) -> None:
@@ -301,4 +314,5 @@ def new(
         seed=seed,
         force=force,
     )
+    _warn(_read(path, trust=False))
     say(str(path))

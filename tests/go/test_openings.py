@@ -9,8 +9,19 @@ from hypothesis import strategies as st
 
 from lzeval.errors import UserError
 from lzeval.go.game import Game
-from lzeval.go.openings import Book, Opening, load_book, read_book, spelt
+from lzeval.go.openings import (
+    BUNDLED_SIZES,
+    DEFAULT,
+    Book,
+    Opening,
+    komi_for,
+    load_book,
+    read_book,
+    spelt,
+    uneven,
+)
 from lzeval.go.points import parse_vertex
+from lzeval.system.bundled import BUNDLED_FOLDER
 from tests.support.reference_search import sent_to
 
 SIZE = 19
@@ -26,21 +37,40 @@ def test_the_bundled_book_has_a_thousand_short_openings(bundled: Book) -> None:
     assert {len(opening.moves) for opening in bundled.openings} == {2, 3, 4, 5, 6}
 
 
-def test_the_bundled_openings_are_legal_and_without_passes(bundled: Book) -> None:
-    for opening in bundled.openings:
-        game = Game(SIZE)
+@pytest.mark.parametrize("size", [9, 13])
+def test_the_books_of_small_boards_are_short_and_for_komi_7(size: int) -> None:
+    book = load_book(DEFAULT, size)
+    assert 100 <= len(book.openings) <= 300
+    assert {len(opening.moves) for opening in book.openings} == {2, 3, 4, 5, 6}
+    assert (book.name, book.komi) == ("default", 7)
+    facts = [line.split("#")[1].split() for line in book_lines(size) if not line.startswith("#")]
+    winrates = [float(winrate.removesuffix("%")) for winrate, _ in facts]
+    assert len(winrates) == len(book.openings)
+    assert all(45 <= winrate <= 55 for winrate in winrates)
+    assert abs(sum(winrates) / len(winrates) - 50) < 1
+
+
+def book_lines(size: int) -> list[str]:
+    return (BUNDLED_FOLDER / f"openings-{size}.txt").read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("size", BUNDLED_SIZES)
+def test_the_bundled_openings_are_legal_and_without_passes(size: int) -> None:
+    for opening in load_book(DEFAULT, size).openings:
+        game = Game(size)
         for move in opening.moves:
             assert move != game.pass_move
             game.play(game.to_move, move)
 
 
-def test_no_two_bundled_openings_are_the_same_on_a_turned_board(bundled: Book) -> None:
+@pytest.mark.parametrize("size", BUNDLED_SIZES)
+def test_no_two_bundled_openings_are_the_same_on_a_turned_board(size: int) -> None:
     """Nor do they lead to the same position in another order."""
     seen: dict[object, str] = {}
-    for opening in bundled.openings:
+    for opening in load_book(DEFAULT, size).openings:
         turned = []
         for symmetry in range(8):
-            points = [sent_to(move, symmetry, SIZE) for move in opening.moves]
+            points = [sent_to(move, symmetry, size) for move in opening.moves]
             turned.append((sorted(points[::2]), sorted(points[1::2])))
         key = str(min(turned))
         assert key not in seen, f"{opening.name} and {seen[key]}"
@@ -82,8 +112,10 @@ def test_books_by_name(tmp_path: Path) -> None:
     own = load_book(str(file), 9)
     assert (own.name, [o.name for o in own.openings]) == ("own.txt", ["C3 G7"])
     assert load_book("none", 9).openings == (Opening("empty board", ()),)
-    with pytest.raises(UserError, match="the bundled openings are for 19x19"):
-        load_book("default", 9)
+    with pytest.raises(
+        UserError, match=r"the bundled openings are for 9x9, 13x13 and 19x19; .* none for 7x7"
+    ):
+        load_book("default", 7)
     with pytest.raises(UserError, match="cannot be read"):
         load_book(str(tmp_path / "missing.txt"), 9)
     with pytest.raises(UserError, match="cannot be read"):
@@ -91,6 +123,34 @@ def test_books_by_name(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="cannot be read"):
         load_book(str(file), 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "komi"),
+    [
+        ("C3", None),
+        ("# komi: 7\nC3", 7),
+        ("# A book\n#komi: 6.5 \nC3", 6.5),
+        ("C3  # komi: 7\n", None),
+        ("# komi: seven\nC3", None),
+        ("# komi: -0.5\nC3", -0.5),
+        ("# komi: 6.7\nC3", None),
+    ],
+)
+def test_the_komi_of_a_book(tmp_path: Path, text: str, komi: float | None) -> None:
+    (tmp_path / "book.txt").write_text(text)
+    book = load_book(str(tmp_path / "book.txt"), 9)
+    assert book.komi == komi
+    assert komi_for(book, None) == (7.5 if komi is None else komi)
+    assert komi_for(book, 5.5) == 5.5
+    assert uneven(book, komi_for(book, None)) is None
+    assert (uneven(book, 5.5) is None) == (komi is None)
+
+
+def test_another_komi_than_the_books_own_is_warned_of() -> None:
+    warning = "the openings (default) are even for komi 7; with 5.5 they favour a colour"
+    assert uneven(load_book(DEFAULT, 9), 5.5) == warning
+    assert uneven(load_book(DEFAULT, 19), 5.5) is None
 
 
 def test_the_content_is_what_counts(tmp_path: Path) -> None:

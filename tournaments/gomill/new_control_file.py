@@ -11,6 +11,7 @@ from engines.katago.arguments import COMMAND as KATAGO
 from engines.katago.arguments import katago_command, parse_player, text_values
 from engines.player.arguments import engine_command
 from lzeval.errors import UserError
+from lzeval.go.openings import BUNDLED_SIZES, DEFAULT, EMPTY_BOARD, komi_for, load_book
 from lzeval.system.bundled import network_name, resolve_network
 from lzeval.text.wording import command_line
 from tournaments.gomill.control import settings
@@ -30,7 +31,7 @@ def new_control_file(
     visits: int | None = 100,
     time_settings: str | None = None,
     board_size: int = 19,
-    komi: float = 7.5,
+    komi: float | None = None,
     openings: str = "default",
     seed: int = 1,
     force: bool = False,
@@ -39,8 +40,8 @@ def new_control_file(
 
     `networks` are weights files, checkpoints (which `leelaz` does not read), bundled names or `katago:NET`;
     `rounds` is games a pair; `visits` limits each move, unless it is None; `time_settings` are the three numbers of the
-    GTP command, such as `0 11 1`. The players' codes are the files' names. Raises UserError; an `out` that exists is
-    overwritten with `force` only.
+    GTP command, such as `0 11 1`; without a komi it is that of the openings. The players' codes are the files' names.
+    Raises UserError; an `out` that exists is overwritten with `force` only.
     """
     target = Path(out)
     if target.suffix != ".ctl":
@@ -58,17 +59,24 @@ def new_control_file(
         for code, (_, command) in zip(_codes([name for name, _ in made]), made, strict=True)
     }
     codes = tuple(players)
+    book = _book(openings, board_size)
     competition = Competition(
         target.stem,
         target,
         "allplayall",
         players,
-        allplayall_matchups(codes, rounds, board_size=board_size, komi=float(komi), scorer="internal"),
+        allplayall_matchups(
+            codes,
+            rounds,
+            board_size=board_size,
+            komi=komi_for(load_book(book, board_size), komi),
+            scorer="internal",
+        ),
         description=f"{', '.join(codes)}: {rounds} games a pair",
         competitors=codes,
         rounds=rounds,
     )
-    settings_of_ours = {"openings": _openings(openings, board_size), "seed": seed}
+    settings_of_ours = {"openings": book, "seed": seed}
     if any(map(_is_katago, networks)):
         settings_of_ours["rules"] = "strict"  # which KataGo is told to play by
     write_control_file(competition, {"lzeval": settings_of_ours})
@@ -136,10 +144,10 @@ def _time_command(numbers: str) -> str:
     return f"time_settings {' '.join(words)}"
 
 
-def _openings(name: str, board_size: int) -> str:
-    if name == "default":
-        return name if board_size == 19 else "none"
-    if name == "none":
+def _book(name: str, board_size: int) -> str:
+    if name == DEFAULT:
+        return name if board_size in BUNDLED_SIZES else EMPTY_BOARD
+    if name == EMPTY_BOARD:
         return name
     if not Path(name).is_file():
         raise UserError(f"--openings {name}: there is no such file; it is default, none or an opening book")

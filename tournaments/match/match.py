@@ -20,7 +20,7 @@ from engines.evaluator.devices import process_count
 from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
 from lzeval.errors import UserError
-from lzeval.go.openings import EMPTY_BOARD, Book, game_of, game_seed, load_book
+from lzeval.go.openings import EMPTY_BOARD, Book, game_of, game_seed, komi_for, load_book, uneven
 from lzeval.go.rules import REFEREES, Rules
 from lzeval.records.record import GameRecord
 from lzeval.system.bundled import resolve_network
@@ -90,6 +90,10 @@ class Match:
         return next((player.rules for player in self.players if player.rules is not None), None)
 
     @property
+    def komi(self) -> float:
+        return komi_for(self.book, self.options.komi)
+
+    @property
     def move_limit(self) -> int:
         return self.options.move_limit or 2 * self.options.size**2
 
@@ -103,7 +107,7 @@ class Match:
             player_1=self.codes[0],
             player_2=self.codes[1],
             board_size=options.size,
-            komi=float(options.komi),
+            komi=float(self.komi),
             alternating=True,
             number_of_games=options.games,
             move_limit=self.move_limit,
@@ -174,7 +178,7 @@ class Match:
         return {
             "players": [{"code": player.spec.code, **player.facts} for player in self.players],
             **{limit: getattr(options.players[0], limit) for limit in LIMITS if options.common(limit)},
-            "komi": options.komi,
+            "komi": self.komi,
             "size": options.size,
             "move_limit": self.move_limit,
             "resign_percent": options.resign,
@@ -223,6 +227,8 @@ class Match:
                 f"without openings every game begins from the empty board{alike if self.is_of_networks else ''}:"
                 " many games may be alike, and repeats count once"
             )
+        if warning := uneven(self.book, self.komi):
+            found.append(warning)
         if self.folder.was_begun_under_another_rule(self.stopping()):
             found.append(
                 "the games in the folder were begun under another rule for stopping; error rates and intervals hold"
@@ -372,7 +378,7 @@ def _play_networks(match: Match, progress: Progress, watch: Watcher | None, list
         network_player(code, plan, Limits(player.visits, player.playouts), options.resign, player.search)
         for code, plan, player in zip(match.codes, match.plans, options.players, strict=True)
     ]
-    settings = GameSettings(options.size, options.komi, match.move_limit, event="match")
+    settings = GameSettings(options.size, match.komi, match.move_limit, event="match")
     missing = options.games - len(progress.games)
     files = [player.text for player in options.players]
     play = NetworkPlay(players, match.plans, files, settings, missing, options.threads, "the match")

@@ -112,7 +112,8 @@ class MatchOptions:
     players: tuple[PlayerOptions, PlayerOptions]
     """A and B; A is Black in even-numbered games."""
     games: int = 400
-    komi: float = 7.5
+    komi: float | None = None
+    """None: that of the openings, see `komi_for`."""
     size: int = 19
     move_limit: int | None = None
     """None: twice the points of the board."""
@@ -160,7 +161,7 @@ class MatchOptions:
             raise UserError(f"--size {self.size}: must be from {SMALLEST} to {LARGEST}")
         if self.seed < 0:
             raise UserError(f"--seed {self.seed}: must be 0 or more")
-        if not math.isfinite(self.komi) or self.komi * 2 != int(self.komi * 2):
+        if self.komi is not None and (not math.isfinite(self.komi) or self.komi * 2 != int(self.komi * 2)):
             raise UserError(f"--komi {self.komi:g}: must be whole or half points")
         if self.until_decided is not None:
             Gatekeeper(self.until_decided, self.games, "")  # which checks it

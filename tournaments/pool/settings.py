@@ -9,7 +9,7 @@ from typing import Any
 
 from engines.evaluator.load import PRECISIONS
 from lzeval.errors import UserError
-from lzeval.go.openings import DEFAULT, EMPTY_BOARD, Book, load_book, spelt
+from lzeval.go.openings import DEFAULT, EMPTY_BOARD, USUAL_KOMI, Book, komi_for, load_book, spelt
 from tournaments.match.options import MatchOptions, player_options
 
 RULES = "Tromp-Taylor, positional superko, no suicide"
@@ -33,7 +33,7 @@ class PoolSettings:
 
     visits: int = 50
     """A move, reused ones included."""
-    komi: float = 7.5
+    komi: float = USUAL_KOMI
     size: int = 19
     move_limit: int = 722
     """Games that reach it are void."""
@@ -59,7 +59,10 @@ class PoolSettings:
 
 
 def settings_from(given: Mapping[str, Any]) -> PoolSettings:
-    """Settings of a new pool: what is `given` (None counts as not given), and defaults. Raises UserError."""
+    """Settings of a new pool: what is `given` (None counts as not given), and defaults.
+
+    Without a komi it is that of the openings. Raises UserError.
+    """
     known = {name: value for name, value in given.items() if value is not None}
     settings = PoolSettings(**known)
     if "move_limit" not in known:
@@ -70,7 +73,8 @@ def settings_from(given: Mapping[str, Any]) -> PoolSettings:
     ).check()  # fmt: skip
     if settings.precision not in PRECISIONS:
         raise UserError(f"--precision {settings.precision}: choose one of {', '.join(PRECISIONS)}")
-    return settings
+    book = load_book(settings.openings, settings.size)
+    return replace(settings, komi=komi_for(book, known.get("komi")))
 
 
 def parse_settings(content: Mapping[str, Any]) -> PoolSettings:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from lzeval.errors import UserError
-from lzeval.go.openings import Book, load_book
+from lzeval.go.openings import Book, load_book, uneven
 from lzeval.text.wording import command_line
 from tournaments.games.gtp_game import GameTask, PlayedGame
 from tournaments.gomill.files import open_event_log
@@ -71,10 +71,7 @@ def prepare(competition: Competition, options: RunOptions | None = None) -> Tour
     """Check what can be checked before anything is written. Raises UserError."""
     options = options or RunOptions()
     options.check()
-    books = {
-        matchup.board_size: load_book(competition.lzeval.openings, matchup.board_size)
-        for matchup in competition.matchups
-    }
+    books = books_of(competition)
     settings = settings_of(competition, books)
     past = history(competition)
     played = {game.matchup for game in past.games.values()}
@@ -82,6 +79,21 @@ def prepare(competition: Competition, options: RunOptions | None = None) -> Tour
     hint = f"change {competition.path.name} back, or begin anew with: {reset}"
     check_unchanged(past.settings, settings, played, hint)
     return TournamentRun(competition, options, books, _merged(past.settings, settings))
+
+
+def books_of(competition: Competition) -> dict[int, Book]:
+    """The openings by board size. Raises UserError."""
+    return {
+        matchup.board_size: load_book(competition.lzeval.openings, matchup.board_size)
+        for matchup in competition.matchups
+    }
+
+
+def doubts(competition: Competition) -> list[str]:
+    """Warnings of matchups whose komi is not the one that their openings are even for. Raises UserError."""
+    books = books_of(competition)
+    found = (uneven(books[matchup.board_size], matchup.komi) for matchup in competition.matchups)
+    return sorted({warning for warning in found if warning is not None})
 
 
 def _merged(earlier: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[str, Any]:

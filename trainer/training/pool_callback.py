@@ -21,6 +21,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from lzeval.errors import UserError
+from lzeval.go.openings import BUNDLED_SIZES, DEFAULT, EMPTY_BOARD
 from lzeval.network.leela import write_network
 from lzeval.system.files import write_text_atomically
 from trainer.settings.config import PoolConfig
@@ -122,7 +123,7 @@ class PoolRatings(GoCallback):
         program = ["nice", "-n", "10"] if os.name == "posix" and shutil.which("nice") else []
         program += [sys.executable, "-m", "lzeval"]
         if not self.pool.exists():
-            openings = config.openings or ("default" if self.board_size == 19 else "none")
+            openings = config.openings or (DEFAULT if self.board_size in BUNDLED_SIZES else EMPTY_BOARD)
             return [*program, "pool", "add", str(self.pool), str(weights), *known, "--openings", openings]
         threads = [] if config.threads is None else ["--threads", str(config.threads)]
         play = [

@@ -9,6 +9,7 @@ import typer
 
 from lzeval.cli.cluster_options import ClusterOption
 from lzeval.cli.device_option import Device
+from lzeval.cli.komi_option import Komi
 from lzeval.cli.pool.joining import add_all, candidate
 from lzeval.cli.pool.opening import create_pool, open_and_join, open_pool
 from lzeval.cli.pool.playing import playable, run_session
@@ -30,7 +31,6 @@ app = typer.Typer(
 
 PoolFile = Annotated[Path, typer.Argument(metavar="POOL", help="The pool's file.")]
 Visits = Annotated[int | None, typer.Option(help="Visits a move; 50 in a new pool.")]
-Komi = Annotated[float | None, typer.Option(help="Points for White; 7.5 in a new pool.")]
 Size = Annotated[int | None, typer.Option(help="Board size; 19 in a new pool.")]
 Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16; auto in a new pool.")]
 Openings = Annotated[

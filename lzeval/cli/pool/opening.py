@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lzeval.text.terminal import say
+
 if TYPE_CHECKING:
     from tournaments.pool.store import RatingPool
 
@@ -20,10 +22,15 @@ def open_pool(path: Path) -> RatingPool:
 
 def create_pool(path: Path, given: dict[str, Any]) -> RatingPool:
     """A new pool with these settings; None stands for a default."""
+    from lzeval.go.openings import load_book, uneven
     from tournaments.pool.settings import settings_from
     from tournaments.pool.store import RatingPool
 
-    return RatingPool.create(path, settings_from(given))
+    settings = settings_from(given)
+    made = RatingPool.create(path, settings)
+    if warning := uneven(load_book(settings.openings, settings.size), settings.komi):
+        say(f"warning: {warning}", err=True)
+    return made
 
 
 def open_or_create(path: Path, given: dict[str, Any]) -> RatingPool:

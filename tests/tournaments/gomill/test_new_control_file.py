@@ -18,6 +18,7 @@ from tournaments.gomill.new_control_file import new_control_file
 from tournaments.gomill.report import report_text
 from tournaments.gomill.takeover import games_of_gomill
 from tournaments.gomill.write_control_file import write_control_file
+from tournaments.runner.tournament import doubts
 
 
 @pytest.fixture
@@ -48,13 +49,33 @@ def test_leelaz_and_a_clock(networks: list[str], tmp_path: Path) -> None:
         visits=None,
         time_settings="0 11 1",
         board_size=9,
-        komi=7,
     )
     competition = read_control_file(path)
     player = competition.players["net"]
     assert player.command == ("leelaz", "--gtp", "--noponder", "--weights", networks[0])
     assert player.startup_gtp_commands == ("time_settings 0 11 1",)
-    assert (competition.matchups[0].komi, competition.lzeval.openings) == (7.0, "none")
+    assert (competition.matchups[0].komi, competition.lzeval.openings) == (7.0, "default")
+
+
+@pytest.mark.parametrize(
+    ("size", "komi", "expected"),
+    [
+        (9, 5.5, (5.5, "default")),
+        (13, None, (7.0, "default")),
+        (19, None, (7.5, "default")),
+        (8, None, (7.5, "none")),
+    ],
+)
+def test_openings_and_komi_of_a_board(
+    networks: list[str], tmp_path: Path, size: int, komi: float | None, expected: tuple[float, str]
+) -> None:
+    path = new_control_file(tmp_path / "new.ctl", networks, board_size=size, komi=komi)
+    competition = read_control_file(path)
+    assert (competition.matchups[0].komi, competition.lzeval.openings) == expected
+    told = doubts(competition)
+    assert [warning.partition("; ")[0] for warning in told] == (
+        ["the openings (default) are even for komi 7"] if komi == 5.5 else []
+    )
 
 
 @pytest.mark.parametrize(

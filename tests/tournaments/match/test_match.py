@@ -369,7 +369,7 @@ SMALL = ["--size", 9, "--openings", "none", "--precision", "fp32", "--device", "
             "--sprt and --until-decided: a match can have only one",
         ),
         (["one.txt", "two.txt", "--size", 30], "--size 30: must be from 2 to 25"),
-        (["one.txt", "two.txt", "--size", 9], "the bundled openings are for 19x19"),
+        (["one.txt", "two.txt", "--size", 8], "the bundled openings are for 9x9, 13x13 and 19x19"),
         (["one.txt", "two.txt", *SMALL[:2], "--openings", "no.txt"], "openings 'no.txt' cannot be read"),
         (["one.txt", "two.txt", *SMALL[:2], "--openings", "one.txt"], "one.txt, line 1: '1' is not a vertex"),
         (["one.txt", "smal", *SMALL], "there is no network 'smal'"),

@@ -371,7 +371,7 @@ def test_settings_survive_json() -> None:
     assert parse_settings(json.loads(json.dumps(SETTINGS.as_dict()))) == SETTINGS
     with pytest.raises(TypeError):
         parse_settings({"visits": 3})
-    assert settings_from({"size": 9}) == replace(PoolSettings(), size=9, move_limit=162)
+    assert settings_from({"size": 9}) == replace(PoolSettings(), size=9, move_limit=162, komi=7.0)
 
 
 def test_a_network_drive_is_refused(

@@ -217,7 +217,7 @@ class Match:
         if self.rules is not None:
             found += [
                 f"{player.spec.code} plays by Leela Zero's rules alone, and so both do here: area, positional"
-                f" superko, no suicide; it does not know that komi is {self.options.komi:g}"
+                f" superko, no suicide; it does not know that komi is {self.komi:g}"
                 for player in self.players
                 if player.plan is not None
             ]

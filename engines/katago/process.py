@@ -25,6 +25,8 @@ Answer: TypeAlias = "dict[str, Any]"
 POLL_S = 0.2
 REPORT_S = 60.0
 """Interval of the reports that a long search sends as signs of life."""
+TUNING = "Performing autotuning"
+"""What a KataGo for OpenCL says when it has not seen the machine, or this kind of network, before."""
 SILENCE_S = 300.0
 """Time without a line, while a query waits, after which a process without a deadline counts as hung."""
 QUIT_S = 5.0
@@ -93,6 +95,10 @@ class AnalysisProcess:
                 return self._wait(future, POLL_S, is_last=False)
             mark = self._peer.stderr_mark()
             if mark != said:
+                if TUNING in self._peer.stderr_text(said):
+                    self._warn(
+                        "KataGo tunes itself for this machine, once for each kind of network; it takes minutes"
+                    )
                 said, heard_s = mark, time.monotonic()
             if time.monotonic() - heard_s > silence_s:
                 return self._wait(future, 0)

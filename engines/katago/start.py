@@ -19,8 +19,8 @@ from lzeval.go.colour import Colour
 from lzeval.go.game import Game
 from lzeval.system.files import file_sha256, write_text_atomically
 
-START_SILENCE_S = 120.0
-"""Time without a word in which a KataGo that starts is waited for, unless a tournament says otherwise."""
+START_SILENCE_S = 300.0
+"""Time without a word in which a KataGo that starts is waited for: one that tunes itself says little."""
 PROBE_S = 120.0
 """Time for the first position."""
 PROBE_BOARD, PROBE_VISITS = 5, 4

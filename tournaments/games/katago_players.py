@@ -52,7 +52,8 @@ class _Running:
     katago: KataGo | None = None
     problem: str = ""
     failed_s: float = -RETRY_S
-    pid: int = 0
+    peer: GuardedPeer | None = None
+    """The program that has been started last."""
     visits: int = 0
     """Visits of all games so far."""
 
@@ -61,10 +62,10 @@ class _Running:
 
     def cpu_s(self, visits: int) -> float:
         """A game's part of the processor time that KataGo has taken so far, by its visits."""
-        if not self.visits:
+        if self.peer is None or not self.visits:
             return 0.0
         try:
-            process = psutil.Process(self.pid)
+            process = psutil.Process(self.peer.pid)
             times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
         except psutil.Error:  # it has ended
             return 0.0
@@ -113,7 +114,7 @@ class KataGoPlayers:
         self, running: _Running, arguments: KataGoArguments, player: PlayerSpec, place: int
     ) -> KataGo:
         """The running one, or one that is started now."""
-        from engines.katago.start import default_config_name, start_katago
+        from engines.katago.start import START_SILENCE_S, default_config_name, start_katago
 
         if running.katago is not None and running.katago.process.is_alive:
             return running.katago
@@ -123,7 +124,7 @@ class KataGoPlayers:
 
         def open_peer(command: Sequence[str], variables: Mapping[str, str]) -> Peer:
             peer = GuardedPeer(list(command), None, {**variables, **player.environ}, self._guard)
-            running.pid = peer.pid
+            running.peer = peer
             return peer
 
         start_s = self._competition.lzeval.timeouts.start_s
@@ -134,7 +135,7 @@ class KataGoPlayers:
                 config,
                 self._parallel,
                 largest_board=max(matchup.board_size for matchup in self._competition.matchups),
-                silence_s=FOR_EVER_S if start_s is None else start_s,
+                silence_s=FOR_EVER_S if start_s is None else max(start_s, START_SILENCE_S),
                 name=player.code,
                 open_peer=open_peer,
                 warn=self._tell,
@@ -180,3 +181,5 @@ class KataGoPlayers:
         for running in self._running.values():
             if running.katago is not None:
                 running.katago.process.close()
+            elif running.peer is not None:  # it is starting, which may take minutes
+                running.peer.kill()

@@ -61,7 +61,7 @@ def make(
 
     def watch(what: str, done: int, total: int) -> None:
         if what not in tasks:
-            tasks[what] = bar.add_task(what, total=total)
+            tasks[what] = bar.add_task(what, total=total or None)
         bar.update(tasks[what], completed=done)
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -119,27 +119,26 @@ def frequent_openings(games: Iterable[GameRecord], size: int) -> list[Moves]:
 
 def choose(
     candidates: Sequence[Moves],
-    judgements: Sequence[Judgement],
+    judged: Mapping[Moves, Judgement],
     size: int,
-    *,
     count: int,
     lean: float,
     apart: int,
-) -> list[int]:
-    """Places of the openings that are taken, at most `count`: earlier ones first, as far as they are even and new.
+) -> list[Moves]:
+    """The openings that are taken, at most `count`: earlier ones first, as far as they are even and new.
 
     Even: the winrate is at most `lean` from one half. New: the board differs in `apart` points or more from each
     that is taken, however either is turned.
     """
-    taken: list[int] = []
+    taken: list[Moves] = []
     boards = np.empty((0, size * size), np.int8)
     tables = symmetry_tables(size)[:, :-1]
-    for place, (moves, judgement) in enumerate(zip(candidates, judgements, strict=True)):
+    for moves in candidates:
         if len(taken) == count:
             break
         board = np.frombuffer(played(moves, size).stones, np.int8)[: size * size]
-        if abs(judgement.winrate - 0.5) > lean or (boards != board).sum(1).min(initial=size * size) < apart:
-            continue
-        taken.append(place)
-        boards = np.concatenate([boards, board[tables]])
+        is_new = (boards != board).sum(1).min(initial=size * size) >= apart
+        if is_new and abs(judged[moves].winrate - 0.5) <= lean:
+            taken.append(moves)
+            boards = np.concatenate([boards, board[tables]])
     return taken

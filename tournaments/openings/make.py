@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -34,7 +35,7 @@ UNSEARCHED = 1
 """Visits of an answer without a search."""
 
 Watch = Callable[[str, int, int], None]
-"""Called with what is judged, how many openings of it have been judged, and how many there are."""
+"""Called with what is read or judged, how many of it have been, and how many there are; 0: nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,15 @@ def make_book(options: BookOptions, judge: Judge, judge_name: str, out: Path, wa
     Interrupted, even killed, the same call goes on: judgements are kept beside `out` until it is written. Raises
     UserError where nothing is even.
     """
-    journal = Journal(out.with_name(out.name + ".judged"), judge, options.size, options.komi)
+    file = out.with_name(out.name + ".judged")
     try:
-        made = _make(options, journal, watch)
-        command = _command(options, judge_name, out)
-        write_text_atomically(out, book_text(options, judge.title, command, made))
-        journal.forget()
-    finally:
-        journal.close()
+        with closing(Journal(file, judge, options.size, options.komi)) as journal:
+            made = _make(options, journal, watch)
+            command = _command(options, judge_name, out)
+            write_text_atomically(out, book_text(options, judge.title, command, made))
+            journal.forget()
+    except OSError as exc:
+        raise UserError(f"cannot write {file}: {exc.strerror}") from exc
     return made
 
 
@@ -121,8 +123,7 @@ def _make(options: BookOptions, journal: Journal, watch: Watch) -> MadeBook:
 
     wanted = CANDIDATES_A_PLACE * options.count
     if options.records:
-        games = (game for game in read_games(options.records) if isinstance(game, GameRecord))
-        candidates = frequent_openings(games, options.size)
+        candidates = frequent_openings(_games(options.records, watch), options.size)
     else:
         plausible = plausible_openings(options.size, wanted, ask)
         opinions = ask("openings without a search", plausible)
@@ -132,34 +133,25 @@ def _make(options: BookOptions, journal: Journal, watch: Watch) -> MadeBook:
             if LOST <= found.winrate <= 1 - LOST
         ]
         candidates = in_turns([moves for _, moves in sorted(balanced)])[:wanted]
-    judgements = ask("openings with a search", candidates, options.visits)
-    order = list(range(len(candidates)))
+    judged = dict(zip(candidates, ask("openings with a search", candidates, options.visits), strict=True))
     if not options.records:
-        leans = {moves: abs(found.winrate - 0.5) for moves, found in zip(candidates, judgements, strict=True)}
-        places = {moves: place for place, moves in enumerate(candidates)}
-        order = [
-            places[moves] for moves in in_turns(sorted(candidates, key=lambda moves: (leans[moves], moves)))
-        ]
-    chosen = [
-        order[place]
-        for place in choose(
-            [candidates[place] for place in order],
-            [judgements[place] for place in order],
-            options.size,
-            count=options.count,
-            lean=options.lean,
-            apart=options.apart,
-        )
-    ]
+        candidates = in_turns(sorted(candidates, key=lambda moves: (abs(judged[moves].winrate - 0.5), moves)))
+    chosen = choose(candidates, judged, options.size, options.count, options.lean, options.apart)
     if not chosen:
         raise UserError(
             f"none of {counted(len(candidates), 'opening')} is even for komi {options.komi:g}; try another komi, "
             "or a larger --lean"
         )
-    chosen.sort(key=lambda place: (len(candidates[place]), candidates[place]))
-    return MadeBook(
-        [candidates[place] for place in chosen], [judgements[place] for place in chosen], len(candidates)
-    )
+    chosen.sort(key=lambda moves: (len(moves), moves))
+    return MadeBook(chosen, [judged[moves] for moves in chosen], len(candidates))
+
+
+def _games(records: Sequence[Path], watch: Watch) -> Iterator[GameRecord]:
+    """The games that can be read."""
+    for number, game in enumerate(read_games(records), 1):
+        watch("games", number, 0)
+        if isinstance(game, GameRecord):
+            yield game
 
 
 def _command(options: BookOptions, judge: str, out: Path) -> str:

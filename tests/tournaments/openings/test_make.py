@@ -126,6 +126,11 @@ def test_what_was_judged_for_another_komi_does_not_count(tmp_path: Path) -> None
     assert again.asked == alone.asked
 
 
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot write .*book\.txt\.judged: No such file"):
+        made(tmp_path / "absent", Formula())
+
+
 def test_nothing_even_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none of \d+ openings is even for komi 7; try another komi"):
         made(tmp_path, Formula(), BookOptions(SIZE, count=2, visits=8, lean=0.0))
@@ -156,22 +161,24 @@ def test_turns_of_first_moves_and_lengths() -> None:
 def test_openings_that_are_taken_differ() -> None:
     random = np.random.default_rng(4)
     candidates = [tuple(map(int, random.permutation(25)[: 2 + n % 5])) for n in range(120)]
-    judgements = [Judgement(float(random.uniform(0.4, 0.6)), None, ()) for _ in candidates]
-    taken = choose(candidates, judgements, SIZE, count=30, lean=0.05, apart=5)
+    judged = {moves: Judgement(float(random.uniform(0.4, 0.6)), None, ()) for moves in candidates}
+    taken = choose(candidates, judged, SIZE, count=30, lean=0.05, apart=5)
 
     def boards(moves: Moves) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int8]]]:
         board = np.frombuffer(played(moves, SIZE).stones, np.int8)[:25].reshape(5, 5)
         return [np.rot90(side, turns) for side in (board, board.T) for turns in range(4)]
 
-    def distance(one: int, other: int) -> int:
-        board = boards(candidates[one])[0]
-        return min(int((board != image).sum()) for image in boards(candidates[other]))
+    def distance(one: Moves, other: Moves) -> int:
+        board = boards(one)[0]
+        return min(int((board != image).sum()) for image in boards(other))
 
     assert all(distance(one, other) >= 5 for one, other in combinations(taken, 2))
-    assert all(abs(judgements[place].winrate - 0.5) <= 0.05 for place in taken)
-    for place in set(range(taken[-1])) - set(taken):  # the others are left out for a reason
-        earlier = [distance(place, other) for other in taken if other < place]
-        assert abs(judgements[place].winrate - 0.5) > 0.05 or min(earlier) < 5
+    assert all(abs(judged[moves].winrate - 0.5) <= 0.05 for moves in taken)
+    places = {moves: place for place, moves in enumerate(candidates)}
+    for moves in candidates[: places[taken[-1]]]:  # the others are left out for a reason
+        if moves not in taken:
+            earlier = [distance(moves, other) for other in taken if places[other] < places[moves]]
+            assert abs(judged[moves].winrate - 0.5) > 0.05 or min(earlier) < 5
 
 
 def test_openings_of_records(tmp_path: Path) -> None:

@@ -59,13 +59,16 @@ def make(
     bar = progress_bar(MofNCompleteColumn(), TimeRemainingColumn(), transient=True)
     tasks: dict[str, TaskID] = {}
 
+    def warn(text: str) -> None:
+        say(f"warning: {text}", err=True)
+
     def watch(what: str, done: int, total: int) -> None:
         if what not in tasks:
             tasks[what] = bar.add_task(what, total=total or None)
         bar.update(tasks[what], completed=done)
 
     try:
-        with open_judge(judge, size, komi) as opened, bar:
+        with open_judge(judge, size, komi, warn) as opened, bar:
             made = make_book(options, opened, judge, out, watch)
     except KeyboardInterrupt as exc:
         say("lzeval: interrupted; the same command goes on", err=True)

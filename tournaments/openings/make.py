@@ -156,9 +156,10 @@ def _games(records: Sequence[Path], watch: Watch) -> Iterator[GameRecord]:
 
 def _command(options: BookOptions, judge: str, out: Path) -> str:
     """The command that makes the book again, files without their folders."""
-    kind, colon, file = judge.rpartition(":")
+    place, comma, settings = judge.partition(",")
+    kind, colon, file = place.rpartition(":")
     words = ["lzeval", "openings", "make", *(file.name for file in options.records)]
-    words += ["--size", str(options.size), "--judge", f"{kind}{colon}{Path(file).name}"]
+    words += ["--size", str(options.size), "--judge", f"{kind}{colon}{Path(file).name}{comma}{settings}"]
     words += ["--komi", f"{options.komi:g}", "--openings-count", str(options.count)]
     words += ["--visits", str(options.visits), "--lean", f"{100 * options.lean:g}"]
     return shlex.join([*words, "--apart", str(options.apart), "--out", out.name])

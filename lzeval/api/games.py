@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lzeval.api import html
@@ -119,6 +121,11 @@ class MatchOutcome:
         """Mean score of the first player, 0 to 1."""
         return self._difference().score
 
+    @property
+    def terms(self) -> str:
+        """How much the players might think, as `at 100 visits each`; empty for programs that play as they are."""
+        return self._planned.terms
+
     def _difference(self) -> EloEstimate:
         found = self._result.table.head_to_head
         if found is None:
@@ -149,6 +156,7 @@ def match(
     games: int = 400,
     visits: int | tuple[int | None, int | None] | None = 100,
     playouts: int | tuple[int | None, int | None] | None = None,
+    search: Mapping[str, float] | tuple[Mapping[str, float], Mapping[str, float]] = MappingProxyType({}),
     folder: str | Path | None = None,
     progress: bool = True,
     **options: Any,
@@ -156,10 +164,11 @@ def match(
     """Play a match and rate it, as `lzeval match` does; finished games are kept, and the same call goes on.
 
     `a` and `b` are networks, which are loaded anew by the options below, or other programs as `gnugo:10`. `games` is an
-    even number. `visits` and `playouts` are one number for both players, or a pair of numbers. `folder` is where the
-    match is kept; None: below `matches/`. Further `options` are those of the command line in Python's spelling: komi,
-    size, move_limit, resign, seed, openings, precision, device, threads, until_decided, and sprt as `"0,35"`. Games are
-    played by processes of their own. Raises UserError for what cannot be played, or where no game was decided.
+    even number. `visits`, `playouts` and `search` are for both players, or a pair with one for each; `search` has
+    settings of the search by name, as `{"puct": 0.8}`. `folder` is where the match is kept; None: below `matches/`.
+    Further `options` are those of the command line in Python's spelling: komi, size, move_limit, resign, seed,
+    openings, precision, device, threads, until_decided, equal_time, and sprt as `"0,35"`. Games are played by processes
+    of their own. Raises UserError for what cannot be played, or where no game was decided.
     """
     from tournaments.match.match import plan_match, play_match
     from tournaments.match.options import MatchOptions, player_options
@@ -170,10 +179,15 @@ def match(
     if isinstance(options.get("sprt"), str):
         options["sprt"] = parse_sprt(options["sprt"], 0.05, 0.05, "logistic", option="sprt")
     try:
-        wanted = MatchOptions(player_options(one, two, visits, playouts), games=games, out=out, **options)
+        players = player_options(
+            one, two, _counts("visits", visits), _counts("playouts", playouts), _each("search", search)
+        )
+        wanted = MatchOptions(players, games=games, out=out, **options)
     except TypeError as exc:
         raise UserError(f"match: {str(exc).partition('() ')[2]}") from exc
     planned = plan_match(wanted)
+    if wanted.equal_time:
+        planned = _measured(planned, shown=progress)
     with show_progress(games, " v ".join(planned.codes), shown=progress) as update:
 
         def watch(state: Progress) -> None:
@@ -181,3 +195,29 @@ def match(
 
         with main_module_unseen():
             return MatchOutcome(planned, play_match(planned, watch))
+
+
+def _measured(planned: Match, *, shown: bool) -> Match:
+    """The match with as many visits for its second player as take the time of the first one's."""
+    from tournaments.match.equal_time import at_equal_time
+
+    with show_progress(100, "measuring what a move costs", shown=shown) as update, main_module_unseen():
+        return at_equal_time(planned, lambda _: None, lambda share: update(round(100 * share), ""))
+
+
+def _each(name: str, value: object) -> Any:
+    """A value for both players, or a pair with one for each. Raises UserError for another number of values."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    if len(value) != 2:
+        raise UserError(f"{name} {value!r}: one value is wanted, or a pair of them")
+    return tuple(value)
+
+
+def _counts(name: str, value: object) -> Any:
+    """Numbers for both players or each; None: no limit. Raises UserError."""
+    each = _each(name, value)
+    for number in each if isinstance(each, tuple) else (each,):
+        if number is not None:
+            whole(name, number, 1)
+    return each

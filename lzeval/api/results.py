@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,12 @@ class Rated:
     @property
     def finding(self) -> str:
         """A sentence on which of two players is stronger; empty for more players."""
-        found = self._table.head_to_head
-        return "" if found is None else found.sentence()
+        return self._table.headline
+
+    @property
+    def terms(self) -> str:
+        """How much the players might think, as `at 100 visits each`; empty where it is not known."""
+        return self._table.terms
 
     def to_frame(self) -> pd.DataFrame:
         """One row a player, strongest first: elo, low, high, games, wins, losses, jigos, score (0 to 1) and note."""
@@ -106,12 +111,15 @@ def rate(
     from tournaments.collect.aliases import renamed
     from tournaments.collect.collect import collect_games
     from tournaments.rating.rating_table import build_table
+    from tournaments.report.terms import terms_beside
 
     given = [games] if isinstance(games, (str, Path)) else list(games)
     records = [game for game in given if isinstance(game, GameRecord)]
     everything: list[GameRecord | Skipped] = [*renamed(records, dict(aliases or {}))]
-    paths = [game for game in given if not isinstance(game, GameRecord)]
+    paths = [Path(game) for game in given if not isinstance(game, GameRecord)]
     if paths:
         collected = collect_games(paths, aliases=aliases)
         everything += [*collected.games, *collected.skipped]
-    return Rated(build_table(everything, anchors or {}, origin=origin, prior=prior))
+    table = build_table(everything, anchors or {}, origin=origin, prior=prior)
+    terms = "" if records else terms_beside(paths)
+    return Rated(replace(table, terms=terms))

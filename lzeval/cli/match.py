@@ -13,7 +13,7 @@ from lzeval.cli.komi_option import Komi
 from lzeval.cli.rating_options import Prior
 from lzeval.cli.search_options import takes_search_settings
 from lzeval.cli.status import FAULTY, INTERRUPTED
-from lzeval.text.terminal import say, say_json, screen
+from lzeval.text.terminal import progress_bar, say, say_json, say_prose, screen
 from lzeval.text.wording import counted, signed
 
 if TYPE_CHECKING:
@@ -46,6 +46,12 @@ def match(
     playouts: Annotated[
         str | None, typer.Option(metavar="N or A,B", help="New playouts a move, as a limit besides.")
     ] = None,
+    equal_time: Annotated[
+        bool,
+        typer.Option(
+            "--equal-time", help="--visits are A's; measure, and give B as many as take the same time."
+        ),
+    ] = False,
     komi: Komi = None,
     size: Annotated[int, typer.Option(help="Board size.")] = 19,
     move_limit: Annotated[
@@ -99,11 +105,11 @@ def match(
     new = None if playouts is None else parse_each(playouts, "--playouts")
     options = MatchOptions(
         player_options(a, b, (of_a or None, of_b or None), new, search), games, komi, size, move_limit, resign,
-        seed, openings, precision, device, threads, out, test, until_decided, prior,
+        seed, openings, precision, device, threads, out, test, until_decided, equal_time, prior,
     )  # fmt: skip
     check_options(options)
     with machines_of(cluster) as machines:
-        planned = plan_match(options, machines)
+        planned = _measured(plan_match(options, machines))
         warnings = planned.warnings()
         for warning in warnings:
             say(f"warning: {warning}", err=True)
@@ -123,6 +129,25 @@ def match(
     else:
         _print(planned, result)
     raise typer.Exit(FAULTY if result.problems else 0)
+
+
+def _measured(planned: Match) -> Match:
+    """The match with B's visits measured, where they are wanted and not known yet."""
+    if not planned.options.equal_time or planned.equal_time is not None:
+        return planned
+    from rich.progress import TimeRemainingColumn
+
+    from tournaments.match.equal_time import at_equal_time
+
+    with progress_bar(TimeRemainingColumn()) as bar:
+        line = bar.add_task("measuring what a move costs each player", total=1.0)
+        planned = at_equal_time(
+            planned,
+            lambda message: say_prose(f"warning: {message}", bar.console),
+            lambda share: bar.update(line, completed=share),
+        )
+    say(f"{' v '.join(planned.codes)} {planned.terms}", err=True)
+    return planned
 
 
 def _test(sprt: str | None, alpha: float | None, beta: float | None, model: str | None) -> Sprt | None:
@@ -161,6 +186,9 @@ def _as_dict(planned: Match, result: MatchResult, warnings: list[str]) -> dict[s
     from tournaments.rating.sequential import plan, usual_differences
 
     content: dict[str, object] = {"match": str(planned.folder.path), "settings": planned.settings()}
+    if planned.equal_time is not None:
+        content["equal_time"] = planned.equal_time.as_dict()
+        content["thinking_s"] = {code: round(spent.seconds, 3) for code, spent in result.thinking.items()}
     if result.problems:
         content["problems"] = result.problems
     options, rule = planned.options, result.rule
@@ -191,7 +219,16 @@ def _print(planned: Match, result: MatchResult) -> None:
         say(f"Finished after the deciding one, and so not counted: {counted(result.uncounted, 'game')}.")
     for problem in result.problems:
         say(problem)
+    if planned.equal_time is not None and result.thinking:
+        say(f"Thinking time in this run: {_shares(result)}.")
     say(f"games and tables: {planned.folder.path}")
+
+
+def _shares(result: MatchResult) -> str:
+    """`big 50.4 %, small 49.6 %`."""
+    seconds = {code: spent.seconds for code, spent in result.thinking.items()}
+    whole = sum(seconds.values()) or 1.0
+    return ", ".join(f"{code} {100 * spent / whole:.1f} %" for code, spent in seconds.items())
 
 
 def _standing(players: tuple[str, str], progress: Progress) -> list[str]:

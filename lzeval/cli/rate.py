@@ -78,6 +78,7 @@ def rate(
     from tournaments.report.csv_files import write_ratings
     from tournaments.report.page import check_report, write_report
     from tournaments.report.summary import gather
+    from tournaments.report.terms import terms_beside
     from tournaments.report.text_tables import write_latex, write_markdown
 
     if report is not None:
@@ -86,7 +87,13 @@ def rate(
     choice = collect_options.choose(size, komi, handicap, rules, since, until, player)
     collected = collect_options.collect(paths, choice, alias, aliases)
     try:
-        summary = gather([*collected.games, *collected.skipped], anchors, origin=origin, prior=prior)
+        summary = gather(
+            [*collected.games, *collected.skipped],
+            anchors,
+            origin=origin,
+            prior=prior,
+            terms=terms_beside(paths),
+        )
     except UserError:
         for line in lines_of(collected):
             say(f"lzeval: {line}", err=True)

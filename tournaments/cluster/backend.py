@@ -17,6 +17,7 @@ from lzeval.text.wording import counted
 from tournaments.cluster.actors import ActorLostError, Actors
 from tournaments.cluster.leases import Leases
 from tournaments.cluster.node_player import Ready, Recipe, Report
+from tournaments.games.thinking import ThinkingOf, total
 from tournaments.runner.backend import JobT, PlayedT
 from tournaments.runner.progress import NodeProgress
 
@@ -58,6 +59,9 @@ class _Member(Generic[JobT, PlayedT]):
     """Players that it cannot start, and why."""
     evaluations_before: int = 0
     """Evaluations of the node's earlier actors."""
+    thinking_before: ThinkingOf = field(default_factory=dict)
+    """Thinking in them."""
+    thinking: ThinkingOf = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -228,7 +232,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
     def _drop_games(self, member: _Member[JobT, PlayedT], reason: str) -> None:
         games = self._leases.take_all_back(member.node.id)
         progress = self.nodes[member.node.name]
-        member.evaluations_before = progress.evaluations
+        member.evaluations_before, member.thinking_before = progress.evaluations, member.thinking
         progress.slots = progress.playing = 0
         what = f"; played elsewhere: {counted(games, 'game')}" if games else ""
         self._tell(f"node {member.node.name} {reason}{what}")
@@ -256,6 +260,10 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         return {node.id: node for node in self._actors.nodes()}
 
     # The runner's side
+
+    @property
+    def thinking(self) -> ThinkingOf:
+        return total(member.thinking for member in self._members.values())
 
     @property
     def evaluations(self) -> int:
@@ -365,6 +373,7 @@ class ClusterBackend(Generic[JobT, PlayedT]):
         """Keep the games of a report that count."""
         node = self.nodes[member.node.name]
         node.evaluations = member.evaluations_before + report.evaluations
+        member.thinking = total([member.thinking_before, report.thinking])
         for game_id, moves in report.moves.items():
             self._moved(game_id, moves)
         for game in report.played:

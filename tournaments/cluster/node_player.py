@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol
 
+from tournaments.games.thinking import ThinkingOf
 from tournaments.runner.backend import Backend, JobT, PlayedT
 
 REPORT_EVERY_S = 0.5
@@ -64,6 +65,8 @@ class Report(Generic[PlayedT]):
     played: Sequence[PlayedT] = ()
     evaluations: int = 0
     """Positions evaluated since the node opened."""
+    thinking: ThinkingOf = field(default_factory=dict)
+    """Thinking of the players since then."""
     moves: Mapping[str, int] = field(default_factory=dict)
     """Numbers of moves of games in progress, where the backend follows them."""
 
@@ -109,7 +112,7 @@ class NodePlayer(Generic[JobT, PlayedT]):
             self._begin_given()
             played = backend.finished(min(LOOK_EVERY_S, left_s))
         done = [self._recipe.finished(game, self._kind) for game in played]
-        return Report(done, backend.evaluations, dict(self._opened.moves))
+        return Report(done, backend.evaluations, backend.thinking, dict(self._opened.moves))
 
     def _begin_given(self) -> None:
         try:

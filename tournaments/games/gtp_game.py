@@ -24,6 +24,7 @@ from tournaments.games.clock import LAG_S, ClockTalk, GameClock, clock_talk, sgf
 from tournaments.games.faults import GENTLE, Fault, Incident, Policy, fault_of
 from tournaments.games.gtp_player import GameContext, GtpPlayer
 from tournaments.games.scoring import ScoredGame, compensation, decide
+from tournaments.games.thinking import Thinking, ThinkingOf
 from tournaments.plan.competition import MatchupSpec, PlayerSpec
 
 T = TypeVar("T")
@@ -79,6 +80,8 @@ class PlayedGame:
     """SGF's properties of the mover's clock after each move; empty without a clock."""
     stderr: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Standard error of each player's engine, by the player's code."""
+    thinking: ThinkingOf = field(default_factory=dict, hash=False)
+    """Thinking of the players, by their codes; each one's first move, with which engines get ready, is left out."""
     conversation: str = ""
     """The conversations with both engines, where another machine played and they are wanted."""
 
@@ -141,6 +144,7 @@ class _Play:
         self._notes: dict[int, str] = {}
         self._remarks: list[str] = []
         self._handicap: list[int] = []
+        self._thinking: dict[str, Thinking] = {}
         self._date = time.strftime("%Y-%m-%d %H:%M")
 
     def run(self) -> PlayedGame:
@@ -160,6 +164,7 @@ class _Play:
             seconds=time.monotonic() - began_s,
             clocks=tuple(self._clocks),
             stderr=self._stderr(),
+            thinking=self._thinking,
         )
 
     def _spoil(self, spoilt: _SpoiltError) -> tuple[GameResult, bool]:
@@ -320,6 +325,9 @@ class _Play:
         except EngineError as error:
             self._blame(colour, error)
         took_s = time.monotonic() - began_s
+        code = self._task.player(colour).code
+        before = self._thinking.get(code)
+        self._thinking[code] = Thinking() if before is None else before + Thinking(took_s, 1, 1, 1)
         if clock is not None and not clock.spend(colour, took_s):
             raise _SpoiltError(colour, Fault.TIME, f"{took_s:.1f} s for move {self._next}")
         return text.strip()

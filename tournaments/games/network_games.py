@@ -7,6 +7,7 @@ a position does not depend on what else is in the batch. So games may run beside
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +24,7 @@ from lzeval.go.game import Game
 from lzeval.go.openings import Opening
 from lzeval.records.record import GameRecord
 from lzeval.records.result import JIGO, GameResult, Outcome, win
+from tournaments.games.thinking import Thinking, ThinkingLog
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,14 @@ class NetworkGames:
         settings: GameSettings,
         slots: int,
         batcher: Callable[[Searcher], Batcher] = Batcher,
+        clock: Callable[[], float] = time.process_time,
     ) -> None:
-        """`evaluators[i]` answers for `players[i]`; one object may answer for several, and then gets fuller batches."""
+        """`evaluators[i]` answers for `players[i]`; one object may answer for several, and then gets fuller batches.
+
+        `clock` times players' thinking, in seconds: where evaluators work on this process's cores, the processor's own,
+        as other programs may want them too.
+        """
+        self._clock = clock
         self.players = players
         self.settings = settings
         self._searcher = Searcher(2 * slots, settings.size, (players[0].limits.visits or 128) + 1)
@@ -116,6 +124,7 @@ class NetworkGames:
         self._limits = np.zeros(2 * slots, np.int32)
         """By tree: root visits that end the present search."""
         self._finished: list[GameRecord] = []
+        self._log = ThinkingLog(len(players), 2 * slots)
 
     def warm_up(self) -> None:
         """Compile or load all that a game of the first two players calls, and let their evaluators allocate."""
@@ -130,6 +139,7 @@ class NetworkGames:
             self.step()
         self.players, self._batcher.evaluations, self._finished = full, 0, []
         self._games = [None] * len(self._games)
+        self._log = ThinkingLog(len(full), 2 * len(self._games))
         for tree in range(2 * len(self._games)):
             self._batcher.drop(tree)
 
@@ -137,6 +147,13 @@ class NetworkGames:
     def evaluations(self) -> int:
         """Positions answered so far."""
         return self._batcher.evaluations
+
+    @property
+    def thinking(self) -> dict[str, Thinking]:
+        """Thinking of two players so far, by code; that of more is of no use, and nobody's."""
+        if len(self.players) > 2:
+            return {}
+        return {player.code: self._log.of(number) for number, player in enumerate(self.players)}
 
     @property
     def playing(self) -> set[int]:
@@ -163,6 +180,7 @@ class NetworkGames:
         for place, player in enumerate(job.players):
             tree = 2 * slot + place
             self._player_of[tree] = player
+            self._log.begin_game(tree)
             self._searcher.configure(tree, self.players[player].search)
             self._searcher.forget(tree)
             self._searcher.seed(tree, tree_seed(job.seed, place))
@@ -174,7 +192,12 @@ class NetworkGames:
         The evaluator with the most waiting positions is asked. With twice as many slots as a batch has places,
         its batch is always full.
         """
-        self._run(self._batcher.step())
+        began_s = self._clock()
+        trees = self._batcher.step()
+        players = [self._player_of[tree] for tree in trees]
+        self._log.answered(trees)
+        self._run(trees)
+        self._log.spent(players, self._clock() - began_s)
         finished, self._finished = self._finished, []
         return finished
 
@@ -200,6 +223,7 @@ class NetworkGames:
         assert live is not None
         game, colour = live.game, live.game.to_move
         player = self.players[self._player_of[tree]]
+        self._log.moved(tree, self._player_of[tree])
         moves = self._searcher.root_moves(tree, untried=False)
         if not suffice(moves, game, colour, player.move_policy):
             moves = self._searcher.root_moves(tree)

@@ -7,6 +7,7 @@ is the same as in a `NetworkGames` that has all of them.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -16,6 +17,7 @@ from engines.evaluator.in_thread import asynchronous
 from engines.search.pipeline import Pipeline, PipelineClosedError, PipelinedBatcher
 from lzeval.records.record import GameRecord
 from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
+from tournaments.games.thinking import Thinking, total
 
 STEP_S = 0.05
 """How long a step waits for a game to end."""
@@ -40,7 +42,7 @@ class PipelinedGames:
         batcher = partial(PipelinedBatcher, pipeline=self._pipeline)
         self._threads = [
             _SearchThread(
-                NetworkGames(players, shared, settings, -(-slots // threads), batcher),
+                NetworkGames(players, shared, settings, -(-slots // threads), batcher, time.perf_counter),
                 self._pipeline,
                 self._told,
             )
@@ -64,6 +66,11 @@ class PipelinedGames:
     def evaluations(self) -> int:
         """Positions answered so far."""
         return sum(thread.games.evaluations for thread in self._threads)
+
+    @property
+    def thinking(self) -> dict[str, Thinking]:
+        """Thinking of the players so far; a thread that waits for an answer thinks, for the player that it is of."""
+        return total(thread.games.thinking for thread in self._threads)
 
     @property
     def playing(self) -> set[int]:

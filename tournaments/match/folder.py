@@ -17,6 +17,7 @@ from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import read_games
 from lzeval.system.files import write_text_atomically
 from tournaments.match.options import LIMITS
+from tournaments.match.terms import EqualTime, parse_equal_time
 from tournaments.plan.settings_check import changes
 from tournaments.report.csv_files import write_results
 
@@ -78,6 +79,21 @@ class MatchFolder:
             }
         except (OSError, ValueError, KeyError, TypeError):
             return {}
+
+    def equal_time(self) -> EqualTime | None:
+        """The visits that were measured for the match that is kept here; None where there is no match yet.
+
+        Raises UserError for a match that is not at equal time.
+        """
+        if not self._json.exists():
+            return None
+        try:
+            content = json.loads(self._json.read_text(encoding="utf-8")).get("equal_time")
+            return parse_equal_time(content)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise UserError(
+                f"{self.path}: holds a match that is not at equal time; choose another --out"
+            ) from exc
 
     def was_begun_under_another_rule(self, stopping: Mapping[str, Any] | None) -> bool:
         """Tell whether an earlier run had another rule for stopping."""

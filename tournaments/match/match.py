@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,18 @@ from lzeval.system.locks import locked
 from lzeval.system.machine import software
 from lzeval.version import __version__
 from tournaments.games.network_games import GameJob, GameSettings
+from tournaments.games.thinking import ThinkingOf
 from tournaments.gomill.write_control_file import write_control_file
 from tournaments.match.folder import MatchFolder
 from tournaments.match.options import LIMITS, MatchOptions
 from tournaments.match.players import MatchPlayer, is_program, match_players, program_of
 from tournaments.match.record_writer import RecordWriter
+from tournaments.match.terms import EqualTime
 from tournaments.plan.competition import Additions, Competition, MatchupSpec
 from tournaments.plan.stopping import Gatekeeper, PairedTest, StoppingRule, counted
 from tournaments.rating.rating_table import RatingTable, build_table
 from tournaments.report.csv_files import write_ratings
+from tournaments.report.terms import PlayerTerms, in_words
 from tournaments.runner import runner
 from tournaments.runner.machines import THIS_MACHINE, Machines, NetworkPlay
 from tournaments.runner.network_backend import network_player
@@ -45,6 +48,8 @@ from tournaments.runner.progress import Listener, Progress, Watcher
 from tournaments.runner.tournament import RunOptions, prepare
 from tournaments.store.folder import counted_games, history
 
+MOST_ROUNDING, MOST_SPREAD = 0.05, 0.1
+"""Beyond these, a match at equal time is told to be doubtful."""
 MATCHUP = "0"
 """The id of the only matchup, as gomill counts them."""
 
@@ -58,6 +63,8 @@ class Match:
     book: Book
     folder: MatchFolder
     machines: Machines = THIS_MACHINE
+    equal_time: EqualTime | None = None
+    """Of a match at equal time; None: it has still to be measured."""
 
     @property
     def codes(self) -> tuple[str, str]:
@@ -158,6 +165,28 @@ class Match:
             for n in range(self.options.games)
         ]
 
+    def network_play(self, most: int) -> NetworkPlay:
+        """Games between networks as this match has them, `most` of them."""
+        options = self.options
+        players = [
+            network_player(code, plan, Limits(player.visits, player.playouts), options.resign, player.search)
+            for code, plan, player in zip(self.codes, self.plans, options.players, strict=True)
+        ]
+        settings = GameSettings(options.size, self.komi, self.move_limit, event="match")
+        files = [player.text for player in options.players]
+        return NetworkPlay(players, self.plans, files, settings, most, options.threads, "the match")
+
+    @property
+    def terms(self) -> str:
+        """How much the players may think, in words that follow their names."""
+        a, b = (
+            PlayerTerms(
+                player.spec.code, given.visits, given.playouts, given.search.words(), player.takes_visits
+            )
+            for player, given in zip(self.players, self.options.players, strict=True)
+        )
+        return in_words(a, b, None if self.equal_time is None else 1000 * self.equal_time.seconds_a_move)
+
     def stopping_rule(self) -> StoppingRule | None:
         """A new rule, that has not seen a game yet; None: all games are played."""
         if self.options.sprt is not None:
@@ -189,7 +218,13 @@ class Match:
 
     def description(self) -> dict[str, Any]:
         """The content of match.json: also what one may want to know of a result years later."""
-        content = {"games": self.options.games, "stopping": self.stopping(), "settings": self.settings()}
+        content = {
+            "games": self.options.games,
+            "stopping": self.stopping(),
+            "terms": self.terms,
+            **({} if self.equal_time is None else {"equal_time": self.equal_time.as_dict()}),
+            "settings": self.settings(),
+        }
         where = {"versions": software(), **self.machines.describe()}
         if not self.is_of_networks:
             return {**content, **where}
@@ -221,6 +256,8 @@ class Match:
                 for player in self.players
                 if player.plan is not None
             ]
+        if self.equal_time is not None:
+            found += _doubts_of(self.equal_time, self.codes[1])
         if self.book.name == EMPTY_BOARD:
             alike = ", and the players differ from game to game only in how they turn the board"
             found.append(
@@ -235,6 +272,16 @@ class Match:
                 " only for a rule that was fixed before the first game"
             )
         return found
+
+
+def _doubts_of(found: EqualTime, code: str) -> Iterator[str]:
+    if found.rounding > MOST_ROUNDING:
+        yield (
+            f"visits of {code}: {found.visits[1]} a move; as they are whole numbers, its time may differ by"
+            f" {found.rounding:.0%}; more --visits mend that"
+        )
+    if found.spread > MOST_SPREAD:
+        yield f"times of a move differed by {found.spread:.0%} while they were measured; was the machine busy?"
 
 
 # Planning
@@ -262,8 +309,29 @@ def plan_match(options: MatchOptions, machines: Machines = THIS_MACHINE) -> Matc
     if options.precision == "auto" and (recorded := folder.plans()):
         players = match_players(options, partial(_plan_as_recorded, machines, recorded))
     match = Match(options, players, book, folder, machines)
+    if options.equal_time and (measured := folder.equal_time()) is not None:
+        if measured.visits[0] != options.players[0].visits:
+            raise UserError(
+                f"{folder.path}: holds a match at equal time of {measured.visits[0]} visits, not"
+                f" {options.players[0].visits}; choose another --out"
+            )
+        match = replace(with_visits(match, measured.visits[1]), equal_time=measured)
     match.folder.check(match.settings())
     return match
+
+
+def with_visits(match: Match, visits: int) -> Match:
+    """The match with other visits for B."""
+    a, b = match.options.players
+    options = replace(match.options, players=(a, replace(b, visits=visits)))
+    plans = {
+        given.text: player.plan
+        for given, player in zip((a, b), match.players, strict=True)
+        if player.plan is not None
+    }
+    return replace(
+        match, options=options, players=match_players(options, lambda network, **_: plans[network])
+    )
 
 
 def _plan_as_recorded(
@@ -292,6 +360,8 @@ class MatchResult:
     """Number of finished games that come after the one that decided."""
     problems: tuple[str, ...] = ()
     """Reasons why games are missing, where other programs play."""
+    thinking: ThinkingOf = field(default_factory=dict)
+    """Thinking of the players in this run, as far as it is counted."""
 
 
 def play_match(match: Match, watch: Watcher | None = None, listen: Listener | None = None) -> MatchResult:
@@ -360,28 +430,22 @@ def _result(match: Match, progress: Progress) -> MatchResult:
         *(f"game {game} could not be played" for game in progress.abandoned),
     ]
     try:
-        table = build_table(counting, prior=match.options.prior)
+        table = replace(build_table(counting, prior=match.options.prior), terms=match.terms)
     except UserError as exc:
         if problems:
             raise UserError(f"nothing has been played that could be rated: {problems[0]}") from exc
         raise UserError(f"{exc}; the games are in {match.folder.games}") from exc
     write_ratings(table, match.folder.path / "ratings.csv")
-    return MatchResult(table, progress.rule, len(games) - len(counting), tuple(problems))
+    return MatchResult(
+        table, progress.rule, len(games) - len(counting), tuple(problems), dict(progress.thinking)
+    )
 
 
 # Networks
 
 
 def _play_networks(match: Match, progress: Progress, watch: Watcher | None, listen: Listener | None) -> None:
-    options = match.options
-    players = [
-        network_player(code, plan, Limits(player.visits, player.playouts), options.resign, player.search)
-        for code, plan, player in zip(match.codes, match.plans, options.players, strict=True)
-    ]
-    settings = GameSettings(options.size, match.komi, match.move_limit, event="match")
-    missing = options.games - len(progress.games)
-    files = [player.text for player in options.players]
-    play = NetworkPlay(players, match.plans, files, settings, missing, options.threads, "the match")
+    play = match.network_play(match.options.games - len(progress.games))
 
     def tell(message: str) -> None:
         if listen is not None:

@@ -130,6 +130,8 @@ class MatchOptions:
     """Stop as soon as this test has decided; `games` is the cap."""
     until_decided: float | None = None
     """Stop when the games that are left cannot change whether player A makes this share, 0 to 1, of the points."""
+    equal_time: bool = False
+    """Choose B's visits so that a move takes both players the same time; see `tournaments.match.equal_time`."""
     prior: bool = True
     """Let a prior give the players of the table a rating where one of them won every game."""
 
@@ -143,6 +145,15 @@ class MatchOptions:
         """`openings` as it is told to programs in other folders."""
         return str(Path(self.openings).resolve()) if Path(self.openings).is_file() else self.openings
 
+    def _check_equal_time(self) -> None:
+        a, b = self.players
+        if a.playouts is not None or b.playouts is not None:
+            raise UserError("--equal-time chooses visits: leave --playouts out")
+        if a.visits != b.visits:
+            raise UserError(
+                f"--equal-time chooses B's visits: give A's alone, as in --visits {a.visits or USUAL_VISITS}"
+            )
+
     def check(self) -> None:
         """Raise UserError for what cannot be played."""
         if self.games < 2 or self.games % 2:
@@ -153,6 +164,8 @@ class MatchOptions:
             raise UserError("--sprt and --until-decided: a match can have only one of them")
         for player in self.players:
             player.check()
+        if self.equal_time:
+            self._check_equal_time()
         _check_count("move_limit", self.move_limit)
         _check_count("threads", self.threads)
         if not 0 <= self.resign < 50:

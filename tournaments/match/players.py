@@ -155,6 +155,10 @@ def program_of(player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
         raise UserError(
             f"{player.text}: {', '.join(player.search.words())}: search settings are for networks that lzeval plays"
         )
+    if options.equal_time and not found.takes_visits:
+        raise UserError(
+            f"--equal-time: {player.text} has no visits that could be chosen; networks, leelaz: and katago: have"
+        )
     if not found.takes_visits:
         for limit in (limit for limit in LIMITS if not options.common(limit)):
             raise UserError(

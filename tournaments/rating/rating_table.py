@@ -112,6 +112,13 @@ class RatingTable:
     """Differences of everybody in group 1 from everybody; of two players as their headline says."""
     residuals: Residuals | None
     """Results beside the ratings, of three players and more: who beats whom more than the ratings say."""
+    terms: str = ""
+    """How much the players may think, as `at 100 visits each`; empty where it is not known."""
+
+    @property
+    def headline(self) -> str:
+        """The finding in one line, where exactly two players met; else empty."""
+        return "" if self.head_to_head is None else self.head_to_head.sentence(self.terms)
 
     @property
     def placed(self) -> list[str]:
@@ -122,6 +129,7 @@ class RatingTable:
         """Return everything as JSON has it; scores are 0 to 1."""
         return {
             "players": [row.as_dict() for row in self.rows],
+            "terms": self.terms or None,
             "head_to_head": None if self.head_to_head is None else _head_to_head_as_dict(self.head_to_head),
             "black_advantage_elo": self.pool.advantage,
             "black_advantage_95": self.pool.advantage_95,

@@ -32,15 +32,15 @@ class HeadToHead:
     repeated_pairs: int
     """Pairs left out because they repeat a game."""
 
-    def sentence(self) -> str:
-        """The finding in one line, from the side of the player who scored more."""
+    def sentence(self, terms: str = "") -> str:
+        """The finding in one line, from the side of the player who scored more; `terms` follow the names."""
         if self.difference.score < 0.5:
-            return self._reversed().sentence()
+            return self._reversed().sentence(terms)
         found = self.difference
         units = counted(found.units, found.unit.removesuffix("s"))
         source = f"from {units}"
         sure = f"LOS {percent_sure(found.superiority)}"
-        names = f"{self.player} over {self.opponent}"
+        names = f"{self.player} over {self.opponent} {terms}".rstrip()
         if found.is_unbounded:
             won = f"won both games of {units}" if found.unit == "pairs" else f"won every game, {source}"
             return f"{names}: {won}; at least {signed(found.low)} Elo (97.5 %)"

@@ -21,10 +21,14 @@ RESULT_COLUMNS = (
 
 
 def ratings_frame(table: RatingTable) -> DataFrame:
-    """One row a player, in the order of the table; NaN where there is no rating; scores 0 to 1."""
+    """One row a player, in the order of the table; NaN where there is no rating; scores 0 to 1.
+
+    A last column has the terms, where they are known.
+    """
     from pandas import DataFrame
 
-    return DataFrame([row.as_dict() for row in table.rows])
+    terms = {"terms": table.terms} if table.terms else {}
+    return DataFrame([{**row.as_dict(), **terms} for row in table.rows])
 
 
 def results_frame(games: Iterable[GameRecord]) -> DataFrame:

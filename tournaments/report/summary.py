@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import median
 
@@ -66,15 +66,18 @@ def gather(
     *,
     origin: str | None = None,
     prior: bool = True,
+    terms: str = "",
 ) -> GamesSummary:
-    """Sort and rate games. Raises UserError if none between two players was decided, or for an anchor or the origin."""
+    """Sort and rate games; `terms` are theirs, as far as they are known.
+
+    Raises UserError if none between two players was decided, or for an anchor or the origin.
+    """
     everything = list(everything)
     games = [game for game in everything if isinstance(game, GameRecord)]
     skipped = [game for game in everything if isinstance(game, Skipped)]
     evidence = weigh(games)
-    return GamesSummary(
-        games, skipped, table_of(evidence, skipped, anchors, origin=origin, prior=prior), evidence
-    )
+    table = table_of(evidence, skipped, anchors, origin=origin, prior=prior)
+    return GamesSummary(games, skipped, replace(table, terms=terms), evidence)
 
 
 def tally(games: Iterable[GameRecord], player: str) -> Tally:

@@ -32,8 +32,8 @@ MATRIX_PLAYERS = 12
 
 def render(table: RatingTable, console: Console) -> None:
     """Print the headline, the table and what has to be known to read it."""
-    if table.head_to_head is not None:
-        say_prose(table.head_to_head.sentence(), console)
+    if table.headline:
+        say_prose(table.headline, console)
     print_table(COLUMNS, map(_cells, table.rows), console)
     for line in _remarks(table):
         say_prose(line, console)

@@ -27,10 +27,10 @@ class Conclusion:
 def conclude(summary: GamesSummary) -> Conclusion:
     """An interval that includes equal strength, or two players of a table, decides nothing."""
     found = summary.table.head_to_head
-    return _of_many(summary) if found is None else _of_two(found)
+    return _of_many(summary) if found is None else _of_two(found, summary.table.terms)
 
 
-def _of_two(found: HeadToHead) -> Conclusion:
+def _of_two(found: HeadToHead, terms: str) -> Conclusion:
     ahead, behind, difference = found.player, found.opponent, found.difference
     if difference.score < 0.5:
         ahead, behind, difference = behind, ahead, difference.reversed()
@@ -45,14 +45,16 @@ def _of_two(found: HeadToHead) -> Conclusion:
             if difference.is_unbounded
             else f"{elo(difference.elo)} Elo, 95 % interval {bounds}"
         )
-        return Conclusion(f"{ahead} is stronger than {behind}: {margin}.", basis, is_decided=True)
+        names = f"{ahead} is stronger than {behind} {terms}".rstrip()
+        return Conclusion(f"{names}: {margin}.", basis, is_decided=True)
     if difference.is_unbounded:
         few = f"{source} {'is' if difference.units == 1 else 'are'} too few to tell"
-        sentence = f"Undecided: {ahead} won {everything} against {behind}, but {few}."
+        names = f"{ahead} won {everything} against {behind} {terms}".rstrip()
+        sentence = f"Undecided: {names}, but {few}."
         return Conclusion(sentence, basis, is_decided=False)
-    lead = f"{ahead} is {elo(difference.elo)} Elo ahead of {behind}"
+    lead = f"{ahead} is {elo(difference.elo)} Elo ahead of {behind} {terms}".rstrip()
     if difference.score == 0.5:
-        lead = f"{ahead} and {behind} scored the same"
+        lead = f"{ahead} and {behind} scored the same {terms}".rstrip()
     sentence = f"Undecided: {lead}, and the 95 % interval, {bounds}, leaves open which is stronger."
     return Conclusion(sentence, basis, is_decided=False)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from tournaments.games.thinking import ThinkingOf
+
 
 class HasGameId(Protocol):
     """A job, or a game that came of one; both carry the same id."""
@@ -31,6 +33,11 @@ class Backend(Protocol[_JobT, _PlayedT]):
     @property
     def evaluations(self) -> int:
         """Positions that networks have evaluated so far, as far as the backend counts them."""
+        ...
+
+    @property
+    def thinking(self) -> ThinkingOf:
+        """Thinking of the players so far, as far as the backend counts it."""
         ...
 
     @property

@@ -20,6 +20,7 @@ from tournaments.games.faults import Fault, Incident, fault_of
 from tournaments.games.gtp_game import GameConditions, GameTask, PlayedGame, play_game
 from tournaments.games.gtp_player import EngineHost, GameContext, GtpPlayer, fits_one_game_only, launch
 from tournaments.games.process_guard import Guard
+from tournaments.games.thinking import ThinkingOf, total
 from tournaments.plan.competition import PlayerSpec, Timeouts
 
 KEPT_ENGINES = 4
@@ -60,6 +61,8 @@ class GtpBackend:
         """Slots, and what came of the games that they have played."""
         self._slots = [_Slot(slot, self) for slot in range(slots)]
         self._idle = set(range(slots))
+        self.thinking: ThinkingOf = {}
+        """Thinking of the players in the games that have ended."""
         for slot in self._slots:
             slot.thread.start()
 
@@ -82,6 +85,7 @@ class GtpBackend:
                 if isinstance(outcome, BaseException):
                     raise outcome
                 self._idle.add(slot)
+                self.thinking = total([self.thinking, outcome.thinking])
                 games.append(outcome)
         except Empty:
             return games

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -29,6 +29,7 @@ from lzeval.version import __version__
 from tournaments.games.network_games import GameJob, GameSettings, NetworkGames, PlayerSettings
 from tournaments.games.network_player import NODE_BYTES
 from tournaments.games.pipelined_games import PipelinedGames
+from tournaments.games.thinking import ThinkingOf, total
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -102,6 +103,8 @@ class WorkerReport:
     kind: Literal["ready", "game", "progress", "stopped"]
     evaluations: int = 0
     """Positions evaluated since the worker started."""
+    thinking: ThinkingOf = field(default_factory=dict)
+    """Thinking of the players since the worker started."""
     record: GameRecord | None = None
     reason: str = ""
 
@@ -120,6 +123,7 @@ class NetworkBackend:
         self._busy = [0] * count
         """Games in progress, by worker."""
         self._evaluations = [0] * count
+        self._thinking: list[ThinkingOf] = [{}] * count
         self._silent_s = [0.0] * count
         """By worker: time without a report, as far as this process was looking."""
         self._looked_s = time.monotonic()
@@ -178,6 +182,10 @@ class NetworkBackend:
         return sum(self._evaluations)
 
     @property
+    def thinking(self) -> ThinkingOf:
+        return total(self._thinking)
+
+    @property
     def free(self) -> int:
         return self._task.games - min(self._busy)
 
@@ -205,7 +213,7 @@ class NetworkBackend:
             if report.kind == "stopped":
                 what_next = "mend that, and the same command goes on"
                 raise UserError(f"{self._called} has stopped: {report.reason}; {what_next}")
-            self._evaluations[worker] = report.evaluations
+            self._evaluations[worker], self._thinking[worker] = report.evaluations, report.thinking
             if report.record is not None:
                 games.append(report.record)
                 self._busy[worker] -= 1
@@ -298,9 +306,9 @@ def _serve(link: Connection, games: NetworkGames | PipelinedGames) -> None:
         while link.poll(0 if games.is_busy else None):
             games.start(link.recv())
         for record in games.step():
-            link.send(WorkerReport("game", games.evaluations, record))
+            link.send(WorkerReport("game", games.evaluations, games.thinking, record))
         if time.monotonic() - reported_at > REPORT_EVERY_S:
-            link.send(WorkerReport("progress", games.evaluations))
+            link.send(WorkerReport("progress", games.evaluations, games.thinking))
             reported_at = time.monotonic()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lzeval.go.openings import game_of
 from lzeval.records.record import GameRecord
 from tournaments.games.faults import Incident
+from tournaments.games.thinking import ThinkingOf
 
 if TYPE_CHECKING:
     from tournaments.plan.stopping import StoppingRule
@@ -65,6 +66,8 @@ class Progress:
     """Games finished in this run."""
     evaluations: int = 0
     """Positions evaluated in this run."""
+    thinking: ThinkingOf = field(default_factory=dict)
+    """Thinking of the players in this run, as far as it is counted."""
     seconds: float = 0.0
     """Since this run began to play."""
     is_stopping: bool = False

@@ -73,7 +73,7 @@ def play(
                 in_flight.update(job.game_id for job in jobs)
                 backend.give(jobs)
             progress.seconds = time.monotonic() - began_s
-            progress.evaluations = backend.evaluations
+            progress.evaluations, progress.thinking = backend.evaluations, backend.thinking
             games.tick()
             is_last = not in_flight or (drops_begun and progress.is_stopping)
             if watch is not None and (is_last or time.monotonic() - watched_s > POLL_S):

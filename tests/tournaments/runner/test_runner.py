@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from lzeval.errors import EngineError, UserError
+from tournaments.games.thinking import ThinkingOf
 from tournaments.runner.progress import Progress
 from tournaments.runner.runner import play
 
@@ -23,6 +24,7 @@ class FakeBackend:
 
     says: dict[int, list[str] | BaseException] = field(default_factory=dict)
     evaluations: int = 0
+    thinking: ThinkingOf = field(default_factory=dict)
     given: list[str] = field(default_factory=list)
     playing: list[Named] = field(default_factory=list)
     turns: int = 0

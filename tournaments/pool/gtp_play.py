@@ -187,8 +187,10 @@ class PoolGtpBackend:
             self._engines.give([self._waiting.popleft()])
 
     def finished(self, timeout_s: float) -> list[GameRecord]:
-        played = [self._ended(game) for game in self._engines.finished(timeout_s)]
-        games = [game for game in played if game is not None]
+        games: list[GameRecord] = []
+        if not self._problem:
+            ended = map(self._ended, self._engines.finished(timeout_s))
+            games = [game for game in ended if game is not None]
         if not self._problem:
             self._begin()
         elif not games:

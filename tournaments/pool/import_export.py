@@ -101,12 +101,12 @@ def _of_match(pool: RatingPool, path: Path) -> _Batch:
         files = [Path(file) for file in content.get("files", [])]
     except (KeyError, TypeError, AttributeError) as exc:
         raise UserError(f"{path}: its {DESCRIPTION} is not one of lzeval match") from exc
+    identities = {code: _identity(path, code, player) for code, player in players.items()}
     _require_settings(pool, path, settings, players)
     names, candidates = {}, {}
     by_sha = {network.sha256: network.name for network in pool.networks()}
     for number, (code, player) in enumerate(players.items()):
-        sha = _identity(path, code, player)
-        katago = _katago(player)
+        sha, katago = identities[code], _katago(player)
         names[code] = by_sha.get(sha, code)
         if sha not in by_sha and katago is not None:
             candidates[code] = _katago_candidate(code, sha, katago)
@@ -130,7 +130,7 @@ def _of_match(pool: RatingPool, path: Path) -> _Batch:
                 names[code] = member.name
             else:  # what cannot play is not to keep the same network out that can
                 candidates[code] = candidate if still_there else replace(candidate, numbers_sha256=None)
-    _require_two_networks(path, content, players)
+    _require_two_networks(path, content, list(identities.values()))
     games = list(read_games([path]))
     for game in games:
         if isinstance(game, GameRecord):
@@ -170,12 +170,10 @@ def _katago_candidate(code: str, identity: str, found: KataGoArguments) -> Candi
     return Candidate(code, identity, None)
 
 
-def _require_two_networks(
-    path: Path, content: Mapping[str, Any], players: Mapping[str, Mapping[str, Any]]
-) -> None:
-    shas = {_identity(path, code, player) for code, player in players.items()}
-    numbers = [_numbers(content, number) for number in range(len(players))]
-    if len(shas) < len(players) or (None not in numbers and len({*numbers}) < len(players)):
+def _require_two_networks(path: Path, content: Mapping[str, Any], identities: Sequence[str]) -> None:
+    count = len(identities)
+    numbers = [_numbers(content, number) for number in range(count)]
+    if len({*identities}) < count or (None not in numbers and len({*numbers}) < count):
         raise UserError(f"{path}: both players are the same network; their games tell a pool nothing")
 
 

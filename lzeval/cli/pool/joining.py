@@ -79,7 +79,7 @@ def add_all(pool: RatingPool, candidates: Sequence[tuple[Candidate, int | None]]
 def _require_size(pool: RatingPool, network: Candidate, board_size: int | None) -> None:
     size = pool.settings.size
     if board_size is None:
-        from engines.katago.player import LARGEST_BOARD
+        from engines.katago.arguments import LARGEST_BOARD
 
         if size > LARGEST_BOARD:
             raise UserError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.katago.choice import EARLY_TEMPERATURE, TEMPERATURE, MoveChoice
+from engines.katago.program import find_program
 from engines.player.options import command_of, option, options_of, parse_words, seen_from, words_behind
 from lzeval.errors import UserError
 from lzeval.go.openings import Opening, game_of, game_seed, load_book
@@ -186,12 +187,24 @@ RULES_TOLD: Mapping[str, object] = {
 """The same in KataGo's words; a player that passes has nothing left to take, and every stone counts as alive."""
 
 
+def is_katago(text: str) -> bool:
+    """Tell whether a player is `katago:NET`, and not a file that is called so."""
+    return text.startswith(f"{COMMAND}:") and not Path(text).is_file()
+
+
 def parse_player(text: str, kind: str = COMMAND) -> KataGoArguments:
     """The player that `katago:NET.bin.gz[,option=value...]` names, without what stands before its colon.
 
     Options are those of `lzeval katago` without their dashes; a name with a capital in it is one of KataGo's own
     settings. Raises UserError with `kind` before the text.
     """
+    found = parse_player_text(text, kind)
+    found.check()
+    return found
+
+
+def parse_player_text(text: str, kind: str = COMMAND) -> KataGoArguments:
+    """`parse_player` of a network that need not be there."""
     network, *given = text.split(",")
     while given and "=" not in given[0]:  # a comma in the file's name
         network += "," + given.pop(0)
@@ -213,7 +226,6 @@ def parse_player(text: str, kind: str = COMMAND) -> KataGoArguments:
     found = parse_words(KataGoArguments, [*words, "--settings", ";".join(further)])
     if found is None:
         raise UserError(f"{kind}:{text}: one of these is no number, or out of bounds: {', '.join(given)}")
-    found.check()
     return found
 
 
@@ -228,6 +240,42 @@ def text_values(found: KataGoArguments) -> dict[str, Any]:
     return {
         name: value for name in IN_TEXT if (value := getattr(found, name)) != getattr(KataGoArguments, name)
     }
+
+
+def player_text(found: KataGoArguments) -> str:
+    """The text that names the player in any folder: `katago:`, an absolute path, and options. Raises UserError."""
+    values = text_values(found)
+    settings = values.pop("settings", "").split(";")
+    if found.program is not None:
+        values["program"] = find_program(found.program)
+    flags = {each.name: each.flag.removeprefix("--") for each in options_of(KataGoArguments)}
+    options = [f"{flags[name]}={_spelt(value)}" for name, value in values.items()]
+    return f"{COMMAND}:" + ",".join([str(Path(found.network).resolve()), *options, *filter(None, settings)])
+
+
+def playing_options(found: KataGoArguments) -> str:
+    """The options that make it another player, as text in one order; empty where all are usual.
+
+    Which program plays, where it keeps its files and how it shares a device is no part of them.
+    """
+    values = text_values(found)
+    settings = {
+        name: value
+        for name, value in found.further.items()
+        if not _HOUSEKEEPING.fullmatch(name) and value != DEFAULTS.get(name)
+    }
+    options = {name: _spelt(value) for name, value in values.items() if name not in ("program", "settings")}
+    return ",".join(f"{name}={value}" for name, value in [*options.items(), *sorted(settings.items())])
+
+
+def _spelt(value: float | str) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+_HOUSEKEEPING = re.compile(
+    r"homeDataDir|log[A-Z].*|.*DeviceToUse.*|numNNServerThreadsPerModel|nnMaxBatchSize|nn(Cache|Mutex)[A-Za-z]*"
+)
+"""Settings of KataGo's that change no move."""
 
 
 def katago_command(network: str, **values: Any) -> list[str]:

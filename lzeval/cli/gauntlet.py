@@ -27,7 +27,10 @@ T = TypeVar("T")
 
 def gauntlet(
     new: Annotated[
-        str, typer.Argument(metavar="NEW", help="Weights file, checkpoint, bundled name, or a member's name.")
+        str,
+        typer.Argument(
+            metavar="NEW", help="Weights file, checkpoint, bundled name, katago:NET, or a member's name."
+        ),
     ],
     against: Annotated[
         list[str],
@@ -120,9 +123,8 @@ def _open(
     new: str, against: list[str], kept: Path | None, given: dict[str, Any], join: Callable[[RatingPool], T]
 ) -> tuple[RatingPool, T]:
     """The pool to play in, an old one, or one of the networks `against`; and what `join` makes of it."""
-    from lzeval.cli.pool.joining import add_all, candidate
+    from lzeval.cli.pool.joining import add_all, candidate, name_of
     from lzeval.cli.pool.opening import open_and_join
-    from lzeval.system.bundled import network_name
     from tournaments.pool.database import is_pool
 
     pools = [Path(item) for item in against if is_pool(Path(item)) or Path(item).suffix == ".pool"]
@@ -137,7 +139,7 @@ def _open(
             )
         return open_and_join(pools[0], given, join)
     networks = [candidate(item, None, False, None, None) for item in against]
-    path = kept or Path("pools") / f"{network_name(new)}-{datetime.date.today().isoformat()}.pool"
+    path = kept or Path("pools") / f"{name_of(new)}-{datetime.date.today().isoformat()}.pool"
 
     def begin(opened: RatingPool) -> T:
         add_all(opened, [each for each in networks if opened.same_network(each[0]) is None])

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from engines.katago.arguments import COMMAND as KATAGO
-from engines.katago.arguments import katago_command, parse_player, text_values
+from engines.katago.arguments import is_katago, katago_command, parse_player, text_values
 from engines.player.arguments import engine_command
 from lzeval.errors import UserError
 from lzeval.go.openings import BUNDLED_SIZES, DEFAULT, EMPTY_BOARD, komi_for, load_book
@@ -77,21 +76,17 @@ def new_control_file(
         rounds=rounds,
     )
     settings_of_ours = {"openings": book, "seed": seed}
-    if any(map(_is_katago, networks)):
+    if any(map(is_katago, networks)):
         settings_of_ours["rules"] = "strict"  # which KataGo is told to play by
     write_control_file(competition, {"lzeval": settings_of_ours})
     return target
-
-
-def _is_katago(network: str) -> bool:
-    return network.startswith(f"{KATAGO}:") and not Path(network).is_file()
 
 
 def _player(
     network: str, engine: EngineKind, visits: int | None, seed: int, time_settings: str | None
 ) -> tuple[str, tuple[str, ...]]:
     """Name and command line of a player. Raises UserError."""
-    if _is_katago(network):
+    if is_katago(network):
         if visits is None or time_settings is not None:
             raise UserError(f"{network}: wants --visits, and knows no clock")
         found = parse_player(network.partition(":")[2])

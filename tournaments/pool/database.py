@@ -29,8 +29,8 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE networks (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    sha256 TEXT NOT NULL UNIQUE,  -- of the weights file's uncompressed text
-    path TEXT,                    -- where it was found, absolute; null: the bytes are here, or nowhere
+    sha256 TEXT NOT NULL UNIQUE,  -- of the weights file's uncompressed text; of KataGo's: of its bytes, and options
+    path TEXT,                    -- where it was found, absolute, or katago:PATH; null: the bytes are here, or nowhere
     blocks INTEGER, filters INTEGER,
     run TEXT, positions INTEGER,  -- of training: which run, and how far it was
     added TEXT NOT NULL,

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from engines.katago.arguments import COMMAND as KATAGO
+from engines.katago.arguments import KataGoArguments
+from engines.player.options import parse_words
 from lzeval.errors import UserError
 from lzeval.network.weights_file.weights import is_checkpoint
 from lzeval.records.record import GameRecord
 from lzeval.records.record_folder import Skipped, read_games, record_name, write_game
 from lzeval.records.writer import serialise_game
-from tournaments.pool.networks import Candidate, numbers_of, sha_of
+from tournaments.pool.networks import Candidate, katago_candidate, katago_identity, numbers_of, sha_of
 from tournaments.pool.store import RatingPool
 
 DESCRIPTION = "match.json"
@@ -97,13 +101,16 @@ def _of_match(pool: RatingPool, path: Path) -> _Batch:
         files = [Path(file) for file in content.get("files", [])]
     except (KeyError, TypeError, AttributeError) as exc:
         raise UserError(f"{path}: its {DESCRIPTION} is not one of lzeval match") from exc
+    identities = {code: _identity(path, code, player) for code, player in players.items()}
     _require_settings(pool, path, settings, players)
     names, candidates = {}, {}
     by_sha = {network.sha256: network.name for network in pool.networks()}
     for number, (code, player) in enumerate(players.items()):
-        sha = str(player["sha256"])
+        sha, katago = identities[code], _katago(player)
         names[code] = by_sha.get(sha, code)
-        if sha not in by_sha:
+        if sha not in by_sha and katago is not None:
+            candidates[code] = _katago_candidate(code, sha, katago)
+        elif sha not in by_sha:
             file = files[number] if number < len(files) else None
             still_there = (
                 file is not None and file.is_file() and not is_checkpoint(file) and sha_of(file) == sha
@@ -123,7 +130,7 @@ def _of_match(pool: RatingPool, path: Path) -> _Batch:
                 names[code] = member.name
             else:  # what cannot play is not to keep the same network out that can
                 candidates[code] = candidate if still_there else replace(candidate, numbers_sha256=None)
-    _require_two_networks(path, content, players)
+    _require_two_networks(path, content, list(identities.values()))
     games = list(read_games([path]))
     for game in games:
         if isinstance(game, GameRecord):
@@ -137,12 +144,36 @@ def _of_match(pool: RatingPool, path: Path) -> _Batch:
     return _Batch(path, renamed, candidates)
 
 
-def _require_two_networks(
-    path: Path, content: Mapping[str, Any], players: Mapping[str, Mapping[str, Any]]
-) -> None:
-    shas = {str(player["sha256"]) for player in players.values()}
-    numbers = [_numbers(content, number) for number in range(len(players))]
-    if len(shas) < len(players) or (None not in numbers and len({*numbers}) < len(players)):
+def _katago(player: Mapping[str, Any]) -> KataGoArguments | None:
+    """The options of a match's player that is `katago:NET`; None for any other."""
+    command = [str(word) for word in player.get("command", ())]
+    if KATAGO not in command[1:4]:
+        return None
+    return parse_words(KataGoArguments, command[command.index(KATAGO, 1) + 1 :])
+
+
+def _identity(path: Path, code: str, player: Mapping[str, Any]) -> str:
+    """The SHA-256 by which a pool knows a player of a match. Raises UserError for one that is no network."""
+    katago = _katago(player)
+    if "sha256" not in player or (katago is None and "command" in player):
+        raise UserError(f"{path}: {code} is a program, and a pool is of networks")
+    sha = str(player["sha256"])
+    return sha if katago is None else katago_identity(sha, katago)
+
+
+def _katago_candidate(code: str, identity: str, found: KataGoArguments) -> Candidate:
+    """A player of a match that can play on if its file is what it was."""
+    with suppress(UserError):
+        candidate = katago_candidate(found, code)
+        if candidate.sha256 == identity:
+            return candidate
+    return Candidate(code, identity, None)
+
+
+def _require_two_networks(path: Path, content: Mapping[str, Any], identities: Sequence[str]) -> None:
+    count = len(identities)
+    numbers = [_numbers(content, number) for number in range(count)]
+    if len({*identities}) < count or (None not in numbers and len({*numbers}) < count):
         raise UserError(f"{path}: both players are the same network; their games tell a pool nothing")
 
 
@@ -169,7 +200,7 @@ def _require_settings(
     if settings.get("playouts") is not None:
         changes.append(f"no limit of playouts, not {settings['playouts']}")
     if ours.precision != "auto":
-        played = {str(player.get("precision")) for player in players.values()}
+        played = {str(player.get("precision")) for player in players.values() if _katago(player) is None}
         changes += [f"precision {ours.precision}, not {other}" for other in sorted(played - {ours.precision})]
     if changes:
         raise UserError(f"{path}: cannot be compared with {pool.path}, whose games have {'; '.join(changes)}")

@@ -10,10 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+from engines.katago.arguments import COMMAND as KATAGO
+from engines.katago.arguments import KataGoArguments, parse_player_text, player_text, playing_options
 from lzeval.errors import UserError
 from lzeval.network.weights_file.weights import read_weights, text_sha256
 from lzeval.system.files import write_bytes_atomically
+from tournaments.plan.settings_check import sha256_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,9 @@ class Network:
     id: int
     name: str
     sha256: str
+    """As a candidate's."""
     path: str | None
+    """An absolute path; of a network of KataGo's the player's text, with such a path in it."""
     is_copied: bool
     """True if its weights are in the pool."""
     blocks: int | None = None
@@ -37,6 +43,11 @@ class Network:
     def can_play(self) -> bool:
         """True if anything is known of its weights; of the players of imported games it may not be."""
         return self.is_copied or self.path is not None
+
+    @property
+    def is_katago(self) -> bool:
+        """True if KataGo plays it."""
+        return self.path is not None and self.path.startswith(f"{KATAGO}:")
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -57,7 +68,7 @@ class Candidate:
 
     name: str
     sha256: str
-    """SHA-256 of the weights file's uncompressed text."""
+    """SHA-256 of the weights file's uncompressed text; of a network of KataGo's see `katago_identity`."""
     path: Path | None
     weights: bytes | None = None
     """The weights file itself, compressed or not, to be kept in the pool."""
@@ -67,6 +78,8 @@ class Candidate:
     positions: int | None = None
     numbers_sha256: str | None = None
     """SHA-256 of its numbers, however they are written; None where it is not known."""
+    katago: str | None = None
+    """Of a network of KataGo's: the player's text, in place of a path."""
 
 
 def read_networks(connection: sqlite3.Connection) -> list[Network]:
@@ -111,19 +124,20 @@ def insert_network(connection: sqlite3.Connection, pool: Path, new: Candidate) -
         if row["sha256"] == new.sha256:
             raise UserError(f"{pool}: this network is here already, as {row['name']}")
         raise UserError(f"{pool}: another network is called {new.name}; add --name NAME")
+    path = new.katago or (None if new.path is None else str(new.path.resolve()))
     inserted = connection.execute(
         "INSERT INTO networks (name, sha256, path, blocks, filters, run, positions, added, weights)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            new.name, new.sha256, None if new.path is None else _kept_path(new.path.resolve()), new.blocks,
-            new.filters, new.run, new.positions, now(), new.weights,
+            new.name, new.sha256, None if path is None else _kept_path(path), new.blocks, new.filters, new.run,
+            new.positions, now(), new.weights,
         ),
     )  # fmt: skip
     assert inserted.lastrowid is not None
     keep_numbers(connection, inserted.lastrowid, new.numbers_sha256)
 
 
-def _kept_path(path: Path) -> str | bytes:
+def _kept_path(path: str) -> str | bytes:
     """A path as a pool keeps it: text, whatever the locale, or bytes where they are not UTF-8."""
     name = os.fsencode(path)
     try:
@@ -159,15 +173,39 @@ def weights_file(network: Network, folder: Path, kept: Callable[[], bytes]) -> P
     if network.path is None:
         raise UserError(f"{network.name}: its games were imported without its weights; it cannot play")
     path = Path(network.path)
+    _require_unchanged(network, path, sha_of)
+    return path
+
+
+def _require_unchanged(network: Network, path: Path, identity: Callable[[Path], str]) -> None:
+    """Raise UserError where the file is not what it was."""
     if not path.is_file():
         raise UserError(f"{network.name}: {path} is gone; put it back, or play without this network")
-    found = sha_of(path)
+    found = identity(path)
     if found != network.sha256:
         raise UserError(
             f"{network.name}: {path} has changed since it was added (sha256 was {network.sha256[:12]}, is"
             f" {found[:12]}); put the old file back, or add the new one under another name"
         )
-    return path
+
+
+def katago_candidate(found: KataGoArguments, name: str, **training: Any) -> Candidate:
+    """A network of KataGo's as it comes into a pool. Raises UserError."""
+    identity = katago_identity(sha256_of(Path(found.network)), found)
+    return Candidate(name, identity, None, katago=player_text(found), **training)
+
+
+def katago_identity(sha256: str, found: KataGoArguments) -> str:
+    """The SHA-256 of the file's bytes, and behind it the options that change how it plays: `1f5b...,temperature=0`."""
+    return ",".join(filter(None, (sha256, playing_options(found))))
+
+
+def katago_player(network: Network) -> KataGoArguments:
+    """How KataGo plays a member. Raises UserError if the file is not what it was."""
+    assert network.path is not None
+    found = parse_player_text(network.path.partition(":")[2])
+    _require_unchanged(network, Path(found.network), lambda file: katago_identity(sha256_of(file), found))
+    return found
 
 
 def numbers_of(file: Path) -> str | None:

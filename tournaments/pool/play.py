@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from engines.evaluator.load import EvaluatorPlan
 from engines.search.searcher import Limits
@@ -38,6 +39,32 @@ class Entrant:
     plan: EvaluatorPlan
     file: Path
     """The network's weights."""
+
+    @property
+    def precision(self) -> str:
+        return self.plan.precision
+
+    @property
+    def device(self) -> str:
+        return self.plan.device
+
+    @property
+    def note(self) -> str:
+        """A remark on the network, for the user; may be empty."""
+        return self.plan.info.note
+
+
+class PoolPlayer(Protocol):
+    """A member that plays in a session, with what each of its games keeps about it."""
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def note(self) -> str: ...
 
 
 PairChooser = Callable[[PairStandings], tuple[str, str] | None]
@@ -96,7 +123,7 @@ class PoolSession:
 
     pool: RatingPool
     backend: Backend[GameJob, GameRecord]
-    players: dict[str, Entrant]
+    players: Mapping[str, PoolPlayer]
     """Players by name, in the order in which the backend has them."""
     choose: PairChooser
     progress: Progress
@@ -168,10 +195,12 @@ class PoolSession:
     def keep(self, played: GameRecord) -> None:
         """Put the game into the pool."""
         pair, place = self._under_way.pop(played.game_id)
-        black, white = self.players[played.black].plan, self.players[played.white].plan
+        black, white = self.players[played.black], self.players[played.white]
         precision = f"{black.precision}, {white.precision}"
         self._standings.expect(pair.one.name, pair.other.name, -1)
-        is_new = self.pool.add_game(pair, place, played, self._session, precision, black.device)
+        is_new = self.pool.add_game(
+            pair, place, played, self._session, precision, black.device or white.device
+        )
         if is_new and played.result.is_decided:
             self._standings.add(played.black, played.white, played.score(played.black))
         self.progress.add(played)

@@ -11,11 +11,11 @@ from functools import partial
 from lzeval.errors import UserError
 from lzeval.go.openings import Book, Opening, game_seed
 from lzeval.records.record import GameRecord, describe_result
-from tournaments.games.faults import Fault
 from tournaments.games.gtp_game import GameTask, PlayedGame
 from tournaments.gomill.files import STOP, EventLog, write_history, write_report
 from tournaments.plan.competition import Competition, MatchupSpec
 from tournaments.plan.schedule import Schedule
+from tournaments.runner.failures import Failures, attempts_made
 from tournaments.runner.open_gtp_backend import policy_of
 from tournaments.runner.progress import Listener, Progress
 from tournaments.store.folder import TournamentFiles, counted_games
@@ -51,8 +51,7 @@ class TournamentGames:
         self._schedule = Schedule(competition.matchups, set(past.games))
         self._record_files = RecordFiles(competition, files)
         self._attempts: dict[str, int] = {}
-        self._failures: dict[str, int] = {}
-        """Technical faults by player, since its last game that came to an end."""
+        self._failures = Failures(self._policy.patience)
         self._openings: dict[int, list[Opening]] = {}
         """Openings by board size, one for each pair: as many as were needed so far and some more."""
         self._issued = 0
@@ -156,42 +155,27 @@ class TournamentGames:
             )
             files = partial(self._record_files.write, game)
             self._writer.write(encode_game(game), partial(self._report_game, game, played), files)
-        self._count_failures(played)
+        self._suspend_failing(played)
 
     def _set_aside(self, played: PlayedGame) -> None:
         """Give a void game back to those that are to be played, unless it was void too often."""
         task = played.task
         incidents = [encode_incident(incident) for incident in played.incidents]
         entry = {"kind": "void", "game": task.game_id, "incidents": incidents, "attempt": task.attempt}
-        is_blamed = any(incident.fault is not Fault.TOGETHER for incident in played.incidents)
-        is_last = is_blamed and task.attempt >= self._policy.attempts
+        attempts = attempts_made(played)
+        is_last = attempts >= self._policy.attempts
         self._writer.write(entry, partial(self._report_void, played, is_last))
-        self._attempts[task.game_id] = task.attempt if is_blamed else task.attempt - 1
+        self._attempts[task.game_id] = attempts
         self._issued -= 1
         if not is_last:
             self._schedule.give_back(task.matchup, task.number)
 
-    def _count_failures(self, played: PlayedGame) -> None:
+    def _suspend_failing(self, played: PlayedGame) -> None:
         """Suspend a player that has failed too often in a row."""
-        blamed = {
-            incident.player
-            for incident in played.incidents
-            if incident.fault.is_technical and incident.fault is not Fault.TOGETHER
-        }
-        for code in (played.task.black.code, played.task.white.code):
-            if code in blamed:
-                self._failures[code] = self._failures.get(code, 0) + 1
-            elif not played.is_void:
-                self._failures[code] = 0
-            if self._failures.get(code, 0) >= self._policy.patience and code not in self._progress.suspended:
-                self._suspend(code, played)
-
-    def _suspend(self, code: str, played: PlayedGame) -> None:
-        last = [incident for incident in played.incidents if incident.player == code][-1]
-        why = f"{self._failures[code]} faults in a row, the last one a {last.fault.value}: {last.message}"
-        self._progress.suspended[code] = why
-        entry = {"kind": "suspended", "player": code, "why": why}
-        self._writer.write(entry, partial(self.say, "suspended", player=code, why=why))
+        for code, why in self._failures.add(played):
+            self._progress.suspended[code] = why
+            entry = {"kind": "suspended", "player": code, "why": why}
+            self._writer.write(entry, partial(self.say, "suspended", player=code, why=why))
 
     # What has come to disk
 

@@ -75,7 +75,8 @@ def create(
 def add(
     pool: PoolFile,
     networks: Annotated[
-        list[str], typer.Argument(metavar="NET...", help="Weights files, checkpoints, bundled names.")
+        list[str],
+        typer.Argument(metavar="NET...", help="Weights files, checkpoints, bundled names, katago:NET."),
     ],
     name: Annotated[str | None, typer.Option(help="What to call it; its file's name if not given.")] = None,
     copy: Annotated[
@@ -94,6 +95,7 @@ def add(
     """Add networks to a pool, which is made if it is not there.
 
     A network is known by the SHA-256 of its weights: it comes in once, and a file that has changed since is refused.
+    katago:NET.bin.gz[,option=value...] is a network of KataGo's, which plays it.
     """
     if len(networks) > 1 and (name is not None or positions is not None):
         raise UserError("--name and --positions are of one network; add them one by one")

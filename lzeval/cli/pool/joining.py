@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 def candidate(
     source: str, name: str | None, copy: bool, positions: int | None, run: str | None
-) -> tuple[Candidate, int]:
-    """The network `source` on its way into a pool, and its board size."""
+) -> tuple[Candidate, int | None]:
+    """The network `source` on its way into a pool, and its board size; None: as large as KataGo plays."""
+    from engines.katago.arguments import is_katago
     from lzeval.network.weights_file.weights import is_checkpoint, weights_info
     from lzeval.system.bundled import network_name, resolve_network
     from tournaments.pool.networks import Candidate
 
+    if is_katago(source):
+        return _katago(source, name, copy, positions, run), None
     path = resolve_network(source)
     if is_checkpoint(path):
         return _checkpoint(path, name, positions, run)
@@ -44,7 +47,28 @@ def candidate(
     return network, info.shape.board_size
 
 
-def add_all(pool: RatingPool, candidates: Sequence[tuple[Candidate, int]]) -> None:
+def name_of(source: str) -> str:
+    """The name of a network's file, without what all have. Raises UserError."""
+    from engines.katago.arguments import is_katago, parse_player
+    from lzeval.system.bundled import network_name
+
+    return parse_player(source.partition(":")[2]).network_name if is_katago(source) else network_name(source)
+
+
+def _katago(source: str, name: str | None, copy: bool, positions: int | None, run: str | None) -> Candidate:
+    from engines.katago.arguments import parse_player
+    from tournaments.pool.networks import katago_candidate
+
+    found = parse_player(source.partition(":")[2])
+    if copy:
+        raise UserError(
+            f"--copy: a pool keeps no copy of {source}; leave --copy out, and the file where it is"
+        )
+    named = _checked(name or _as_code(found.network_name))
+    return katago_candidate(found, named, run=run, positions=positions)
+
+
+def add_all(pool: RatingPool, candidates: Sequence[tuple[Candidate, int | None]]) -> None:
     """Add networks of known board sizes. Raises UserError before the first where one is for another board."""
     for network, board_size in candidates:
         _require_size(pool, network, board_size)
@@ -52,21 +76,31 @@ def add_all(pool: RatingPool, candidates: Sequence[tuple[Candidate, int]]) -> No
         add_to(pool, network, board_size)
 
 
-def _require_size(pool: RatingPool, network: Candidate, board_size: int) -> None:
-    if board_size != pool.settings.size:
+def _require_size(pool: RatingPool, network: Candidate, board_size: int | None) -> None:
+    size = pool.settings.size
+    if board_size is None:
+        from engines.katago.arguments import LARGEST_BOARD
+
+        if size > LARGEST_BOARD:
+            raise UserError(
+                f"{network.name}: KataGo plays on boards up to {LARGEST_BOARD}x{LARGEST_BOARD}; {pool.path} is of"
+                f" {size}x{size}"
+            )
+    elif board_size != pool.settings.size:
         raise UserError(
             f"{network.name}: a network for {board_size}x{board_size} boards; {pool.path} is of "
             f"{pool.settings.size}x{pool.settings.size}"
         )
 
 
-def add_to(pool: RatingPool, network: Candidate, board_size: int) -> Network:
+def add_to(pool: RatingPool, network: Candidate, board_size: int | None) -> Network:
     """Add a network and say so. Raises UserError where it does not fit."""
     _require_size(pool, network, board_size)
     added = pool.add_network(network)
     trained = "" if added.positions is None else f", {added.positions:,} positions trained"
     kept = "kept in the pool" if added.is_copied else str(added.path)
-    say(f"{added.name}: {added.blocks} blocks x {added.filters} filters{trained}; {kept}", err=True)
+    shape = "KataGo's" if added.is_katago else f"{added.blocks} blocks x {added.filters} filters"
+    say(f"{added.name}: {shape}{trained}; {kept}", err=True)
     return added
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from engines.katago.arguments import KataGoArguments, katago_command, parse_katago_command, parse_player
+from engines.katago.arguments import (
+    KataGoArguments,
+    katago_command,
+    parse_katago_command,
+    parse_player,
+    parse_player_text,
+    player_text,
+    playing_options,
+)
 from lzeval.errors import UserError
 
 
@@ -74,3 +82,28 @@ def test_each_game_has_draws_and_an_opening_of_its_own(net: str, tmp_path: Path)
     assert len({game.seed for game in games}) == 4
     assert games[0].opening == games[1].opening != games[2].opening == games[3].opening
     assert asked.for_game(9, "") == asked
+
+
+@pytest.mark.parametrize(
+    ("options", "playing"),
+    [
+        ("", ""),
+        ("temperature=0.1,early-temperature=0.5,symmetry=random,threads=1", ""),
+        ("temperature=0,threads=2", "temperature=0,threads=2"),
+        ("threads=2,temperature=0.00", "temperature=0,threads=2"),
+        ("wideRootNoise=0.04,cpuctExploration=1.2", "cpuctExploration=1.2,wideRootNoise=0.04"),
+        ("conservativePass=true", ""),
+        ("homeDataDir=/x,logDir=y,cudaDeviceToUseThread0=1,nnCacheSizePowerOfTwo=20", ""),
+    ],
+)
+def test_a_player_can_be_named_from_anywhere_and_is_told_from_others(
+    net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str, playing: str
+) -> None:
+    found = parse_player(",".join(filter(None, ["a,b.bin.gz", options])))
+    text = player_text(found)
+    monkeypatch.chdir("/")
+    again = parse_player(text.removeprefix("katago:"))
+    assert (again.network, again.further) == (str(tmp_path.resolve() / "a,b.bin.gz"), found.further)
+    assert playing_options(found) == playing_options(again) == playing
+    (tmp_path / "a,b.bin.gz").unlink()
+    assert parse_player_text(text.removeprefix("katago:")) == again

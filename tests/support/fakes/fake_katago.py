@@ -2,7 +2,7 @@
 
 It plays by a hash of the position, passes after some moves, and says in the file FAKE_KATAGO_LOG when it starts. The
 environment variable FAKE_KATAGO names what goes wrong, as in `dies=30` (after 30 queries); with `dies=30,once` it
-goes wrong in the first process alone.
+goes wrong in the first process alone. `slow=S` is its time to start, and `paces=S` that of each answer.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ def main() -> None:
             say(**query, version="1.18.1")
             continue
         count += 1
+        time.sleep(float(wrong.get("paces", 0)))
         if "dies" in wrong and count > int(wrong["dies"]):
             write("CUDA error: it burns", sys.stderr)
             os._exit(3)

@@ -17,9 +17,10 @@ LEVELS_A_UNIT = 2
 class Scale:
     """How a setting is measured: in doublings, or in steps of one size."""
 
-    unit: str
-    """One unit of the scale, as in `1 doubling`."""
+    one: str
+    """One unit, as the subject of a sentence."""
     units: str
+    """Several, behind a number."""
     step: float | None = None
     """The setting's growth in one unit; None: it doubles."""
 
@@ -43,7 +44,7 @@ class Scale:
         return np.array([self.position(level) for level in levels])
 
 
-DOUBLINGS = Scale("doubling", "doublings")
+DOUBLINGS = Scale("a doubling", "doublings")
 
 
 def parse_width(text: str, scale: Scale) -> float:
@@ -57,9 +58,13 @@ def parse_width(text: str, scale: Scale) -> float:
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and number > 0):
-        raise UserError(f"--width {text}: must be a number of {scale.units} above 0, or a percentage, as in 1 or 50%")
+        raise UserError(
+            f"--width {text}: must be a number of {scale.units} above 0, or a percentage, as in 1 or 50%"
+        )
     if not is_percent:
         return number
     if scale.step is not None:
-        raise UserError(f"--width {text}: a percentage is for settings that double; give a number of {scale.units}")
+        raise UserError(
+            f"--width {text}: a percentage is for settings that double; give a number of {scale.units}"
+        )
     return math.log2(1 + number / 100)

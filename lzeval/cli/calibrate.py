@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lzeval.cli.device_option import Device
+from lzeval.cli.search_options import takes_search_settings
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.text.terminal import say, say_json, screen
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tournaments.runner.progress import Watcher
 
 
+@takes_search_settings
 def calibrate(
     a: Annotated[
         str,
@@ -74,6 +76,7 @@ def calibrate(
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the response curve: .png or .svg.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the finding as JSON.")] = False,
+    search: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
 ) -> None:
     """Find the number of visits, or another setting, at which B scores 50 % against A.
 
@@ -92,10 +95,10 @@ def calibrate(
     name = choose_setting(b, setting)
     usual = SETTINGS[name].usual
     bounds = usual[0] if lowest is None else lowest, usual[1] if highest is None else highest
+    players = player_options(a, b, (visits or None, None), (playouts, None), search)
     match = MatchOptions(
-        player_options(a, b, (visits or None, None), (playouts, None)), games, komi, size, move_limit, resign, seed,
-        openings, precision, device, parallel, out,
-    )  # fmt: skip
+        players, games, komi, size, move_limit, resign, seed, openings, precision, device, parallel, out
+    )
     options = CalibrationOptions(match, name, bounds, elo, parse_width(width, SETTINGS[name].scale))
     options.check()
     planned = plan_calibration(options)

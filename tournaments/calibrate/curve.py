@@ -31,13 +31,13 @@ BEND = 0.6
 """Standard deviation of the walk of the slope's logarithm, a root of a unit."""
 KNOTS = (0.0, 0.5, 1.5, 3.0, 5.0)
 """Distances from the location, in units, between which the slope is constant."""
-SHAPES = 64
+SHAPES = 256
 PRIOR_PAIRS = 8.0
 MARGIN = 2.0
 """Units by which the grid of locations goes beyond the bounds on both sides."""
-FINEST = 1 / 8
+COARSEST = 1 / 4
 """Largest step of the grid of locations, in units."""
-STEPS_A_WIDTH = 8
+STEPS_A_WIDTH = 5
 PER_ELO = math.log(10) / 400
 FARTHEST = 60.0
 """Log odds beyond which a game is lost or won."""
@@ -109,7 +109,7 @@ class Curves:
         """
         self.levels = levels
         self.low, self.high = float(levels[0]), float(levels[-1])
-        self.step = min(FINEST, width / STEPS_A_WIDTH)
+        self.step = min(COARSEST, width / STEPS_A_WIDTH)
         count = math.ceil((self.high - self.low + 2 * MARGIN) / self.step) + 1
         self.locations = self.low - MARGIN + self.step * np.arange(count)
         self._below, self._above = _shapes()

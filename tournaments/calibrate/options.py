@@ -42,7 +42,7 @@ SETTINGS = {
         1,
         None,
         (1, 1600),
-        frozenset({"", "leelaz", "katago"}),
+        frozenset({"", "leelaz", "katago", "katago-gtp"}),
         lambda player, value: replace(player, visits=value, playouts=None),
         "v",
     ),
@@ -88,9 +88,17 @@ class CalibrationOptions:
         return self.setting.scale.ladder(*self.bounds)
 
     def options_at(self, value: int) -> MatchOptions:
-        """Options of a match with the second player at one value of its setting."""
+        """Options of a match with the second player at one value of its setting.
+
+        A player whose searches nothing limits has the other one's limits, as in any match.
+        """
         a, b = self.match.players
-        return replace(self.match, players=(a, self.setting.applied(b, value)))
+        b = self.setting.applied(b, value)
+        if not _searches(a):
+            a = replace(a, visits=b.visits, playouts=b.playouts)
+        if not _searches(b):
+            b = replace(b, visits=a.visits, playouts=a.playouts)
+        return replace(self.match, players=(a, b))
 
     def check(self) -> None:
         """Raise UserError for what cannot be calibrated."""
@@ -119,10 +127,19 @@ class CalibrationOptions:
             raise UserError(f"{option} {value}: must be at most {highest}")
 
 
+def _kind(player: str) -> str:
+    """The word before the colon of a program; empty for a network."""
+    return player.partition(":")[0] if is_program(player) else ""
+
+
+def _searches(player: PlayerOptions) -> bool:
+    """Tell whether visits end its searches."""
+    return _kind(player.text) in SETTINGS["visits"].kinds
+
+
 def choose_setting(player: str, name: str | None) -> str:
     """The setting `name` of the player, or its first if None. Raises UserError for one that it does not have."""
-    kind = player.partition(":")[0] if is_program(player) else ""
-    able = [known for known, setting in SETTINGS.items() if kind in setting.kinds]
+    able = [known for known, setting in SETTINGS.items() if _kind(player) in setting.kinds]
     if not able:
         raise UserError(
             f"{player}: has no setting that could be calibrated; B must be a network, leelaz:, katago: or gnugo"

@@ -109,7 +109,9 @@ def test_even_the_most_lopsided_results_are_numbers(curves: Curves) -> None:
         found = curves.posterior(counts)
         assert np.isfinite(found.interval()).all()
         assert np.isfinite(found.dispersion).all()
-        outside = found.interval()[0, 0] > curves.high if outcome == 0 else found.interval()[0, 2] < curves.low
+        outside = (
+            found.interval()[0, 0] > curves.high if outcome == 0 else found.interval()[0, 2] < curves.low
+        )
         assert outside
 
 

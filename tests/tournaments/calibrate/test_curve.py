@@ -12,6 +12,8 @@ from tournaments.calibrate.scale import DOUBLINGS
 
 LEVELS = DOUBLINGS.positions(DOUBLINGS.ladder(1, 256))
 
+NEAR = 2.0
+
 
 @pytest.fixture(scope="module")
 def curves() -> Curves:
@@ -19,10 +21,11 @@ def curves() -> Curves:
 
 
 def even_counts(curves: Curves, pairs: float, location: float, slope: float = 100) -> npt.NDArray[np.float64]:
-    """`pairs` at each level, with just the outcomes that are expected of independent games."""
+    """`pairs` at each level near the location, with just the outcomes that are expected of independent games."""
     score = 1 / (1 + 10 ** (-slope * (curves.levels - location) / 400))
     ends = np.stack([(1 - score) ** 2, 0 * score, 2 * score * (1 - score), 0 * score, score**2], axis=1)
-    counts: npt.NDArray[np.float64] = pairs * ends[None]
+    near = np.abs(curves.levels - location) <= NEAR
+    counts: npt.NDArray[np.float64] = pairs * near[:, None] * ends[None]
     return counts
 
 

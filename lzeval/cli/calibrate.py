@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lzeval.cli.device_option import Device
+from lzeval.cli.komi_option import Komi
 from lzeval.cli.search_options import takes_search_settings
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.text.terminal import say, say_json, screen
@@ -54,7 +55,7 @@ def calibrate(
     playouts: Annotated[
         int | None, typer.Option(help="New playouts a move of A, as a limit besides.")
     ] = None,
-    komi: Annotated[float, typer.Option(help="Points for White.")] = 7.5,
+    komi: Komi = None,
     size: Annotated[int, typer.Option(help="Board size.")] = 19,
     move_limit: Annotated[
         int | None, typer.Option(help="Longer games are void; twice the board's points if not given.")
@@ -64,7 +65,7 @@ def calibrate(
         int, typer.Option(help="The same seed gives the same games, however many run at once.")
     ] = 1,
     openings: Annotated[
-        str, typer.Option(help="default, none, or a file with one opening a line.")
+        str, typer.Option(help="default (for 9x9, 13x13 and 19x19), none, or a file with one opening a line.")
     ] = "default",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     device: Device = "auto",

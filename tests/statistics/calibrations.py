@@ -73,31 +73,32 @@ class Calibrations:
 
 STRAIGHT = [
     *(Calibrations(f"{slope} Elo", straight(slope)) for slope in (50, 100, 200, 300)),
-    Calibrations("50 Elo, 1,600 games", straight(50), games=1600),
     Calibrations("100 Elo, width 2", straight(100), width=2),
-    Calibrations("200 Elo, width 0.5", straight(200), width=0.5),
-    Calibrations("100 Elo, at 1.6 visits", straight(100, 0.7)),
-    Calibrations("100 Elo, at 830 visits", straight(100, 9.7)),
-    Calibrations("100 Elo, +100 Elo wanted", straight(100), 100),
-    Calibrations("100 Elo, 20 % jigos", straight(100), jigos=0.2),
-    Calibrations("100 Elo, no openings", straight(100), colours=0),
-    Calibrations("100 Elo, openings for a player ±0.6", straight(100), players=0.6),
-    Calibrations("100 Elo, one pair at a time", straight(100), ahead=1),
+    Calibrations("100 Elo, wanted at 1.6 visits, width 2", straight(100, 0.7), width=2),
+    Calibrations("100 Elo, wanted at 830 visits, width 2", straight(100, 9.7), width=2),
+    Calibrations("200 Elo, +100 Elo wanted", straight(200), 100),
+    Calibrations("200 Elo, 20 % jigos", straight(200), jigos=0.2),
+    Calibrations("200 Elo, openings worth nothing", straight(200), colours=0),
+    Calibrations("200 Elo, openings worth ±0.6 to a player", straight(200), players=0.6),
+    Calibrations("200 Elo, one pair at a time", straight(200), ahead=1),
 ]
 BENT = [
-    Calibrations("300 to 50 Elo at 16 visits, wanted at 8", bent(300, 50, 4, 3)),
-    Calibrations("300 to 50 Elo at 16 visits, wanted at 64", bent(300, 50, 4, 6)),
-    Calibrations("200 to 40 Elo at 16 visits, wanted at 23", bent(200, 40, 4, 4.5)),
-    Calibrations("150 Elo, none from 1 to 2 visits, at 3", policy_only(150, 1.5)),
-    Calibrations("100 Elo, no more than +40 over A", limited(100, 40, 5)),
+    Calibrations("300 to 50 Elo around 16 visits, wanted at 8", bent(300, 50, 4, 3)),
+    Calibrations("300 to 50 Elo around 16 visits, wanted at 64", bent(300, 50, 4, 6)),
+    Calibrations("200 to 40 Elo around 16 visits, wanted at 23", bent(200, 40, 4, 4.5)),
+    Calibrations("none from 1 to 2 visits, then 150 Elo, wanted at 3", policy_only(150, 1.5)),
+    Calibrations("100 to 0 Elo, B no better than +40", limited(100, 40, 5)),
 ]
 OUTSIDE = [
-    Calibrations("100 Elo, at 1,260 visits", straight(100, 10.3)),
-    Calibrations("100 Elo, at 2,050 visits", straight(100, 11)),
-    Calibrations("100 Elo, no more than -60 over A", limited(100, -60, 5)),
-    Calibrations("100 Elo, at half a visit", straight(100, -1)),
+    Calibrations("100 Elo, wanted at 1,260 visits", straight(100, 10.3)),
+    Calibrations("100 Elo, wanted at 2,050 visits", straight(100, 11)),
+    Calibrations("100 to 0 Elo, B no better than -60", limited(100, -60, 5)),
+    Calibrations("100 Elo, wanted at half a visit", straight(100, -1)),
 ]
-DESIGNS: tuple[Design, ...] = ("adaptive", "fixed ladder", "staircase")
+SIMPLER = [
+    Calibrations(f"200 Elo, {design}", straight(200), design=design)
+    for design in ("fixed ladder", "staircase")
+]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from engines.evaluator.load import EvaluatorPlan
 from lzeval.errors import UserError
-from lzeval.go.openings import EMPTY_BOARD, load_book
+from lzeval.go.openings import EMPTY_BOARD, load_book, uneven
 from lzeval.records.record import GameRecord
 from lzeval.system.locks import locked
 from lzeval.system.machine import software
@@ -42,8 +42,8 @@ class Calibration:
     """A calibration ready to be played."""
 
     options: CalibrationOptions
-    players: tuple[MatchPlayer, MatchPlayer]
-    """The opponent, and the player that is calibrated, at the lowest level."""
+    lowest: Match
+    """A match at the lowest level."""
     levels: tuple[Level, ...]
     competition: Competition
     folder: MatchFolder
@@ -52,7 +52,7 @@ class Calibration:
     @property
     def names(self) -> tuple[str, str]:
         """The opponent's code, and the name of the player that is calibrated without its setting."""
-        return self.competition.matchups[0].player_1, _name(self.players[1])
+        return self.competition.matchups[0].player_1, _name(self.lowest.players[1])
 
     def course(self, played: list[tuple[str, int]] | None = None) -> Course:
         """A new course, in which the games `played` keep their levels."""
@@ -74,11 +74,11 @@ class Calibration:
     def settings(self) -> dict[str, Any]:
         """Settings that games and levels depend on; what ends the calibration is none of them."""
         options, match = self.options, self.options.match
-        a, b = self.players
-        book = load_book(match.openings, match.size)
+        book = self.lowest.book
         return {
             "players": [
-                {"code": code, **player.facts} for code, player in zip(self.names, (a, b), strict=True)
+                {"code": code, **player.facts}
+                for code, player in zip(self.names, self.lowest.players, strict=True)
             ],
             "visits": match.players[0].visits,
             "playouts": match.players[0].playouts,
@@ -86,9 +86,9 @@ class Calibration:
             "from": options.bounds[0],
             "to": options.bounds[1],
             "elo": options.elo,
-            "komi": match.komi,
+            "komi": self.lowest.komi,
             "size": match.size,
-            "move_limit": self.levels[0].matchup.move_limit,
+            "move_limit": self.lowest.move_limit,
             "resign_percent": match.resign,
             "seed": match.seed,
             "openings": {"name": book.name, "sha256": book.sha256},
@@ -110,11 +110,13 @@ class Calibration:
     def warnings(self) -> list[str]:
         """Reasons to doubt, before it is played, what it will tell."""
         found = []
-        if load_book(self.options.match.openings, self.options.match.size).name == EMPTY_BOARD:
+        if self.lowest.book.name == EMPTY_BOARD:
             found.append(
                 "without openings every game begins from the empty board: many games may be alike, and repeats"
                 " count once"
             )
+        if warning := uneven(self.lowest.book, self.lowest.komi):
+            found.append(warning)
         if self.folder.was_begun_under_another_rule(self.stopping()):
             found.append("the games in the folder were begun for an interval of another width")
         return found
@@ -134,19 +136,18 @@ class CalibrationResult:
 def plan_calibration(options: CalibrationOptions, machines: Machines = THIS_MACHINE) -> Calibration:
     """Load and check everything that the calibration needs, its folder too. Writes nothing; raises UserError."""
     options.check()
-    load_book(options.match.openings, options.match.size)
+    book = load_book(options.match.openings, options.match.size)
     plan = _once(machines.plan)
     matches = []
     for value in options.levels:
         at = options.options_at(value)
-        players = match_players(at, plan, over_gtp=True)
-        matches.append(Match(at, players, load_book(at.openings, at.size), MatchFolder(Path())))
+        matches.append(Match(at, match_players(at, plan, over_gtp=True), book, MatchFolder(Path())))
     names = _name(matches[0].players[0]), _name(matches[0].players[1])
     today = datetime.date.today().isoformat()
     default = Path("calibrations") / "-".join([*names, options.setting_name, today])
     folder = MatchFolder(Path(options.match.out or default), NAME)
     levels, competition = _competition(options, matches, folder.path)
-    calibration = Calibration(options, matches[0].players, levels, competition, folder, machines)
+    calibration = Calibration(options, matches[0], levels, competition, folder, machines)
     folder.check(calibration.settings())
     return calibration
 
@@ -240,4 +241,6 @@ def play_calibration(
         *(f"{code} cannot play: {why}" for code, why in progress.suspended.items()),
         *(f"game {game} could not be played" for game in progress.abandoned),
     ]
+    if problems and not games:
+        raise UserError(f"nothing has been played: {problems[0]}")
     return CalibrationResult(course, games, tuple(problems))

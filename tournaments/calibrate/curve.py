@@ -27,7 +27,7 @@ USUAL_SLOPE = 100.0
 """Median of the prior of the slope at the location, in Elo a unit."""
 SLOPE_SPREAD = 0.9
 """Standard deviation of its natural logarithm: 95 % of slopes are from 17 to 580."""
-BEND = 0.6
+BEND = 0.9
 """Standard deviation of the walk of the slope's logarithm, a root of a unit."""
 KNOTS = (0.0, 0.5, 1.5, 3.0, 5.0)
 """Distances from the location, in units, between which the slope is constant."""

@@ -127,6 +127,13 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"
 
 
+def amount(setting: str, value: str) -> str:
+    """A value with its setting: `12 visits`, `1 visit`, `level 3`."""
+    if not setting.endswith("s"):
+        return f"{setting} {value}"
+    return f"{value} {setting.removesuffix('s') if value == '1' else setting}"
+
+
 def interval(found: Finding) -> str:
     low = f"below {found.bounds[0]}" if found.low is None else number(found.low)
     high = f"above {found.bounds[1]}" if found.high is None else number(found.high)
@@ -137,8 +144,8 @@ def standing(found: Finding) -> str:
     """The estimate so far, for the line of progress."""
     if not found.pairs:
         return ""
-    value = "beyond the bounds" if found.value is None else number(found.value)
-    return f"{found.setting} {value} ({interval(found)})"
+    value = "beyond the bounds" if found.value is None else amount(found.setting, number(found.value))
+    return f"{value} ({interval(found)})"
 
 
 def sentences(found: Finding, player: str, opponent: str, scale: Scale, width: float) -> list[str]:
@@ -148,25 +155,23 @@ def sentences(found: Finding, player: str, opponent: str, scale: Scale, width: f
     pairs = counted(found.pairs, "pair")
     if found.verdict == "above the bounds":
         return [
-            f"{player} does not reach {score} against {opponent} with {found.setting} up to {high} (97.5 % sure),"
-            f" from {pairs}; at {high} it scores some {100 * found.expected:.0f} %"
+            f"{player} does not reach {score} against {opponent} at up to {amount(found.setting, str(high))}"
+            f" (97.5 % sure), from {pairs}; there it scores some {100 * found.expected:.0f} %"
         ]
     if found.verdict == "below the bounds":
         return [
-            f"{player} scores more than {score} against {opponent} with as little {found.setting} as {low}"
+            f"{player} scores more than {score} against {opponent} already at {amount(found.setting, str(low))}"
             f" (97.5 % sure), from {pairs}; there it scores some {100 * found.expected:.0f} %"
         ]
     value = f"beyond {high if found.whole == high else low}" if found.value is None else number(found.value)
     lines = [
-        f"{player} scores {score} against {opponent} at {found.setting} {value}"
+        f"{player} scores {score} against {opponent} at {amount(found.setting, value)}"
         f" (95 % interval {interval(found)}), from {pairs}",
         f"The nearest whole setting is {found.whole}: {100 * found.expected:.0f} % expected."
         f" There {scale.one} is worth some {found.slope:.0f} Elo.",
     ]
     if found.verdict == "undecided":
-        lines.append(
-            f"The interval is wider than the {width:.3g} {scale.units} that were wanted: more --games narrow it."
-        )
+        lines.append(f"The interval is wider than wanted (--width {width:.3g}): more --games narrow it.")
     return lines
 
 

@@ -114,7 +114,7 @@ class CalibrationOptions:
             least = f"{NARROWEST:g} {self.setting.scale.units}"
             raise UserError(f"--width: an interval narrower than {least} takes more games than anybody has")
         a, b = self.match.players
-        if a.text == b.text and self.elo == 0 and self.setting_name != "level":
+        if (a.text, a.search) == (b.text, b.search) and self.elo == 0 and self.setting_name != "level":
             raise UserError(
                 f"A and B are both {a.text}: B scores 50 % with A's own setting; give another player, or --elo"
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lzeval.text.plots import BLUE, GREY, INK, picture
 from tournaments.calibrate.course import Course
-from tournaments.calibrate.finding import Finding, band, interval, number
+from tournaments.calibrate.finding import Finding, amount, band, interval, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,12 +23,10 @@ def plot_curve(course: Course, path: Path, player: str, opponent: str) -> None:
     found = course.finding()
     with picture(path) as axes:
         _draw(axes, course, found)
-        value = f"beyond {found.whole}" if found.value is None else f"at {number(found.value)}"
-        axes.set_title(
-            f"{player} scores {100 * found.wanted:.0f} % against {opponent} {value} {found.setting}"
-            f" ({interval(found)})",
-            loc="left",
-        )
+        value = f"beyond {found.whole}" if found.value is None else number(found.value)
+        score = f"{100 * found.wanted:.0f} %"
+        where = f"{amount(found.setting, value)} ({interval(found)})"
+        axes.set_title(f"{player} scores {score} against {opponent} at {where}", loc="left")
 
 
 def _draw(axes: Axes, course: Course, found: Finding) -> None:
@@ -64,4 +62,4 @@ def _draw(axes: Axes, course: Course, found: Finding) -> None:
     axes.set_ylim(-4, 104)
     axes.set_xlabel(found.setting)
     axes.set_ylabel("score, %")
-    axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, -0.14), ncols=4, borderaxespad=0)
+    axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, -0.17), ncols=4, borderaxespad=0)

@@ -83,6 +83,10 @@ LAYERS = {
         ),
         *("tournaments.games", "tournaments.gomill", "tournaments.store", "tournaments.runner"),
     ),
+    "tournaments.calibrate": (
+        *(*GO, *ENGINES, "tournaments.rating", "tournaments.plan", "tournaments.games"),
+        *("tournaments.store", "tournaments.runner", "tournaments.match"),
+    ),
     "tournaments.pool": (
         *(
             *GO,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from lzeval.records.record import GameRecord
+    from tournaments.calibrate.course import Course
     from tournaments.rating.rating_table import RatingTable
     from tournaments.runner.progress import NodeProgress, Progress
 
@@ -94,6 +95,32 @@ class BarView(_View):
             most = "" if progress.rule is None else "at most "
             parts.append(f"{most}{duration(left)} left")
         return "  ".join(parts)
+
+
+class CourseView(BarView):
+    """The bar of a calibration, whose number of games is not known before its end."""
+
+    def __init__(self, title: str, most: int) -> None:
+        """`most` games are played."""
+        super().__init__(title, most, lambda _: [])
+        self.course: Course | None = None
+
+    def show(self, progress: Progress) -> None:
+        """Redraw the bar up to the number of games that is expected now."""
+        if self.course is not None:
+            left = 2 * self.course.pairs_left()
+            self.live.update(self.live.task_ids[0], total=round(self.course.games + left))
+        super().show(progress)
+
+    def text(self, progress: Progress) -> str:
+        """Text behind the bar: the estimate, and the time to expect."""
+        if self.course is None:
+            return ""
+        parts = [self.course.standing()]
+        if progress.played_now:
+            left = 2 * self.course.pairs_left() * progress.seconds / progress.played_now
+            parts.append(f"some {duration(left)} left")
+        return "  ".join(part for part in parts if part)
 
 
 class StandingsView(_View):

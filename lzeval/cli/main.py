@@ -38,6 +38,9 @@ class Entry(NamedTuple):
 COMMANDS = {
     "match": Entry(EVALUATE, "match", "match", "match big small --games 20"),
     "rate": Entry(EVALUATE, "rate", "rate", "rate matches/big-small/match.games"),
+    "calibrate": Entry(
+        EVALUATE, "calibrate", "calibrate", "calibrate big small --visits 8 --from 8 --to 256"
+    ),
     "tournament": Entry(EVALUATE, "tournament"),
     "pool": Entry(EVALUATE, "pool"),
     "gauntlet": Entry(EVALUATE, "gauntlet", "gauntlet", "gauntlet new.txt.gz --against nets.pool --until 50"),

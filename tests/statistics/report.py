@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from tests.statistics import schedules
+from tests.statistics import calibrations, schedules
 from tests.statistics.placed import NEWCOMERS, SCENARIOS, placed_coverage
 from tests.statistics.pools import MANY_GAMES, POOLS, pool_coverage
 from tests.statistics.simulation import (
@@ -33,6 +33,7 @@ STOPPED = 5000
 POOL_MATCHES = 1000
 PLACED = 150
 SCHEDULED = 30
+CALIBRATED = 60
 USUAL = Sprt(0, 35)
 
 INTRODUCTION = """# Do the numbers hold what they say?
@@ -81,12 +82,15 @@ writes this page, `make test-slow` checks the same limits, and a short version o
 - **After a sequential test** the plain estimate is too far from 0. The median-unbiased estimate and its interval
   allow for when the test stopped. Games count in the order of their numbers, by pairs. Games that were finished or in
   progress after the deciding pair do not count, whoever they favour.
+- **A calibration** prints the median of its posterior, and the interval between its 2.5 % and 97.5 % quantiles. The
+  prior of the setting is even between the bounds and two units beyond; that of the slope has its median at 100 Elo a unit
+  (95 % from 17 to 580), and lets it change with the distance. A unit is a doubling, or 3 levels of GNU Go.
 - **Identical games** count once. A pair is left out if one of its games repeats an earlier one.
 """
 
 
 def report() -> str:
-    sections = (_coverage, _superiority, _pools, _placed, _schedules, _errors, _stopped)
+    sections = (_coverage, _superiority, _pools, _placed, _schedules, _errors, _stopped, _calibrations)
     return "\n".join([INTRODUCTION, *(line for section in sections for line in section())]) + "\n"
 
 
@@ -255,6 +259,31 @@ def _stopped() -> Iterator[str]:
             rows.append([f"[{test.elo0:g}, {test.elo1:g}]", *whole, *map(_percent, shares)])
     header = ["Test", "True Elo", "Most games", "Games", "Covered", "Exact", "Exact, halved"]
     yield from _table([*header, "Median-unbiased too high", "Plain too high"], rows)
+
+
+def _calibrations() -> Iterator[str]:
+    yield "## Calibrations\n"
+    yield (
+        f"{CALIBRATED:,} calibrations per row, between 1 and 1,024 visits, with openings worth 0.7 log odds to a\n"
+        "colour; the setting is wanted at 32 visits, in an interval of 1 doubling and with 400 games at most,\n"
+        "unless the row says otherwise. A row begins with the Elo that a doubling is worth, or from where to where\n"
+        "that falls. *Covered*: percentage of intervals that hold the truth. *Too high*: percentage that lie above\n"
+        "it. *Outside*: percentage with the verdict that the bounds do not hold it. *Found*: percentage with an\n"
+        "interval as narrow as wanted. *Games*: mean, and what 95 % of calibrations need at most. *Error*: root of\n"
+        "the mean square, in doublings.\n"
+    )
+    header = ["Calibration", "Covered", "Too high", "Outside", "Found", "Games", "95 %", "Error"]
+    sorts = [*calibrations.STRAIGHT, *calibrations.BENT, *calibrations.OUTSIDE]
+    yield from _table(header, (_calibrated(sort) for sort in sorts))
+    yield "The same at levels chosen in simpler ways, with the same posterior and the same end:\n"
+    yield from _table(header, (_calibrated(sort) for sort in calibrations.SIMPLER))
+
+
+def _calibrated(sort: calibrations.Calibrations) -> list[str]:
+    found = calibrations.simulate(sort, CALIBRATED, seed=1)
+    shares = (found.covered, found.too_high, found.outside, found.reached)
+    error = "–" if math.isnan(found.error) else f"{found.error:.2f}"
+    return [str(sort), *map(_percent, shares), f"{found.games:.0f}", f"{found.most_games:.0f}", error]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.statistics.calibrations import BENT, OUTSIDE, STRAIGHT, Calibrations, simulate, straight
 from tests.statistics.placed import SCENARIOS, PlacedScenario, placed_coverage
 from tests.statistics.pools import POOLS, PoolScenario, Schedule, pool_coverage
 from tests.statistics.simulation import (
@@ -207,3 +208,25 @@ def test_intervals_of_placed_players_hold_what_they_say(spread: float) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_intervals_of_placed_players_hold_what_they_say_everywhere(scenario: PlacedScenario) -> None:
     check_placed(scenario, 1000)
+
+
+# Calibrations
+
+
+def check_calibrations(sort: Calibrations, number: int) -> None:
+    """Intervals may be too wide, and too narrow only by the simulation's own error; few verdicts are wrong."""
+    found = simulate(sort, number, seed=2)
+    error = 2 * np.sqrt(0.05 * 0.95 / number)
+    assert found.covered >= 0.95 - error
+    if sort not in OUTSIDE:
+        assert found.outside <= 0.05 + error
+
+
+def test_intervals_of_calibrations_hold_what_they_say() -> None:
+    check_calibrations(Calibrations("wide", straight(250), width=2), 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sort", [*STRAIGHT, *BENT, *OUTSIDE], ids=str)
+def test_intervals_of_all_calibrations_hold_what_they_say(sort: Calibrations) -> None:
+    check_calibrations(sort, 400)

@@ -1,4 +1,4 @@
-"""The folder of a match: `match.json` says what is played, `match.games` holds every finished game.
+"""The folder of a match or a calibration: `match.json` says what is played, `match.games` holds every finished game.
 
 A match in which other programs play is a tournament besides, whose control file is `match.ctl`: its log is kept there.
 """
@@ -24,13 +24,14 @@ from tournaments.report.csv_files import write_results
 
 @dataclass(frozen=True)
 class MatchFolder:
-    """The folder that a match is kept in."""
+    """The folder that a match is kept in, or a calibration, which its files are named for."""
 
     path: Path
+    name: str = "match"
 
     @property
     def games(self) -> Path:
-        return self.path / "match.games"
+        return self.path / f"{self.name}.games"
 
     @property
     def lock(self) -> Path:
@@ -39,18 +40,18 @@ class MatchFolder:
 
     @property
     def _json(self) -> Path:
-        return self.path / "match.json"
+        return self.path / f"{self.name}.json"
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        """Raise UserError if a match with these settings cannot be kept here, as far as looking can tell."""
+        """Raise UserError if one with these settings cannot be kept here, as far as looking can tell."""
         try:
             if self._json.exists():
                 self._check_settings(settings)
             elif self.path.exists() and not all(map(self._is_left_at_start, self.path.iterdir())):
-                raise UserError(f"{self.path}: is not empty and holds no match; choose another --out")
+                raise UserError(f"{self.path}: is not empty and holds no {self.name}; choose another --out")
         except OSError as exc:
             raise UserError(
-                f"{self.path}: cannot hold a match ({exc.strerror}); choose another --out"
+                f"{self.path}: cannot hold a {self.name} ({exc.strerror}); choose another --out"
             ) from exc
 
     def _is_left_at_start(self, entry: Path) -> bool:
@@ -64,7 +65,9 @@ class MatchFolder:
             raise UserError(f"{self._json}: cannot be read ({exc}); choose another --out") from exc
         found = list(changes(earlier, settings, _short))
         if found:
-            raise UserError(f"{self.path}: holds a different match: {'; '.join(found)}; choose another --out")
+            raise UserError(
+                f"{self.path}: holds a different {self.name}: {'; '.join(found)}; choose another --out"
+            )
 
     def plans(self) -> dict[str, dict[str, Any]]:
         """Precision and batch size of the networks in match.json by their SHA-256; empty where it cannot be read."""
@@ -111,7 +114,7 @@ class MatchFolder:
             raise UserError(f"{self.path}: cannot be created ({exc.strerror}); choose another --out") from exc
 
     def write_description(self, content: Mapping[str, Any]) -> None:
-        """Write match.json."""
+        """Write match.json, or what it is called."""
         write_text_atomically(self._json, json.dumps(content, indent=1) + "\n")
 
     def records(self, is_ours: Callable[[int, GameRecord], bool]) -> Iterator[tuple[int, GameRecord]]:

@@ -70,13 +70,16 @@ class MatchPlayer:
     """True if visits and playouts end its search; False: it plays as it is."""
 
 
-def match_players(options: MatchOptions, plan: Planner = plan_evaluator) -> tuple[MatchPlayer, MatchPlayer]:
+def match_players(
+    options: MatchOptions, plan: Planner = plan_evaluator, *, over_gtp: bool = False
+) -> tuple[MatchPlayer, MatchPlayer]:
     """Load and check both players of a match; their codes are such as gomill allows, and different.
 
-    `plan` decides how networks are evaluated, with the arguments of `plan_evaluator`.
+    `plan` decides how networks are evaluated, with the arguments of `plan_evaluator`. Networks play as programs do
+    where one of the players is a program, or with `over_gtp`.
     Raises UserError, with what to do.
     """
-    with_programs = any(is_program(player.text) for player in options.players)
+    with_programs = over_gtp or any(is_program(player.text) for player in options.players)
     one, other = (
         program_of(player, options)
         if is_program(player.text)

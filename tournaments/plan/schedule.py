@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Sequence
+from typing import Protocol
 
 from tournaments.plan.competition import MatchupSpec
 
 Place = tuple[str, int]
 """A game: its matchup's id and its number in it."""
+
+
+class GameOrder(Protocol):
+    """The order of games: which comes next, whatever has been played or was given back."""
+
+    @property
+    def wanted(self) -> int | None:
+        """Number of games in all; None: no end."""
+        ...
+
+    def next(self, suspended: Collection[str] = ()) -> tuple[MatchupSpec, int] | None:
+        """The next game, now in progress, of players who are not `suspended`; None if there is none now."""
+        ...
+
+    def give_back(self, matchup: MatchupSpec, number: int) -> None:
+        """The game has not been played after all."""
+        ...
 
 
 class Schedule:

@@ -15,8 +15,7 @@ from lzeval.errors import UserError
 from lzeval.records.record import GameRecord
 from lzeval.text import wording
 from tournaments.rating.elo import estimate
-from tournaments.rating.pairs import pair_counts, score_of
-from tournaments.rating.repeats import game_identity
+from tournaments.rating.pairs import DistinctPairs, score_of
 from tournaments.rating.sequential import StoppedEstimate, after_stop, plan
 from tournaments.rating.sprt import Sprt, Verdict
 
@@ -27,8 +26,10 @@ ROUNDING = 1e-9
 class StoppingRule(Protocol):
     """A rule that a match asks after every game."""
 
-    games: int
-    """Number of games that have been looked at: all whose numbers are less than this."""
+    @property
+    def games(self) -> int:
+        """Number of games that have been looked at: all whose numbers are less than this."""
+        ...
 
     @property
     def is_decided(self) -> bool: ...
@@ -59,7 +60,7 @@ class PairedTest:
         self.llr = 0.0
         self.verdict: Verdict = "undecided"
         self._waiting: dict[int, GameRecord] = {}
-        self._seen: set[object] = set()
+        self._distinct = DistinctPairs()
 
     @property
     def is_decided(self) -> bool:
@@ -72,14 +73,10 @@ class PairedTest:
             self.games += 2
 
     def _look_at(self, first: GameRecord, second: GameRecord) -> None:
-        if not (first.result.is_decided and second.result.is_decided):
+        half_points = self._distinct.half_points(first, second, self.player)
+        if half_points is None:
             return
-        identities = {found for game in (first, second) if (found := game_identity(game)) is not None}
-        if not self._seen.isdisjoint(identities):
-            return
-        self._seen |= identities
-        added = pair_counts([(first, second)], self.player)
-        self.counts = [before + one for before, one in zip(self.counts, added, strict=True)]
+        self.counts[half_points] += 1
         self.llr = self.test.llr(self.counts)
         self.verdict = self.test.verdict(self.llr)
 

@@ -22,6 +22,7 @@ from lzeval.text.wording import counted
 from lzeval.version import __version__
 from tournaments.games.gtp_game import GameTask, PlayedGame
 from tournaments.games.network_games import GameJob
+from tournaments.games.thinking import ThinkingOf
 from tournaments.plan.competition import Additions, Competition, PlayerSpec, allplayall_matchups
 from tournaments.pool.networks import Network, katago_player
 from tournaments.pool.settings import PoolSettings
@@ -152,6 +153,10 @@ class PoolGtpBackend:
     @property
     def evaluations(self) -> int:
         return self._engines.evaluations
+
+    @property
+    def thinking(self) -> ThinkingOf:
+        return self._engines.thinking
 
     @property
     def free(self) -> int:

@@ -125,6 +125,26 @@ def game_counts(games: Iterable[GameRecord], player: str) -> list[int]:
     return counts
 
 
+class DistinctPairs:
+    """Counts pairs as they come, but for those that say nothing new.
+
+    A pair does not count if one of its games was void, nor if one is identical to a game of an earlier pair.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[object] = set()
+
+    def half_points(self, first: GameRecord, second: GameRecord, player: str) -> int | None:
+        """Half points of `player` in a pair, 0 to 4; None if it does not count."""
+        if not (first.result.is_decided and second.result.is_decided):
+            return None
+        identities = {found for game in (first, second) if (found := game_identity(game)) is not None}
+        if not self._seen.isdisjoint(identities):
+            return None
+        self._seen |= identities
+        return round(2 * (score_of(first, player) + score_of(second, player)))
+
+
 def score_of(game: GameRecord, player: str) -> float:
     """Points of `player`, 0, 1/2 or 1, in a decided game that it played."""
     return game.score(player)

@@ -18,6 +18,7 @@ from lzeval.text.wording import command_line
 from tournaments.games.gtp_game import GameTask, PlayedGame
 from tournaments.gomill.files import open_event_log
 from tournaments.plan.competition import Competition
+from tournaments.plan.schedule import GameOrder
 from tournaments.plan.settings_check import check_unchanged, settings_of
 from tournaments.runner import runner
 from tournaments.runner.backend import Backend
@@ -47,6 +48,8 @@ class RunOptions:
     """Whether conversations with engines are written down."""
     elsewhere: OpenBackend | None = None
     """Opens a backend on other machines; None: this one plays."""
+    drops_begun: bool = False
+    """Whether games in progress are dropped when the run is told to stop."""
 
     def check(self) -> None:
         """Raise UserError for numbers that make no sense."""
@@ -116,6 +119,8 @@ class TournamentRun:
     settings: Mapping[str, Any]
     """Settings that games depend on, for the log."""
     progress: Progress = field(default_factory=lambda: Progress(None))
+    schedule: GameOrder | None = None
+    """What hands out the games; None: gomill's order."""
 
     def play(
         self, listen: Listener | None = None, watch: Watcher | None = None, progress: Progress | None = None
@@ -128,7 +133,7 @@ class TournamentRun:
         with held(competition) as files, open_log(files.played) as log, open_event_log(competition) as events:
             past, warnings = self._past(log)
             games = TournamentGames(
-                competition, self.books, past, files, log, events, self.options.most_games
+                competition, self.books, past, files, log, events, self.options.most_games, self.schedule
             )
             self.progress = progress or Progress(games.wanted, list(games.records))
             with suppress(OSError):
@@ -187,4 +192,4 @@ class TournamentRun:
                     tell=games.warn,
                 )
             games.run_started(backend.free)
-            runner.play(backend, games, self.progress, watch)
+            runner.play(backend, games, self.progress, watch, drops_begun=options.drops_begun)

@@ -14,7 +14,7 @@ from lzeval.records.record import GameRecord, describe_result
 from tournaments.games.gtp_game import GameTask, PlayedGame
 from tournaments.gomill.files import STOP, EventLog, write_history, write_report
 from tournaments.plan.competition import Competition, MatchupSpec
-from tournaments.plan.schedule import Schedule
+from tournaments.plan.schedule import GameOrder, Schedule
 from tournaments.runner.failures import Failures, attempts_made
 from tournaments.runner.open_gtp_backend import policy_of
 from tournaments.runner.progress import Listener, Progress
@@ -38,8 +38,12 @@ class TournamentGames:
         log: GameLog,
         events: EventLog,
         most_games: int | None,
+        schedule: GameOrder | None = None,
     ) -> None:
-        """`books` are the openings by board size; `most_games` are played in this run at most."""
+        """`books` are the openings by board size; `most_games` are played in this run at most.
+
+        `schedule` hands out the games; None: in gomill's order.
+        """
         self._competition = competition
         self._books = books
         self._files = files
@@ -48,7 +52,7 @@ class TournamentGames:
         self._most_games = most_games
         self._policy = policy_of(competition)
         self._past = counted_games(competition, past)
-        self._schedule = Schedule(competition.matchups, set(past.games))
+        self._schedule = schedule or Schedule(competition.matchups, set(past.games))
         self._record_files = RecordFiles(competition, files)
         self._attempts: dict[str, int] = {}
         self._failures = Failures(self._policy.patience)

@@ -83,8 +83,8 @@ writes this page, `make test-slow` checks the same limits, and a short version o
   allow for when the test stopped. Games count in the order of their numbers, by pairs. Games that were finished or in
   progress after the deciding pair do not count, whoever they favour.
 - **A calibration** prints the median of its posterior, and the interval between its 2.5 % and 97.5 % quantiles. The
-  prior of the setting is even between the bounds and two units beyond; that of the slope has its median at 100 Elo a unit
-  (95 % from 17 to 580), and lets it change with the distance. A unit is a doubling, or 3 levels of GNU Go.
+  prior of the setting is even between the bounds and two units beyond; that of the slope has its median at 100 Elo a
+  unit (95 % from 17 to 580), and lets it change with the distance. A unit is a doubling, or 3 levels of GNU Go.
 - **Identical games** count once. A pair is left out if one of its games repeats an earlier one.
 """
 

@@ -56,6 +56,7 @@ class AnalysisProcess:
         self._end: EngineError | None = None
         """Why it has ended; None: it has not."""
         self._is_told = False
+        self._has_answered = False
         self._heard_s = time.monotonic()
         """When it last said anything."""
         self._quit_s: float | None = None
@@ -165,7 +166,8 @@ class AnalysisProcess:
         except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
-            self._warn(f"not an answer: {line[:200]!r}")
+            if self._has_answered:  # what starts it may talk before
+                self._warn(f"not an answer: {line[:200]!r}")
             return
         if "warning" in said:
             self._warn(f"{said.get('field', 'query')}: {said['warning']}")
@@ -173,6 +175,7 @@ class AnalysisProcess:
             self._answer(said)
 
     def _answer(self, said: Answer) -> None:
+        self._has_answered = True
         key = said.get("id")
         with self._lock:
             future = self._waiting.pop(key, None) if isinstance(key, str) else None

@@ -96,6 +96,7 @@ def main() -> None:
     config = Path(sys.argv[sys.argv.index("-config") + 1]).read_text(encoding="utf-8")
     if "unknownSetting" in config:
         write("WARNING: Config had unused keys\nUnused key 'unknownSetting' in it", sys.stderr)
+    write("No suitable fusermount binary found on the $PATH")
     time.sleep(float(wrong.get("slow", 0)))
     count = 0
     for line in sys.stdin:

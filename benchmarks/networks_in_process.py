@@ -21,7 +21,7 @@ import typer
 
 from benchmarks.report import available_cores, present, restrict_to, run
 from tournaments.gomill.control_file import read_control_file
-from tournaments.gomill.new_control_file import new_control_file
+from tournaments.match.new_control_file import new_control_file
 from tournaments.store.folder import counted_games, history
 
 PLAY = """

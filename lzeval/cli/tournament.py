@@ -284,7 +284,11 @@ def watch(control_file: ControlFile, prior: Prior = True, trust: Trust = False) 
 def new(
     out: Annotated[Path, typer.Argument(metavar="X.ctl", help="The control file to write.")],
     networks: Annotated[
-        list[str], typer.Argument(metavar="NETWORK...", help="Weights files, checkpoints, bundled names.")
+        list[str],
+        typer.Argument(
+            metavar="PLAYER...",
+            help='Weights files, checkpoints, bundled names; or gnugo:LEVEL, katago:NET and others, as in "match".',
+        ),
     ],
     engine: Annotated[str, typer.Option(help="Who plays with them: lzeval or leelaz.")] = "lzeval",
     rounds: Annotated[int, typer.Option(help="Games of each pair.")] = 4,
@@ -298,8 +302,8 @@ def new(
     seed: Annotated[int, typer.Option(help="Of the openings' order and of the engines.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the control file.")] = False,
 ) -> None:
-    """Write a control file for networks that are to play each other."""
-    from tournaments.gomill.new_control_file import new_control_file
+    """Write a control file for networks and programs that are to play each other."""
+    from tournaments.match.new_control_file import new_control_file
 
     path = new_control_file(
         out,

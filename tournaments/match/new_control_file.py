@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from engines.katago.arguments import is_katago, katago_command, parse_player, text_values
 from engines.player.arguments import engine_command
 from lzeval.errors import UserError
 from lzeval.go.openings import BUNDLED_SIZES, DEFAULT, EMPTY_BOARD, komi_for, load_book
+from lzeval.go.rules import REFEREES
 from lzeval.system.bundled import network_name, resolve_network
 from lzeval.text.wording import command_line
 from tournaments.gomill.control import settings
 from tournaments.gomill.write_control_file import write_control_file
+from tournaments.match.options import MatchOptions, PlayerOptions
+from tournaments.match.players import MatchPlayer, is_program, program_of
 from tournaments.plan.competition import Competition, PlayerSpec, allplayall_matchups
 
 EngineKind: TypeAlias = Literal["lzeval", "leelaz"]
@@ -37,10 +40,11 @@ def new_control_file(
 ) -> Path:
     """Write an allplayall of `networks` to `out`, for `lzeval tournament` and for gomill's ringmaster.
 
-    `networks` are weights files, checkpoints (which `leelaz` does not read), bundled names or `katago:NET`;
-    `rounds` is games a pair; `visits` limits each move, unless it is None; `time_settings` are the three numbers of the
-    GTP command, such as `0 11 1`; without a komi it is that of the openings. The players' codes are the files' names.
-    Raises UserError; an `out` that exists is overwritten with `force` only.
+    `networks` are weights files, checkpoints (which `leelaz` does not read), bundled names, or programs as a match has
+    them, such as `gnugo:10` or `katago:NET`. `rounds` is games a pair; `visits` limits each move, unless it is None;
+    `time_settings` are the three numbers of the GTP command, such as `0 11 1`; without a komi it is that of the
+    openings. The players' codes are the files' names. Raises UserError; an `out` that exists is overwritten with
+    `force` only.
     """
     target = Path(out)
     if target.suffix != ".ctl":
@@ -51,14 +55,19 @@ def new_control_file(
         raise UserError(f"--engine {engine}: is one of {', '.join(ENGINES)}")
     if visits is None and time_settings is None:
         raise UserError("a move wants a limit: give --visits or --time-settings")
-    startup = () if time_settings is None else (_time_command(time_settings),)
-    made = [_player(network, engine, visits, seed, time_settings) for network in networks]
+    time_command = None if time_settings is None else _time_command(time_settings)
+    book = _book(openings, board_size)
+    made = []
+    for network in networks:
+        asked = PlayerOptions(network, visits)
+        options = MatchOptions((asked, asked), size=board_size, seed=seed, openings=book)
+        made.append(_player(network, engine, options, time_command))
     players = {
-        code: PlayerSpec(code, command, startup_gtp_commands=startup)
-        for code, (_, command) in zip(_codes([name for name, _ in made]), made, strict=True)
+        code: replace(player.spec, code=code)
+        for code, player in zip(_codes([player.spec.code for player in made]), made, strict=True)
     }
     codes = tuple(players)
-    book = _book(openings, board_size)
+    counts_area = all(player.plays_on for player in made)
     competition = Competition(
         target.stem,
         target,
@@ -69,34 +78,37 @@ def new_control_file(
             rounds,
             board_size=board_size,
             komi=komi_for(load_book(book, board_size), komi),
-            scorer="internal",
+            scorer="internal" if counts_area else "players",
         ),
         description=f"{', '.join(codes)}: {rounds} games a pair",
         competitors=codes,
         rounds=rounds,
     )
-    settings_of_ours = {"openings": book, "seed": seed}
-    if any(map(is_katago, networks)):
-        settings_of_ours["rules"] = "strict"  # which KataGo is told to play by
-    write_control_file(competition, {"lzeval": settings_of_ours})
+    ours: dict[str, object] = {"openings": book, "seed": seed}
+    able = [code for code, player in zip(codes, made, strict=True) if player.counts_dead_stones]
+    if able and not counts_area:
+        ours["referee"] = able[0]
+    rules = next((player.rules for player in made if player.rules is not None), None)
+    if rules is not None:
+        ours["rules"] = next(name for name, known in REFEREES.items() if known == rules)
+    write_control_file(competition, {"lzeval": ours})
     return target
 
 
-def _player(
-    network: str, engine: EngineKind, visits: int | None, seed: int, time_settings: str | None
-) -> tuple[str, tuple[str, ...]]:
-    """Name and command line of a player. Raises UserError."""
-    if is_katago(network):
-        if visits is None or time_settings is not None:
-            raise UserError(f"{network}: wants --visits, and knows no clock")
-        found = parse_player(network.partition(":")[2])
-        path = str(Path(found.network).resolve())
-        return found.network_name, tuple(
-            katago_command(path, visits=visits, **text_values(found), seed=seed, quiet=True)
-        )
-    file = resolve_network(network).resolve()
+def _player(text: str, engine: EngineKind, options: MatchOptions, time_command: str | None) -> MatchPlayer:
+    """A player; its spec's code is its name. Raises UserError."""
+    (player, _) = options.players
+    startup = () if time_command is None else (time_command,)
+    if is_program(text):
+        found = program_of(player, options)
+        if found.rules is not None and startup:
+            raise UserError(f"{text}: knows no clock; leave --time-settings out")
+        told = (*found.spec.startup_gtp_commands, *startup)
+        return replace(found, spec=replace(found.spec, startup_gtp_commands=told))
+    file = resolve_network(text).resolve()
     command = _lzeval_command if engine == "lzeval" else _leelaz_command
-    return network_name(file), command(file, visits, seed)
+    words = command(file, player.visits, options.seed)
+    return MatchPlayer(PlayerSpec(network_name(file), words, startup_gtp_commands=startup), {})
 
 
 def _codes(names: Sequence[str]) -> list[str]:

@@ -14,10 +14,10 @@ from tests.support.fakes.weights_files import as_lines, tiny_weights, write_line
 from tests.support.gomill_files import FAKE
 from tests.support.gomill_judge import ask_gomill
 from tournaments.gomill.control_file import read_control_file
-from tournaments.gomill.new_control_file import new_control_file
 from tournaments.gomill.report import report_text
 from tournaments.gomill.takeover import games_of_gomill
 from tournaments.gomill.write_control_file import write_control_file
+from tournaments.match.new_control_file import new_control_file
 from tournaments.runner.tournament import doubts
 
 
@@ -137,3 +137,13 @@ def test_the_real_ringmaster_plays_an_allplayall(ringmaster: list[str], tmp_path
     taken = games_of_gomill(competition)
     assert [game.game_id for game in taken] == ["AvB_0", "AvB_1", "AvB_2", "AvB_3"]
     assert report_text(competition, taken) == (tmp_path / "all.report").read_text(encoding="utf-8")
+
+
+def test_programs_play_as_in_a_match(networks: list[str], tmp_path: Path) -> None:
+    engine = f"cmd:{sys.executable} engine.py"
+    path = new_control_file(tmp_path / "new.ctl", [networks[0], engine], rounds=2, time_settings="0 11 1")
+    competition = read_control_file(path)
+    program = competition.players[competition.competitors[1]]
+    assert program.command[1:] == ("engine.py",)
+    assert program.startup_gtp_commands == ("time_settings 0 11 1",)
+    assert competition.matchups[0].scorer == "players"

@@ -60,13 +60,19 @@ class Pilot(Protocol):
 
 @dataclass(frozen=True)
 class Pace:
-    """When rounds are enough: all of `rounds` and `moves` (of each player), or after `longest_s`."""
+    """When rounds are enough: all of `rounds` and `moves` (of each player), or after `longest_s` FEWEST_MOVES of them.
+
+    Where even those take PATIENCE times as long, there are no more.
+    """
 
     rounds: int
     moves: int
     longest_s: float
 
 
+FEWEST_MOVES = 20
+"""Of each player, from which it is known how many answers a move takes."""
+PATIENCE = 5
 FIRST, SECOND = Pace(2, 40, 60.0), Pace(5, 150, 180.0)
 """For the measurement at A's visits for both, and for that at about the visits of the match."""
 
@@ -115,33 +121,42 @@ def _visits_of_b(visits: int, costs: Costs) -> int:
 
 def measure(match: Match, pilot: Pilot, pace: Pace, tell: Tell, watch: Watch) -> Costs:
     """Have both play until there are rounds enough."""
-    rounds: list[Round] = []
-    began_s = time.monotonic()
     playing = pilot(match, tell)
     try:
+        rounds = [next(playing)]
+        began_s = time.monotonic()
         while True:
-            rounds.append(next(playing))
-            moves = min(sum(each[player].moves for each in rounds) for player in (0, 1))
-            share = min(len(rounds) / pace.rounds, moves / pace.moves)
-            share = max(share, (time.monotonic() - began_s) / pace.longest_s * (len(rounds) >= 2))
+            moves = _moves_of_both(rounds)
+            passed = (time.monotonic() - began_s) / pace.longest_s
+            share = max(
+                min(len(rounds) / pace.rounds, moves / pace.moves),
+                min(passed, moves / FEWEST_MOVES),
+                passed / PATIENCE,
+            )
             watch(min(1.0, share))
             if share >= 1:
                 return costs_of(rounds, [player.visits or 1 for player in match.options.players])
+            rounds.append(next(playing))
     finally:
         getattr(playing, "close", lambda: None)()
+
+
+def _moves_of_both(rounds: Sequence[Round]) -> int:
+    """Moves of the player with fewer."""
+    return min(sum(each[player].moves for each in rounds) for player in (0, 1))
 
 
 def costs_of(rounds: Sequence[Round], visits: Sequence[int]) -> Costs:
     """Seconds of a move: the median cost of an answer times the answers that a move takes.
 
-    Where no move has ended yet, it is taken to ask for each of the player's `visits`.
+    Where fewer than FEWEST_MOVES have ended, a move is taken to ask for each of the player's `visits`.
     """
-    seconds = []
+    seconds, is_known = [], _moves_of_both(rounds) >= FEWEST_MOVES
     for player in (0, 1):
         own = [each[player] for each in rounds]
         an_answer = median(each.seconds / each.answers for each in own)
         moves, answers = sum(each.moves for each in own), sum(each.answers_of_moves for each in own)
-        seconds.append(an_answer * (answers / moves if moves and answers else visits[player]))
+        seconds.append(an_answer * (answers / moves if is_known and answers else visits[player]))
     ratios = [(a.seconds / a.answers) / (b.seconds / b.answers) for a, b in rounds]
     return Costs((seconds[0], seconds[1]), (max(ratios) - min(ratios)) / 2 / median(ratios), len(rounds))
 

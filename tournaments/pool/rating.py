@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lzeval.errors import UserError
 from lzeval.go.colour import Colour
@@ -21,6 +21,7 @@ from tournaments.pool.store import RatingPool
 from tournaments.rating.bradley_terry import Rating, Ratings, rate_results
 from tournaments.rating.rating_table import RatingTable, build_table
 from tournaments.rating.results_array import results_of_columns
+from tournaments.report.terms import PlayerTerms, in_words
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def rate_pool(pool: RatingPool, *, origin: str | None = None, prior: bool = True
     anchors = anchors_in(pool, {row.rating.player: row.rating for row in table.rows})
     if anchors:
         table = build_table(games, anchors, origin=origin, prior=prior)
+    visits = pool.settings.visits
+    table = replace(table, terms=in_words(PlayerTerms("", visits), PlayerTerms("", visits)))
     rated = {row.rating.player for row in table.rows}
     waiting = [network for network in pool.networks() if network.name not in rated]
     return Rated(table, games, next(iter(anchors), None), waiting, prior)

@@ -50,7 +50,9 @@ def _from_match(description: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     settings = _mapping(description.get("settings"))
     players = settings.get("players")
     for player in map(_mapping, players if isinstance(players, list) else []):
-        yield f"Player {player.get('code', '')}", _network(player)
+        yield f"Player {player.get('code', '')}", _player(player)
+    if isinstance(description.get("terms"), str) and description["terms"]:
+        yield "Terms", description["terms"]
     for name, label in _LABELS.items():
         if settings.get(name) is not None:
             yield label, _value(name, settings[name])
@@ -64,10 +66,21 @@ def _value(name: str, value: object) -> str:
     return f"{text} %" if name.endswith("_percent") else text
 
 
-def _network(player: Mapping[str, Any]) -> str:
-    shape = f"{player.get('blocks')} blocks of {player.get('filters')} filters"
-    sha256 = str(player.get("sha256", ""))[:16]
-    return f"{shape}, {player.get('precision')} on {player.get('device')}, SHA-256 {sha256}"
+def _player(player: Mapping[str, Any]) -> str:
+    """A network, or the program of another player; beside programs, less is kept of a network."""
+    parts = []
+    command = player.get("command")
+    if isinstance(command, list) and command:
+        parts.append(f"program {Path(str(command[0])).name}")
+    if "blocks" in player:
+        parts.append(f"{player['blocks']} blocks of {player.get('filters')} filters")
+    if "precision" in player:
+        parts.append(f"{player['precision']} on {player.get('device')}")
+    parts += [f"{player[name]} {name}" for name in ("visits", "playouts") if player.get(name) is not None]
+    parts += [f"{name.replace('_', ' ')} {value}" for name, value in _mapping(player.get("search")).items()]
+    if player.get("sha256"):
+        parts.append(f"SHA-256 {str(player['sha256'])[:16]}")
+    return ", ".join(parts)
 
 
 def _machine(description: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -87,6 +87,8 @@ def _percent(score: float | None) -> str:
 def _remarks(table: RatingTable) -> Iterable[str]:
     yield from (f"* {note}" for note in notes_of(table))
     yield from prior_of(table)
+    if table.terms and table.head_to_head is None:
+        yield f"Played {table.terms}."
     yield from _scale(table)
     if table.residuals is not None and table.residuals.surprising:
         yield from table.residuals.sentences()

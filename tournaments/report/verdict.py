@@ -68,7 +68,8 @@ def _source(found: EloEstimate) -> str:
 def _of_many(summary: GamesSummary) -> Conclusion:
     rows = summary.table.rows
     rated = [row for row in rows if row.rating.group == 1 and row.rating.elo is not None]
-    basis = f"From {counted(len(summary.evidence.distinct), 'game')} between {len(rows)} players."
+    games = counted(len(summary.evidence.distinct), "game")
+    basis = f"From {games} between {len(rows)} players {summary.table.terms}".rstrip() + "."
     if not rated:
         return Conclusion("Undecided: the games connect no players both ways.", basis, is_decided=False)
     first, *others = rated

@@ -119,6 +119,20 @@ def test_doubts_are_told(planned: Callable[..., Match]) -> None:
     assert sure == [warning for warning in sure if "openings" in warning]
 
 
+def test_few_moves_are_waited_for_longer_and_not_for_ever(
+    planned: Callable[..., Match], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(range(10_000))
+    monkeypatch.setattr(equal_time.time, "monotonic", lambda: float(next(now)))
+
+    def rounds_with(moves: int) -> int:
+        a_round = Thinking(1.0, 10, moves, 10)
+        pilot = lambda _match, _tell: iter([(a_round, a_round)] * 1000)  # noqa: E731
+        return measure(planned(), pilot, Pace(3, 60, 30.0), print, lambda _: None).rounds
+
+    assert [rounds_with(moves) for moves in (30, 1, 0)] == [3, 30, 150]
+
+
 ROUNDS = [(Thinking(1.0, 10, 5, 10), Thinking(1.0, 100, 5, 50)) for _ in range(4)]
 
 
@@ -134,8 +148,8 @@ def test_a_round_that_something_else_disturbed_does_not_count() -> None:
 
 
 def test_a_move_that_does_not_end_is_taken_to_ask_for_all_its_visits() -> None:
-    slow = [(Thinking(1.0, 10, 0, 0), Thinking(1.0, 100, 5, 50))]
-    assert costs_of(slow, (900, 9)).seconds == pytest.approx((90.0, 0.1))
+    slow = [(Thinking(1.0, 10, 0, 0), Thinking(1.0, 100, 50, 500))]
+    assert costs_of(slow, (900, 9)).seconds == pytest.approx((90.0, 0.09))
 
 
 @pytest.mark.parametrize("content", [None, {}, [1], {"visits": [1]}, {"visits": [0, 3]}, {"visits": "ab"}])

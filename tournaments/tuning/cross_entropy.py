@@ -125,6 +125,8 @@ class CrossEntropyTuner:
 
     def note(self, entry: Mapping[str, Any]) -> None:
         """A generation as it was begun: with its distribution and candidates, whatever the settings are now."""
+        if entry["kind"] != "generation":
+            return
         if entry["number"] > self.generation:  # more games a candidate are wanted now than were played then
             self._describe_generation()
         self.generation = entry["number"]

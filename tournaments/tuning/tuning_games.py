@@ -58,7 +58,7 @@ def replay(entries: Entries, tuner: Tuner) -> list[FinishedGame]:
             tuner.record(trials[game.record.game_id], game.record)
         elif kind == "given up":
             given_up.append(trials[entry["game"]])
-        elif kind == "generation":
+        elif kind in ("generation", "candidate"):
             tuner.note(entry)
     tuner.resume()
     return list(games.values())

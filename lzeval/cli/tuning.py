@@ -12,6 +12,8 @@ import typer
 from lzeval.cli.live_view import StandingsView, tell, tell_if_grave
 from lzeval.cli.status import FAULTY, INTERRUPTED
 from lzeval.text.terminal import say, say_json
+from tournaments.tuning.findings import findings
+from tournaments.tuning.model_tuner import ModelTuner
 from tournaments.tuning.tuning_run import TuningRun, TuningState, prepare_tuning, tuning_state
 
 if TYPE_CHECKING:
@@ -27,12 +29,15 @@ class TuningView(StandingsView):
     """Games in progress, the best parameters so far, and faults."""
 
     tuner: Tuner | None = None
+    _told_of = -1
+    """Number of games that the standing is of."""
 
     def refresh(self, progress: Progress) -> None:
-        del progress
         from rich.text import Text
 
-        self.table = Text("" if self.tuner is None else self.tuner.standing())
+        if self.tuner is not None and self._told_of != len(progress.games):
+            self._told_of = len(progress.games)
+            self.table = Text(self.tuner.standing())
 
 
 def play_tuning(competition: Competition, options: RunOptions, *, quiet: bool, as_json: bool) -> NoReturn:
@@ -89,6 +94,7 @@ def facts(state: TuningState, competition: Competition) -> dict[str, Any]:
     tuning = competition.tuning
     assert tuning is not None
     best = state.tuner.best()
+    found = findings(state.tuner, competition) if isinstance(state.tuner, ModelTuner) else None
     return {
         "games": len(state.games),
         "wanted": state.tuner.wanted,
@@ -96,6 +102,7 @@ def facts(state: TuningState, competition: Competition) -> dict[str, Any]:
             parameter.code: value
             for parameter, value in zip(tuning.parameters, tuning.engine_values(best), strict=True)
         },
+        **({} if found is None else found.to_dict()),
         "report": state.text,
     }
 

@@ -27,6 +27,8 @@ CONSTANT = 0.1
 LEAST_VARIANCE = 0.05
 """Of one game: where all were won or lost, the next may still be otherwise."""
 SQRT5 = 5**0.5
+JITTER = 1e-6
+"""Added to variances of win rates, so that rounding makes none of them negative."""
 FIT_STEPS = 15
 GRID = 1024
 """Places that are compared for the best one, for each two parameters; the best of them is then refined."""
@@ -118,8 +120,8 @@ class Surrogate:
         across = self._covariance(places, self._places)
         half = solve_triangular(self._factor, across.T, lower=True)
         covariance = self._covariance(places, places) - half.T @ half
-        values, vectors = np.linalg.eigh(covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0))
+        covariance[np.diag_indices(len(places))] += JITTER
+        root = cholesky(covariance, lower=True)
         result: Floats = self.mean(places) + random.standard_normal((count, len(places))) @ root.T
         return result
 

@@ -17,6 +17,7 @@ from tournaments.runner.tournament import RunOptions, TournamentRun, damage
 from tournaments.store.folder import TournamentFiles
 from tournaments.store.game_log import FinishedGame, GameLog, history_of, read_log
 from tournaments.tuning.cross_entropy import CrossEntropyTuner
+from tournaments.tuning.model_tuner import METHOD, ModelTuner
 from tournaments.tuning.monte_carlo import MonteCarloTuner
 from tournaments.tuning.tuner import RandomFor, Tuner
 from tournaments.tuning.tuning_games import TuningGames, opponent_of, random_for, replay
@@ -39,15 +40,23 @@ def gomills_method(competition: Competition) -> str:
     return "mc" if competition.competition_type == "mc_tuner" else "cem"
 
 
+def tuner_of(method: str, games: int | None) -> MakeTuner:
+    """What makes the tuner of a method; the model plays `games` in all, the others what the control file says."""
+    if method == METHOD:
+        return lambda competition, random: ModelTuner(competition, random, games)
+    return gomills_tuner
+
+
 def prepare_tuning(
     competition: Competition,
     options: RunOptions | None = None,
     method: str | None = None,
-    make_tuner: MakeTuner = gomills_tuner,
+    games: int | None = None,
 ) -> TuningRun:
-    """Check what can be checked before anything is written; `method` is the name of what `make_tuner` makes.
+    """Check what can be checked before anything is written.
 
-    Raises UserError.
+    `method` is METHOD or None, the control file's own; with METHOD, `games` are played in all, or without end. Raises
+    UserError.
     """
     assert competition.tuning is not None
     options = options or RunOptions()
@@ -65,13 +74,13 @@ def prepare_tuning(
     matchup = competition.matchups[0]
     books = {matchup.board_size: load_book(competition.lzeval.openings, matchup.board_size)}
     name = method or gomills_method(competition)
-    settings = tuning_settings(competition, settings_of(competition, books), name)
+    settings = {**tuning_settings(competition, settings_of(competition, books), name), "games": games}
     reset = command_line("lzeval", "tournament", "reset", competition.path)
     hint = f"change {competition.path.name} back, or begin anew with: {reset}"
-    if past.games and past.settings is not None:
+    if past.settings is not None:
         _check_method(past.settings, settings, hint)
-        check_unchanged(past.settings, settings, {TUNING}, hint)
-    return TuningRun(competition, options, books, settings, make_tuner=make_tuner)
+        check_unchanged(past.settings, settings, {TUNING} if past.games else (), hint)
+    return TuningRun(competition, options, books, settings, make_tuner=tuner_of(name, games))
 
 
 def tuning_settings(competition: Competition, settings: Mapping[str, Any], method: str) -> dict[str, Any]:
@@ -105,7 +114,7 @@ def _tuned(tuning: Tuning) -> dict[str, Any]:
 
 
 def _check_method(earlier: Mapping[str, Any], now: Mapping[str, Any], hint: str) -> None:
-    if now["method"] in ("mc", "cem"):
+    if now["method"] != METHOD:
         if earlier["method"] != now["method"]:
             raise UserError(
                 f"games have been played by --method {earlier['method']}, which {now['method']} cannot go on from; "
@@ -142,9 +151,14 @@ class TuningState:
     """The text of CODE.report."""
 
 
-def tuning_state(competition: Competition, make_tuner: MakeTuner = gomills_tuner) -> TuningState:
-    """The state of a tuning event, also while another process plays. Raises UserError."""
-    files = TournamentFiles.of(competition)
+def tuning_state(competition: Competition, method: str | None = None) -> TuningState:
+    """The state of a tuning event, also while another process plays; as `method` or else its latest run sees it.
+
+    Raises UserError.
+    """
+    entries = read_log(TournamentFiles.of(competition).played).entries
+    settings = history_of(entries).settings or {}
+    make_tuner = tuner_of(method or settings.get("method", ""), settings.get("games"))
     tuner = make_tuner(competition, random_for(competition))
-    games = replay(read_log(files.played).entries, tuner)
+    games = replay(entries, tuner)
     return TuningState(tuner, games, tuner.report(opponent_of(competition, [game.record for game in games])))

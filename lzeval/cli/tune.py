@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def tune(
     control_file: Annotated[Path, typer.Argument(metavar="X.ctl", help="gomill's control file.")],
     method: Annotated[
-        str, typer.Option(help="model: ours; mc, cem: gomill's, as the control file says.")
+        str, typer.Option(help="model: ours; mc, cem: gomill's, where the control file is for it.")
     ] = "model",
     games: Annotated[
         int | None, typer.Option(help="Games in all; if not given, what the control file says.")
@@ -43,7 +43,10 @@ def tune(
     play on. Exit status: 0 all is played, 1 an engine failed or was suspended, 2 a mistake in what was asked, 130
     Ctrl-C.
     """
-    from lzeval.cli.tuning import ending, facts, run_tuning, tell_ending
+    from lzeval.system.machine import one_thread_for_libraries
+
+    with one_thread_for_libraries():
+        from lzeval.cli.tuning import ending, facts, run_tuning, tell_ending
     from tournaments.gomill.control_file import read_control_file
     from tournaments.runner.tournament import RunOptions
     from tournaments.tuning.tuning_run import prepare_tuning, tuning_state

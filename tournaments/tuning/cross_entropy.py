@@ -132,6 +132,7 @@ class CrossEntropyTuner:
         self.generation = entry["number"]
         self.distribution = tuple((mean, variance) for mean, variance in entry["distribution"])
         self._begin_generation([tuple(point) for point in entry["samples"]])
+        self.notes.clear()  # the log has it
 
     def resume(self) -> None:
         for numbers in self._numbers:

@@ -23,7 +23,7 @@ from tournaments.tuning.tuner import RandomFor, Trial
 METHOD = "model"
 FIRST_PLACES, PLACES_A_PARAMETER = 4, 4
 """Candidates that are spread evenly before the model chooses: so many, and so many more a parameter."""
-REFINED_EVERY = 1.2
+REFINED_EVERY = 1.4
 """The model's lengths and amplitude are found anew when there are so many times as many games."""
 PLACES_A_PAIR = 100
 """With so many candidates, each new one plays a pair of games more: the model's work is the cube of their number."""
@@ -58,6 +58,8 @@ class ModelTuner:
         """Number of games that they play in all."""
         self._dropped = 0
         """Number of those that are not played, as their candidate was given up."""
+        self._others = 0
+        """Number of games that another method has played."""
         self._waiting: deque[Trial] = deque()
         """Games that have not begun."""
         self._unplayed: dict[str, Trial] = {}
@@ -71,7 +73,7 @@ class ModelTuner:
 
     def next(self) -> Trial | None:
         if not self._waiting:
-            if self.wanted is not None and self._issued - self._dropped >= self.wanted:
+            if self.wanted is not None and self._issued - self._dropped + self._others >= self.wanted:
                 return None
             self._choose()
         return self._waiting.popleft()
@@ -138,7 +140,8 @@ class ModelTuner:
         """Nothing: `note` has told of the game."""
 
     def record(self, trial: Trial, record: GameRecord) -> None:
-        self._unplayed.pop(trial.game_id, None)
+        if self._unplayed.pop(trial.game_id, None) is None:
+            self._others += 1
         points = trial.score(record)
         self.places.append(self.place(trial.point))
         self.points.append(points)

@@ -30,7 +30,7 @@ SQRT5 = 5**0.5
 JITTER = 1e-6
 """Added to variances of win rates, so that rounding makes none of them negative."""
 FIT_STEPS = 15
-GRID = 1024
+GRID = 400
 """Places that are compared for the best one, for each two parameters; the best of them is then refined."""
 REFINEMENTS = (0.1, 0.03, 0.01)
 """Spreads about the best place so far."""
@@ -130,7 +130,7 @@ class Surrogate:
         places = spread_places(self.dimensions, GRID * (1 + self.dimensions // 2))
         best: Floats = places[self.mean(places).argmax()]
         for spread in REFINEMENTS:
-            near = best + random.normal(0, spread, (GRID // 10, self.dimensions))
+            near = best + random.normal(0, spread, (GRID // 5, self.dimensions))
             places = np.vstack([best, near.clip(0, 1)])
             best = places[self.mean(places).argmax()]
         return best

@@ -105,7 +105,7 @@ def test_a_killed_search_goes_on(tmp_path: Path) -> None:
     words = program("tune", path, "--method", "mc", "-j", 2, "-q")
     log = path.with_suffix(".played")
     with subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE) as process:
-        wait_until(lambda: log.exists() and log.read_bytes().count(b'"kind":"game"') >= 3)
+        assert wait_until(lambda: log.exists() and log.read_bytes().count(b'"kind":"game"') >= 3, 60)
         os.kill(process.pid, signal.SIGKILL)
     kept = log.read_bytes().count(b'"kind":"game"')
     done = run_here("tune", path, "--method", "mc", "-j", 2, "--json")

@@ -70,7 +70,7 @@ def curve(tuner: ModelTuner, place: Floats, dimension: int) -> Curve:
     shares = np.linspace(0, 1, STEPS)
     along = np.repeat(place[None], STEPS, axis=0)
     along[:, dimension] = shares
-    return Curve(shares, tuner.model.predict(along))
+    return Curve(shares, tuner.settled().predict(along))
 
 
 def findings(tuner: ModelTuner, competition: Competition) -> Findings | None:
@@ -84,7 +84,7 @@ def findings(tuner: ModelTuner, competition: Competition) -> Findings | None:
     random = np.random.default_rng(2)
     near = (best + random.normal(0, 0.1, (DRAWN_AT // 2, len(best)))).clip(0, 1)
     places = np.vstack([best[None], near, spread_places(len(best), DRAWN_AT // 2)])
-    tops = places[tuner.model.draw(places, DRAWS, random).argmax(axis=1)]
+    tops = places[tuner.settled().draw(places, DRAWS, random).argmax(axis=1)]
     found = []
     for dimension, parameter in enumerate(tuning.parameters):
         along = curve(tuner, best, dimension)

@@ -66,6 +66,8 @@ class ModelTuner:
         """Games that have not ended, by id."""
         self._given_up: list[Point] = []
         self._refine_at = 0
+        self._settled: tuple[int, Surrogate] | None = None
+        """Number of games, and the model of these for findings."""
         self._fitted = -1
         """Number of games that the model has learnt from."""
 
@@ -176,27 +178,37 @@ class ModelTuner:
         pairs = zip(self._tuning.parameters, place, strict=True)
         return tuple(float(p.low + share * (p.high - p.low)) for p, share in pairs)
 
+    def settled(self) -> Surrogate:
+        """The model of all games as it is however they came about, of one run or of many; there are games."""
+        if self._settled is None or self._settled[0] != len(self.places):
+            model = Surrogate(len(self._tuning.parameters))
+            model.fit(*gathered(self.places, self.points))
+            self._settled = len(self.places), model
+        return self._settled[1]
+
     def best_place(self) -> Floats:
         """Where the model expects the highest win rate; the middle before the first game."""
         if not self.places:
             return np.full(len(self._tuning.parameters), 0.5)
-        self.learn()
-        return self.model.best(np.random.default_rng(1))
+        return self.settled().best(np.random.default_rng(1))
 
     def best(self) -> Point:
         return self.point(self.best_place())
 
     def best_estimate(self) -> Estimate | None:
         """The win rate at the best place; None before the first game."""
-        return self.model.predict(self.best_place()[None])[0] if self.places else None
+        return self.settled().predict(self.best_place()[None])[0] if self.places else None
 
     def standing(self) -> str:
-        text = f"best: {self._tuning.text(self.best())}"
-        found = self.best_estimate()
-        if found is None:
-            return text
+        """By the model that chooses, which is at hand."""
+        if not self.places:
+            return ""
+        self.learn()
+        place = self.model.best(np.random.default_rng(1))
+        found = self.model.predict(place[None])[0]
         low, high = found.interval
-        return f"{text}, win rate {found.mean:.1%} ({low:.1%} to {high:.1%})"
+        text = self._tuning.text(self.point(place))
+        return f"best: {text}, win rate {found.mean:.1%} ({low:.1%} to {high:.1%})"
 
     def report(self, opponent: str) -> str:
         from tournaments.tuning.findings import findings_text

@@ -179,24 +179,17 @@ class TuningGames(TournamentGames):
         self._writer.write(entry, said)
         self._refused.add(trial.code)
 
-    def _count_failures(self, played: PlayedGame) -> None:
+    def _suspend_failing(self, played: PlayedGame) -> None:
         """Suspend the opponent that has failed too often in a row, or all candidates where none can play."""
         if not played.is_void:
             self._refused.clear()
-        opponent = self._tuning.opponent
-        if any(i.player == opponent and i.fault.is_technical for i in played.incidents):
-            self._failures[opponent] = self._failures.get(opponent, 0) + 1
-        elif not played.is_void:
-            self._failures[opponent] = 0
-        if self._failures.get(opponent, 0) >= self._policy.patience and not self._progress.suspended:
-            self._suspend(opponent, played)
-        elif len(self._refused) >= self._policy.patience and not self._progress.suspended:
+        for code, why in self._failures.add(played):
+            if code == self._tuning.opponent:
+                self._note_suspended(code, why)
+        if len(self._refused) >= self._policy.patience and not self._progress.suspended:
             last = played.incidents[-1]
-            why = (
-                f"{len(self._refused)} candidates in a row could not play, "
-                f"the last one for a {last.fault.value}: {last.message}"
-            )
-            self._note_suspended(CANDIDATE, why)
+            why = f"{len(self._refused)} candidates in a row could not play, "
+            self._note_suspended(CANDIDATE, f"{why}the last one for a {last.fault.value}: {last.message}")
 
     def _write_notes(self) -> None:
         for entry in self._tuner.notes:

@@ -13,6 +13,7 @@ from lzeval.records.result import VOID, win
 from tests.support.fakes.tunable_engine import chance
 from tournaments.games.faults import Fault, Incident
 from tournaments.games.gtp_game import GameTask, PlayedGame
+from tournaments.games.thinking import ThinkingOf
 
 
 class TuningBackend:
@@ -26,6 +27,7 @@ class TuningBackend:
         self._spoils = spoils
         self._jobs: deque[GameTask] = deque()
         self.begun: list[str] = []
+        self.thinking: ThinkingOf = {}
 
     @property
     def free(self) -> int:

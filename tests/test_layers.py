@@ -72,6 +72,10 @@ LAYERS = {
         *(*GO, *ENGINES, "tournaments.plan", "tournaments.games"),
         *("tournaments.gomill", "tournaments.store"),
     ),
+    "tournaments.tuning": (
+        *(*GO, *ENGINES, "tournaments.plan", "tournaments.games"),
+        *("tournaments.gomill", "tournaments.store", "tournaments.runner"),
+    ),
     "tournaments.match": (
         *(
             *GO,

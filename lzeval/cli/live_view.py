@@ -33,8 +33,9 @@ _WORDS = {
     "abandoned": "{game}  left out of this run after {attempts}",
     "suspended": "{player} is suspended: {why}; the others go on",
     "fault": "{game}  {player}: {message}",
+    "given up": "{parameters} is given up: no game of it could be played",
 }
-GRAVE = ("warning", "abandoned", "suspended")
+GRAVE = ("warning", "abandoned", "suspended", "given up")
 """Events that are told even to those who do not want to hear much."""
 
 
@@ -129,14 +130,15 @@ class StandingsView(_View):
     live: Live
     told = GRAVE
 
-    def __init__(self, title: str, anchor: str | None, *, prior: bool = True) -> None:
+    def __init__(self, title: str, anchor: str | None = None, *, prior: bool = True) -> None:
         """`anchor` is the player whose rating is shown as 0."""
         from rich.live import Live
 
         self._title = title
         self._anchor = anchor
         self._prior = prior
-        self._table: RenderableType = ""
+        self.table: RenderableType = ""
+        """Standing of the players, shown below the games in progress."""
         self._table_of = -1
         self._table_s = 0.0
         self.live = Live(console=screen(err=True), auto_refresh=False, transient=True)
@@ -147,8 +149,8 @@ class StandingsView(_View):
         from rich.text import Text
 
         nodes = list(progress.nodes.items())
-        self._refresh_standings(progress)
-        parts: list[RenderableType] = [self._headline(progress), self._games(progress), self._table]
+        self.refresh(progress)
+        parts: list[RenderableType] = [self._headline(progress), self._games(progress), self.table]
         parts += [
             Text(f"  {name}: {node.playing} {node_text(node, progress.seconds)}") for name, node in nodes
         ]
@@ -178,7 +180,8 @@ class StandingsView(_View):
             grid.add_row(*map(Text, cells))
         return grid
 
-    def _refresh_standings(self, progress: Progress) -> None:
+    def refresh(self, progress: Progress) -> None:
+        """Compute the standings anew, where that is due."""
         now_s = time.monotonic()
         if self._table_of == len(progress.games) or now_s - self._table_s < STANDINGS_EVERY_S:
             return
@@ -187,7 +190,7 @@ class StandingsView(_View):
         if table is not None:
             from tournaments.report.terminal import standings_grid
 
-            self._table = standings_grid(table, self._anchor)
+            self.table = standings_grid(table, self._anchor)
 
     def _faults(self, progress: Progress) -> list[RenderableType]:
         from rich.text import Text

@@ -42,6 +42,7 @@ COMMANDS = {
         EVALUATE, "calibrate", "calibrate", "calibrate big small --visits 8 --from 8 --to 256"
     ),
     "tournament": Entry(EVALUATE, "tournament"),
+    "tune": Entry(EVALUATE, "tune", "tune", "tune x.ctl --games 500 --plot x.png"),
     "pool": Entry(EVALUATE, "pool"),
     "gauntlet": Entry(EVALUATE, "gauntlet", "gauntlet", "gauntlet new.txt.gz --against nets.pool --until 50"),
     "sprt": Entry(EVALUATE, "sprt", "sprt", "sprt --elo 0,35"),

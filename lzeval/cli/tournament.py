@@ -81,6 +81,13 @@ def run(
     from tournaments.runner.tournament import RunOptions
 
     competition = _read(control_file, trust)
+    if competition.tuning is not None:
+        from lzeval.cli.tuning import play_tuning
+
+        if cluster:
+            raise UserError("--cluster: a tuning event plays on this machine alone; leave it out")
+        options = RunOptions(parallel, max_games, fresh, log_gtp)
+        play_tuning(competition, options, quiet=quiet, as_json=as_json)
     try:
         with programs_of(cluster) as elsewhere:
             options = RunOptions(parallel, max_games, fresh, log_gtp, elsewhere)
@@ -183,7 +190,8 @@ def check(control_file: ControlFile, trust: Trust = False) -> None:
     from tournaments.runner.tournament import prepare
 
     competition = _read(control_file, trust)
-    prepare(competition)
+    if competition.tuning is None:
+        prepare(competition)
     _warn(competition)
     guard = Guard()
     try:
@@ -222,6 +230,11 @@ def show(
 ) -> None:
     """Print how the tournament stands: gomill's report and ratings with 95 % intervals."""
     competition = _read(control_file, trust)
+    if competition.tuning is not None:
+        from lzeval.cli.tuning import show_tuning
+
+        show_tuning(competition, as_json=as_json)
+        return
     progress = _progress(competition)
     if as_json:
         say_json(_summary(progress, prior), indent=2)
@@ -235,6 +248,11 @@ def report(control_file: ControlFile, trust: Trust = False) -> None:
     from tournaments.gomill.files import write_report
 
     competition = _read(control_file, trust)
+    if competition.tuning is not None:
+        from lzeval.cli.tuning import report_tuning
+
+        say(str(report_tuning(competition)))
+        return
     say(str(write_report(competition, _progress(competition).games)))
 
 
@@ -265,6 +283,11 @@ def watch(control_file: ControlFile, prior: Prior = True, trust: Trust = False) 
     from tournaments.store.folder import is_running
 
     competition = _read(control_file, trust)
+    if competition.tuning is not None:
+        from lzeval.cli.tuning import watch_tuning
+
+        watch_tuning(competition)
+        return
     view = StandingsView(competition.code, competition.lzeval.anchor, prior=prior)
     began_s, before = time.monotonic(), len(_progress(competition).games)
     with view.live:

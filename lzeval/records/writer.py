@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 LINE_BYTES = 79
 
 
-def serialise_game(record: GameRecord, clocks: Sequence[Mapping[str, str]] = ()) -> bytes:
+def serialise_game(record: GameRecord, clocks: Sequence[Mapping[str, str]] = (), note: str = "") -> bytes:
     """The record as SGF FF[4]: FF first, the others alphabetical, no line broken later than byte 79.
 
-    `clocks` are properties to add to each move, or none at all.
+    `clocks` are properties to add to each move, or none at all; `note` is a line of the root comment.
     """
-    nodes = [_root_node(record), *_move_nodes(record)]
+    nodes = [_root_node(record, note=note), *_move_nodes(record)]
     _add_comment(nodes[-1], _ending(record))
     if clocks:
         for node, shown in zip(nodes[1:], clocks, strict=True):
@@ -119,7 +119,7 @@ def _add_comment(node: PropertyMap, text: str) -> None:
         node["C"] = [text_value(text)]
 
 
-def _root_node(record: GameRecord, *, tells_result: bool = True) -> PropertyMap:
+def _root_node(record: GameRecord, *, tells_result: bool = True, note: str = "") -> PropertyMap:
     node: PropertyMap = {name: [text_value(value)] for name, value in record.properties.items()}
     node |= {"FF": [b"4"], "GM": [b"1"], "CA": [b"UTF-8"], "AP": [f"lzeval:{__version__}".encode("ascii")]}
     node["SZ"] = [b"%d" % record.size]
@@ -138,11 +138,11 @@ def _root_node(record: GameRecord, *, tells_result: bool = True) -> PropertyMap:
     for name, stones in (("AB", record.setup_black), ("AW", record.setup_white)):
         if stones:
             node[name] = [point_value(index, record.size) for index in stones]
-    node["C"] = [text_value("\n".join(_root_comment(record, tells_result)))]
+    node["C"] = [text_value("\n".join(_root_comment(record, tells_result, note)))]
     return node
 
 
-def _root_comment(record: GameRecord, tells_result: bool) -> Iterator[str]:
+def _root_comment(record: GameRecord, tells_result: bool, note: str) -> Iterator[str]:
     if record.event:
         yield f"Event: {record.event}"
     yield f"Game id {record.game_id}"
@@ -156,6 +156,8 @@ def _root_comment(record: GameRecord, tells_result: bool) -> Iterator[str]:
         yield f"Pair {record.pair}"
     if record.seed is not None:
         yield f"Seed {record.seed}"
+    if note:
+        yield note
     for player, seconds in ((record.black, record.black_cpu_s), (record.white, record.white_cpu_s)):
         if seconds is not None:
             yield f"{player} cpu time: {seconds:.2f}s"

@@ -36,13 +36,21 @@ def check_plot(path: Path, endings: Sequence[str] = (".png", ".svg")) -> None:
 @contextmanager
 def picture(path: Path) -> Iterator[Axes]:
     """Axes to draw on in the block; `path` is written at its end. Raises UserError."""
+    with pictures(path, 1) as [axes]:
+        yield axes
+
+
+@contextmanager
+def pictures(path: Path, count: int) -> Iterator[list[Axes]]:
+    """As many axes, one below another."""
     require_matplotlib()
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    yield axes
+    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN * count), dpi=DPI, layout="constrained")
+    found = [figure.add_subplot(count, 1, place + 1) for place in range(count)]
+    for axes in found:
+        axes.spines[["top", "right"]].set_visible(False)
+    yield found
     try:
         figure.savefig(path)
     except (OSError, ValueError) as exc:

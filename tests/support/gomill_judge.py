@@ -11,6 +11,7 @@ from typing import Any
 from tests.support.paths import CLIENTS
 
 SCRIPT = CLIENTS / "gomill_judge.py"
+TUNING_SCRIPT = CLIENTS / "gomill_tuning_judge.py"
 
 
 def prelude(ringmaster: Sequence[str]) -> str:
@@ -19,13 +20,13 @@ def prelude(ringmaster: Sequence[str]) -> str:
 
 
 def ask_gomill(
-    ringmaster: Sequence[str], cases: Sequence[dict[str, Any]], folder: Path
+    ringmaster: Sequence[str], cases: Sequence[dict[str, Any]], folder: Path, script: Path = SCRIPT
 ) -> list[dict[str, Any]]:
-    """What `tests/support/clients/gomill_judge.py` answers to the cases."""
+    """What `tests/support/clients/gomill_judge.py`, or another script of its kind, answers to the cases."""
     questions, answers = folder / "questions.json", folder / "answers.json"
     questions.write_text(json.dumps(list(cases)), encoding="utf-8")
     python2, option, _ = ringmaster
-    program = f"{prelude(ringmaster)}; execfile({str(SCRIPT)!r})"
+    program = f"{prelude(ringmaster)}; execfile({str(script)!r})"
     outcome = subprocess.run(
         [python2, option, program, str(questions), str(answers)],
         capture_output=True,

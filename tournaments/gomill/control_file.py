@@ -16,8 +16,10 @@ from lzeval.errors import UserError
 from tournaments.gomill.control import settings
 from tournaments.gomill.control.additions import addition_checks, known_player
 from tournaments.gomill.control.language import Configured, Namespace, evaluate
+from tournaments.gomill.control.scales import SCALES
 from tournaments.gomill.control.syntax import RefusedError, parse_source
 from tournaments.gomill.files import OUTPUT_SUFFIXES
+from tournaments.gomill.tuning_file import CROSS_ENTROPY, MONTE_CARLO, read_tuning
 from tournaments.plan.competition import (
     Additions,
     Competition,
@@ -26,14 +28,19 @@ from tournaments.plan.competition import (
     PlayerSpec,
     allplayall_matchups,
 )
+from tournaments.plan.tuning import CANDIDATE, TUNING, Tuning
 
 CONSTRUCTORS: Mapping[CompetitionType, tuple[str, ...]] = {
     "playoff": ("Player", "Matchup"),
     "allplayall": ("Player", "Competitor"),
+    "mc_tuner": ("Player", "Parameter", *SCALES),
+    "ce_tuner": ("Player", "Parameter"),
 }
 """Names that gomill lets the files of each type call."""
 _TYPE_LINE = re.compile(r"""competition_type\s*=\s*(['"])([_a-zA-Z0-9]+)\1\s*""")
 _MOST_COMPETITORS = 26 * 27
+TUNING_GAME = (*settings.EVEN_GAME, "handicap", "handicap_style")
+"""Settings of games that a tuning event has."""
 T = TypeVar("T")
 
 
@@ -52,6 +59,10 @@ def read_control_file(path: str | Path, *, trust: bool = False) -> Competition:
     try:
         competition_type = _competition_type(source)
         if trust:
+            if competition_type in (MONTE_CARLO, CROSS_ENTROPY):
+                raise RefusedError(
+                    None, "--trust cannot run a tuning event, whose functions are called later; leave it out"
+                )
             from tournaments.gomill.control.trusted import execute
 
             namespace = execute(file, CONSTRUCTORS[competition_type])
@@ -61,7 +72,7 @@ def read_control_file(path: str | Path, *, trust: bool = False) -> Competition:
             namespace = replace(namespace, notes=(*notes, *namespace.notes))
     except RefusedError as exc:
         raise UserError(_place(file, exc.line, exc.problem)) from exc
-    return _Reader(file, competition_type, namespace).competition()
+    return ControlFileReader(file, competition_type, namespace).competition()
 
 
 def _read_source(file: Path) -> str:
@@ -86,13 +97,12 @@ def _competition_type(source: str) -> CompetitionType:
         if match is None:
             raise RefusedError(
                 number,
-                "the first line must be competition_type = 'playoff' or 'allplayall', and nothing else",
+                f"the first line must be competition_type = {' or '.join(map(repr, CONSTRUCTORS))}, "
+                "and nothing else",
             )
         if match[2] not in CONSTRUCTORS:
             raise RefusedError(
-                number,
-                f"{match[2]} competitions are not run here, only playoff and allplayall; "
-                "gomill's own ringmaster runs its tuning events: lzeval gomill install",
+                number, f"there are no {match[2]} competitions, only {', '.join(CONSTRUCTORS)}"
             )
         return cast("CompetitionType", match[2])
     raise RefusedError(None, "there is nothing in this file; it must begin with competition_type = 'playoff'")
@@ -106,7 +116,7 @@ _MISSING = object()
 
 
 @dataclass
-class _Reader:
+class ControlFileReader:
     """One file's values on their way into a Competition; mistakes are collected, to be told together."""
 
     file: Path
@@ -121,10 +131,14 @@ class _Reader:
         if self.namespace.values.get("competition_type") != self.competition_type:
             self.mistake("competition_type", "is given two different values")
         players = self.players()
+        competitors: tuple[str, ...] = ()
+        rounds = None
+        tuning = None
         if self.competition_type == "playoff":
-            competitors: tuple[str, ...] = ()
-            rounds = None
             matchups = self.playoff(players)
+        elif self.competition_type in (MONTE_CARLO, CROSS_ENTROPY):
+            tuning = read_tuning(self, players)
+            matchups = self.tuning_games(tuning)
         else:
             competitors = self.competitors(players)
             rounds = self.setting("rounds", settings.or_none(settings.whole_number), None)
@@ -143,8 +157,11 @@ class _Reader:
             rounds=rounds,
             lzeval=self.additions(players),
             notes=tuple(self.notes),
+            tuning=tuning,
         )
         self.tell_mistakes()
+        if tuning is not None:  # one candidate as a sample, which shows whether the file can make them
+            players[CANDIDATE] = tuning.candidate(CANDIDATE, tuning.centre)
         return found
 
     # Mistakes
@@ -159,7 +176,11 @@ class _Reader:
     def tell_mistakes(self) -> None:
         if self.mistakes:
             ordered = dict.fromkeys(sorted(self.mistakes, key=lambda mistake: mistake[0]))
-            raise UserError("\n".join(_place(self.file, line or None, text) for line, text in ordered))
+            raise UserError("\n".join(self.place(line or None, text) for line, text in ordered))
+
+    def place(self, line: int | None, problem: str) -> str:
+        """The problem with file and line, for messages."""
+        return _place(self.file, line, problem)
 
     def setting(self, name: str, check: Callable[[object], T], default: T) -> T:
         """A top-level setting; the default, and a mistake, if its value is none."""
@@ -228,6 +249,15 @@ class _Reader:
         cwd = found.pop("cwd", None)
         command = (self.resolved(program) if "/" in program else program, *arguments)
         return PlayerSpec(code, command, cwd=Path(self.resolved(cwd)) if cwd else None, **found)
+
+    def made_player(self, code: str, call: Configured, maker: str) -> PlayerSpec:
+        """The player of a call that came of `maker`. Raises UserError."""
+        reader = ControlFileReader(self.file, self.competition_type, self.namespace)
+        found = reader.player(code, call)
+        if reader.mistakes:
+            line, problem = reader.mistakes[0]
+            raise UserError(self.place(line or None, f"{maker}: {problem}"))
+        return found
 
     def resolved(self, name: str) -> str:
         """The path that the file means by `name`: from its own folder, with `~` for home."""
@@ -305,6 +335,21 @@ class _Reader:
                 line = lines[-1] if lines else self.namespace.lines.get("matchups")
                 self.mistake_in(line, f"two matchups have the id {matchup.id!r}; give one of them another")
             seen.add(matchup.id)
+
+    # Tuning events
+
+    def tuning_games(self, tuning: Tuning | None) -> tuple[MatchupSpec, ...]:
+        """The conditions of a tuning event's games, as a matchup of the candidate and its opponent."""
+        checks = {name: settings.MATCHUP[name] for name in TUNING_GAME}
+        game = self.defaults(checks)
+        self.check_default_handicap(game)
+        for name in ("board_size", "komi"):
+            if name not in self.namespace.values:
+                self.mistake(name, "is not given")
+        if tuning is None or not {"board_size", "komi"} <= game.keys():
+            return ()
+        name = f"candidate v {tuning.opponent}"
+        return (MatchupSpec(TUNING, name, CANDIDATE, tuning.opponent, **game),)
 
     # Allplayall
 

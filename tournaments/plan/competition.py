@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from string import ascii_uppercase
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from engines.gtp.engine import TimeSettings
 from lzeval.go.rules import REFEREES, Rules
 
-CompetitionType: TypeAlias = Literal["playoff", "allplayall"]
+if TYPE_CHECKING:
+    from tournaments.plan.tuning import Tuning
+
+CompetitionType: TypeAlias = Literal["playoff", "allplayall", "mc_tuner", "ce_tuner"]
 HandicapStyle: TypeAlias = Literal["fixed", "free"]
 Scorer: TypeAlias = Literal["players", "internal"]
 HandicapCompensation: TypeAlias = Literal["full", "short", "no"]
@@ -183,6 +186,8 @@ class Competition:
     lzeval: Additions = Additions()
     notes: tuple[str, ...] = ()
     """Remarks of the reader that the user may want to know, a line each."""
+    tuning: Tuning | None = None
+    """What a tuning event tunes; its only matchup has the conditions of all games."""
 
     def matchup(self, matchup_id: str) -> MatchupSpec:
         """The matchup of this id. Raises KeyError if there is none."""

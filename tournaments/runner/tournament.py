@@ -16,7 +16,7 @@ from lzeval.errors import UserError
 from lzeval.go.openings import Book, load_book, uneven
 from lzeval.text.wording import command_line
 from tournaments.games.gtp_game import GameTask, PlayedGame
-from tournaments.gomill.files import open_event_log
+from tournaments.gomill.files import EventLog, open_event_log
 from tournaments.plan.competition import Competition
 from tournaments.plan.schedule import GameOrder
 from tournaments.plan.settings_check import check_unchanged, settings_of
@@ -108,6 +108,13 @@ def _merged(earlier: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[s
     return {**kept, "conditions": {**now["conditions"], "openings": openings}}
 
 
+def damage(log: GameLog) -> list[str]:
+    """Warnings about lines of the log that cannot be read."""
+    return [
+        f"{log.path}: line {line} is damaged; what it held is played again" for line in log.content.damaged
+    ]
+
+
 @dataclass
 class TournamentRun:
     """One run of a tournament."""
@@ -131,10 +138,7 @@ class TournamentRun:
         """
         competition = self.competition
         with held(competition) as files, open_log(files.played) as log, open_event_log(competition) as events:
-            past, warnings = self._past(log)
-            games = TournamentGames(
-                competition, self.books, past, files, log, events, self.options.most_games, self.schedule
-            )
+            games, warnings = self.games(files, log, events)
             self.progress = progress or Progress(games.wanted, list(games.records))
             with suppress(OSError):
                 files.command.unlink()
@@ -157,13 +161,21 @@ class TournamentRun:
                 games.write_tables()
         return self.progress
 
+    def games(
+        self, files: TournamentFiles, log: GameLog, events: EventLog
+    ) -> tuple[TournamentGames, list[str]]:
+        """The games of this run, and warnings about those of earlier ones."""
+        past, warnings = self._past(log)
+        most_games = self.options.most_games
+        games = TournamentGames(
+            self.competition, self.books, past, files, log, events, most_games, self.schedule
+        )
+        return games, warnings
+
     def _past(self, log: GameLog) -> tuple[History, list[str]]:
         """Games played before, also by gomill's own ringmaster, and warnings about them."""
         past = history_of(log.content.entries)
-        warnings = [
-            f"{log.path}: line {line} is damaged; what it held is played again"
-            for line in log.content.damaged
-        ]
+        warnings = damage(log)
         if past.settings is None:
             past.games = gomills_games(self.competition)
             for game in past.games.values():  # a kill in the midst of it does no harm

@@ -99,17 +99,18 @@ class TournamentGames:
         if not free or (self._most_games is not None and self._issued >= self._most_games):
             return []
         place = self._schedule.next(self._progress.suspended)
-        if place is None:
-            return []
+        return [] if place is None else [self._begun(self._task(*place))]
+
+    def _begun(self, task: GameTask, **more: object) -> GameTask:
+        """Note that the game begins; `more` are further facts for the log."""
         self._issued += 1
-        task = self._task(*place)
         now_s = time.monotonic()
         game = self._progress.begin(task.game_id, task.black.code, task.white.code, now_s)
         facts = {"game": task.game_id, "black": game.black, "white": game.white, "attempt": task.attempt}
-        self._writer.note({"kind": "start", **facts, "slot": game.row, "time": time.time()})
+        self._writer.note({"kind": "start", **facts, **more, "slot": game.row, "time": time.time()})
         self._events.game_started(task.game_id, game.black, game.white)
         self.say("start", **facts)
-        return [task]
+        return task
 
     def _task(self, matchup: MatchupSpec, number: int) -> GameTask:
         game_id = matchup.game_id(number)
@@ -153,13 +154,17 @@ class TournamentGames:
         if played.is_void:
             self._set_aside(played)
         else:
-            task = played.task
-            game = FinishedGame(
-                task.matchup.id, task.number, played.record, played.seconds, played.incidents, played.clocks
-            )
+            game = self._finished(played)
             files = partial(self._record_files.write, game)
             self._writer.write(encode_game(game), partial(self._report_game, game, played), files)
         self._suspend_failing(played)
+
+    def _finished(self, played: PlayedGame) -> FinishedGame:
+        """The game as the log is to have it."""
+        task = played.task
+        return FinishedGame(
+            task.matchup.id, task.number, played.record, played.seconds, played.incidents, played.clocks
+        )
 
     def _set_aside(self, played: PlayedGame) -> None:
         """Give a void game back to those that are to be played, unless it was void too often."""
@@ -171,15 +176,22 @@ class TournamentGames:
         self._writer.write(entry, partial(self._report_void, played, is_last))
         self._attempts[task.game_id] = attempts
         self._issued -= 1
+        self._give_back(played, is_last)
+
+    def _give_back(self, played: PlayedGame, is_last: bool) -> None:
+        """Have a void game played again, unless this was its last attempt."""
         if not is_last:
-            self._schedule.give_back(task.matchup, task.number)
+            self._schedule.give_back(played.task.matchup, played.task.number)
 
     def _suspend_failing(self, played: PlayedGame) -> None:
         """Suspend a player that has failed too often in a row."""
         for code, why in self._failures.add(played):
-            self._progress.suspended[code] = why
-            entry = {"kind": "suspended", "player": code, "why": why}
-            self._writer.write(entry, partial(self.say, "suspended", player=code, why=why))
+            self._note_suspended(code, why)
+
+    def _note_suspended(self, code: str, why: str) -> None:
+        self._progress.suspended[code] = why
+        entry = {"kind": "suspended", "player": code, "why": why}
+        self._writer.write(entry, partial(self.say, "suspended", player=code, why=why))
 
     # What has come to disk
 

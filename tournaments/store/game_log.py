@@ -178,6 +178,8 @@ class FinishedGame:
     incidents: tuple[Incident, ...] = ()
     clocks: tuple[Mapping[str, str], ...] = ()
     """SGF's properties of the mover's clock, by move; empty without a clock."""
+    note: str = ""
+    """A line for the record's root comment."""
 
 
 @dataclass
@@ -254,6 +256,7 @@ def encode_game(game: FinishedGame) -> dict[str, Any]:
         "seconds": round(game.seconds, 3),
         "incidents": [encode_incident(incident) for incident in game.incidents],
         "clocks": [dict(clock) for clock in game.clocks],
+        **({"note": game.note} if game.note else {}),
     }
 
 
@@ -261,7 +264,13 @@ def decode_game(entry: Entry) -> FinishedGame:
     record = GameRecord.from_dict({name: entry[_LOG_NAMES.get(name, name)] for name in _LOGGED})
     incidents = tuple(_decode_incident(incident) for incident in entry["incidents"])
     return FinishedGame(
-        entry["matchup"], entry["number"], record, entry["seconds"], incidents, tuple(entry["clocks"])
+        matchup=entry["matchup"],
+        number=entry["number"],
+        record=record,
+        seconds=entry["seconds"],
+        incidents=incidents,
+        clocks=tuple(entry["clocks"]),
+        note=entry.get("note", ""),
     )
 
 

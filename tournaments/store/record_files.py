@@ -38,7 +38,8 @@ class RecordFiles:
     def write(self, game: FinishedGame) -> None:
         """Write the record of a game that counts; the log has it, so that this need not be on disk at once."""
         if self._wants_records:
-            write_bytes_atomically(self._path(game), serialise_game(game.record, game.clocks), durable=False)
+            content = serialise_game(game.record, game.clocks, game.note)
+            write_bytes_atomically(self._path(game), content, durable=False)
 
     def _path(self, game: FinishedGame) -> Path:
         return self._folder / f"{game.record.game_id}.sgf"

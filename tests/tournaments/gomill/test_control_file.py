@@ -434,7 +434,7 @@ def test_values_that_are_small_but_endless_are_told_briefly(tmp_path: Path) -> N
         (("'engine --level 1'", "'x', gtp_aliases={'a b': 'c'}"), "'gtp_aliases' 'a b' is no GTP command"),
         (("players = {", "players = 3; p = {"), "line 2: 'players' a dictionary is wanted"),
         (("'playoff'\n", "'playoff'\ncompetition_type = 'allplayall'\n"), "'competition_type' is given two"),
-        (("'playoff'", "'mc_tuner'"), "line 1: mc_tuner competitions are not run here"),
+        (("'playoff'", "'tuner'"), "line 1: there are no tuner competitions, only playoff, allplayall"),
         (("competition_type = 'playoff'", "komi = 1"), "line 1: the first line must be competition_type"),
         (("'playoff'", "'playoff' # x"), "line 1: the first line must be competition_type"),
         (("'playoff'", "'playoff\""), "line 1: the first line must be competition_type"),

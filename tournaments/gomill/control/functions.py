@@ -119,6 +119,24 @@ def _enumerate(meter: Meter, values: object, start: int = 0) -> list[object]:
     return list(enumerate(listed(meter, values), start))
 
 
+def _of_floats(function: Callable[..., float]) -> Callable[..., object]:
+    """A function of the module `math`; in Python 2 all of these take numbers and return a float."""
+
+    def computed(meter: Meter, *numbers: object) -> float:
+        if not all(isinstance(number, int | float) for number in numbers):
+            raise TypeError("functions of math take numbers")
+        meter.weigh(*numbers)
+        return float(function(*map(float, numbers)))  # type: ignore[arg-type]
+
+    return computed
+
+
+_MATH = (
+    *("exp", "log", "log10", "sqrt", "pow", "fabs", "floor", "ceil", "hypot", "fmod", "degrees", "radians"),
+    *("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh"),
+)
+MATH_CONSTANTS: Mapping[str, object] = {"pi": math.pi, "e": math.e}
+
 BUILTINS: Mapping[str, Callable[..., object]] = {
     "range": _range,
     "xrange": _range,
@@ -144,3 +162,8 @@ BUILTINS: Mapping[str, Callable[..., object]] = {
     "zip": _zip,
 }
 """The functions that a file may call; each takes a Meter first. What is a generator in Python 3 is a list."""
+FUNCTIONS: Mapping[str, Callable[..., object]] = {
+    **BUILTINS,
+    **{f"math.{name}": _of_floats(getattr(math, name)) for name in _MATH},
+}
+"""The same, and those of `math`, under names that no variable has; `import` binds them."""

@@ -11,10 +11,12 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from tournaments.gomill.control.budget import TOO_DEEP, UNITS_A_CALL, Budget, Meter
-from tournaments.gomill.control.functions import BUILTINS, Builtin
+from tournaments.gomill.control.functions import BUILTINS, FUNCTIONS, MATH_CONSTANTS, Builtin
 from tournaments.gomill.control.methods import METHODS
 from tournaments.gomill.control.operators import binary
 from tournaments.gomill.control.syntax import RefusedError, print_note
@@ -38,6 +40,11 @@ class Configured:
     """The place of the call."""
 
 
+Call: TypeAlias = Callable[[object, Sequence[object], int], object]
+"""Calls a function of a file with arguments, each time within a budget of its own; the last argument is the line to
+name where the function itself has none. Raises RefusedError."""
+
+
 @dataclass(frozen=True)
 class Namespace:
     """Values of the top level's names in the end."""
@@ -46,6 +53,13 @@ class Namespace:
     lines: Mapping[str, int]
     """The place of each name's last assignment."""
     notes: Sequence[str]
+    call: Call | None = None
+    """Calls a function that is one of the values; None where functions have not come back."""
+
+
+def is_function(value: object) -> bool:
+    """Tell whether a value can be called: one of the file's own functions, or a built-in one."""
+    return isinstance(value, _Function | Builtin)
 
 
 def evaluate(tree: ast.Module, source: str, constructors: Iterable[str] = ()) -> Namespace:
@@ -55,13 +69,9 @@ def evaluate(tree: ast.Module, source: str, constructors: Iterable[str] = ()) ->
     Python would raise an error for, and where the work exceeds the budget.
     """
     evaluator = _Evaluator(source.split("\n"), constructors)
-    try:
+    with evaluator.limited():
         evaluator.run(tree.body, evaluator.top)
-    except RecursionError:
-        raise RefusedError(evaluator.line, TOO_DEEP) from None
-    except _Control:
-        raise RefusedError(evaluator.line, MISPLACED) from None
-    return Namespace(evaluator.top.values, evaluator.lines, evaluator.notes)
+    return Namespace(evaluator.top.values, evaluator.lines, evaluator.notes, evaluator.call_later)
 
 
 @dataclass
@@ -93,6 +103,16 @@ class _Function:
 @dataclass(frozen=True)
 class _Constructor:
     kind: str
+
+
+@dataclass(frozen=True)
+class _MathModule:
+    """The value of `math` after `import math`."""
+
+
+def _of_math(name: str) -> object:
+    """A function or constant of the module `math`; None if there is none of that name here."""
+    return Builtin(f"math.{name}") if f"math.{name}" in FUNCTIONS else MATH_CONSTANTS.get(name)
 
 
 class _Control(Exception):  # noqa: N818  # no error, a way out
@@ -142,6 +162,26 @@ class _Evaluator:
         self.line: int | None = None
         self.depth = 0
 
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """Turn what ends an evaluation in the block before its time into a RefusedError."""
+        try:
+            yield
+        except RecursionError:
+            raise RefusedError(self.line, TOO_DEEP) from None
+        except _Control:
+            raise RefusedError(self.line, MISPLACED) from None
+
+    def call_later(self, function: object, args: Sequence[object], line: int) -> object:
+        """Call a function after the file has been worked through."""
+        self.budget = Budget()
+        node = ast.Call(ast.Constant(None), [], [], lineno=line)
+        with self.limited():
+            try:
+                return self.invoke(node, function, args, {})
+            except _PYTHON_ERRORS as exc:
+                raise _refused(exc, node) from exc
+
     # Statements
 
     def run(self, statements: Sequence[ast.stmt], scope: _Scope) -> None:
@@ -177,6 +217,11 @@ class _Evaluator:
                 self.bind(node.name, _Function(node.name, node.args, node.body, defaults, scope), scope, node)
             case ast.Return(value=result_node):
                 raise _Return(None if result_node is None else self.value(result_node, scope))
+            case ast.Import(names=[ast.alias(name="math")]):
+                self.bind(node.names[0].asname or "math", _MathModule(), scope, node)
+            case ast.ImportFrom(module="math", level=0):
+                for alias in node.names:
+                    self.bind(alias.asname or alias.name, self.math(node, alias.name), scope, node)
             case ast.Pass():
                 pass
             case ast.Break():
@@ -313,6 +358,8 @@ class _Evaluator:
                 return _Function("lambda", arguments, [returned], defaults, scope)
             case ast.Call():
                 return self.call(node, scope)
+            case ast.Attribute(value=ast.Name(id=name)) if self.is_math(name, scope):
+                return self.math(node, node.attr)
             case ast.JoinedStr():
                 raise RefusedError(
                     node.lineno, "f-strings are not gomill's Python; use %, as in 'level %d' % 3"
@@ -332,6 +379,16 @@ class _Evaluator:
         if found is None:
             raise RefusedError(node.lineno, f"{name} is not known here; {ADVICE}")
         return found.values[name]
+
+    def is_math(self, name: str, scope: _Scope) -> bool:
+        found = scope.find(name)
+        return found is not None and isinstance(found.values[name], _MathModule)
+
+    def math(self, node: ast.expr | ast.stmt, name: str) -> object:
+        found = _of_math(name)
+        if found is None:
+            raise self.refusal(node)
+        return found
 
     def elements(self, nodes: Sequence[ast.expr], scope: _Scope) -> Iterator[object]:
         for node in nodes:
@@ -401,18 +458,27 @@ class _Evaluator:
     # Calls
 
     def call(self, node: ast.Call, scope: _Scope) -> object:
-        if isinstance(node.func, ast.Attribute):
-            return self.method(node, node.func, scope)
-        if isinstance(node.func, ast.Name) and scope.find(node.func.id) is None:
+        func = node.func
+        if isinstance(func, ast.Attribute) and not (
+            isinstance(func.value, ast.Name) and self.is_math(func.value.id, scope)
+        ):
+            return self.method(node, func, scope)
+        if isinstance(func, ast.Name) and scope.find(func.id) is None:
             raise self.refusal(node)
-        function = self.value(node.func, scope)
+        function = self.value(func, scope)
         args, kwargs = self.arguments(node, scope)
+        return self.invoke(node, function, args, kwargs)
+
+    def invoke(
+        self, node: ast.Call, function: object, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> object:
+        """Call a function or constructor with values."""
         if isinstance(function, _Constructor):
             return Configured(function.kind, tuple(args), kwargs, node.lineno)
         if isinstance(function, _Function):
             return self.apply(node, function, args, kwargs)
         if isinstance(function, Builtin):
-            return BUILTINS[function.name](self.meter(node), *args, **kwargs)
+            return FUNCTIONS[function.name](self.meter(node), *args, **kwargs)
         raise TypeError(f"{_kind(function)} is no function")
 
     def method(self, node: ast.Call, func: ast.Attribute, scope: _Scope) -> object:

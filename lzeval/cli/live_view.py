@@ -109,8 +109,8 @@ class CourseView(BarView):
     def show(self, progress: Progress) -> None:
         """Redraw the bar up to the number of games that is expected now."""
         if self.course is not None:
-            left = 2 * self.course.pairs_left()
-            self.live.update(self.live.task_ids[0], total=round(self.course.games + left))
+            expected = round(self.course.games + 2 * self.course.pairs_left())
+            self.live.update(self.live.task_ids[0], total=max(expected, len(progress.games)))
         super().show(progress)
 
     def text(self, progress: Progress) -> str:

@@ -95,9 +95,11 @@ OUTSIDE = [
     Calibrations("100 to 0 Elo, B no better than -60", limited(100, -60, 5)),
     Calibrations("100 Elo, wanted at half a visit", straight(100, -1)),
 ]
+DESIGNS: tuple[Design, ...] = ("adaptive", "fixed ladder", "staircase")
 SIMPLER = [
-    Calibrations(f"200 Elo, {design}", straight(200), design=design)
-    for design in ("fixed ladder", "staircase")
+    Calibrations(f"{slope} Elo, wanted at 380 visits, {design}", straight(slope, 8.57), design=design)
+    for slope in (200, 300)
+    for design in DESIGNS
 ]
 
 

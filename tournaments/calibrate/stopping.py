@@ -28,7 +28,7 @@ def expected_games(slope: float, width: float) -> int:
     slope and its bends, takes the rest. Fitted to the simulations of docs/statistics.md.
     """
     share = 100 / (slope * width)
-    return max(2 * FEWEST_PAIRS, 2 * round((185 * share**2 + 95 * share + 30) / 2))
+    return max(2 * FEWEST_PAIRS, 2 * round((185 * share**2 + 220 * share + 15) / 2))
 
 
 def expected_pairs_left(posterior: Posterior, width: float) -> float:

@@ -66,8 +66,8 @@ def test_more_pairs_of_the_same_outcomes_narrow_the_interval(curves: Curves) -> 
 def test_pairs_that_openings_decide_scatter_less(curves: Curves) -> None:
     """A win each, again and again: the scatter is below that of independent games, and the interval narrower."""
     split, swept = np.zeros((2, 1, len(LEVELS), 5))
-    split[0, 7:11, 2] = 20
-    swept[0, 7:11, [0, 4]] = 10
+    split[0, 8, 2] = 40
+    swept[0, 8, [0, 4]] = 20
     one, other = curves.posterior(split), curves.posterior(swept)
     assert one.dispersion[0] < 0.5 < 1.5 < other.dispersion[0]
     assert np.ptp(one.interval()[0]) < np.ptp(other.interval()[0])

@@ -75,15 +75,15 @@ class KataGoArguments:
     opening: tuple[int, ...] = field(default=())
     """First moves that both players make without thinking, as long as they do; not on the command line."""
 
-    def check(self) -> None:
-        """Raise UserError for what is wrong beyond the bounds of single options."""
+    def check(self, dashes: str = "--") -> None:
+        """Raise UserError for what is wrong beyond the bounds of single options; `dashes` stand before their names."""
         if not 0 <= self.resign < 50:
             raise UserError(f"--resign {self.resign:g}: must be a percentage from 0 (never) to below 50")
         if self.symmetry not in SYMMETRIES:
-            raise UserError(f"--symmetry {self.symmetry}: is one of {', '.join(SYMMETRIES)}")
+            raise UserError(f"{dashes}symmetry {self.symmetry}: is one of {', '.join(SYMMETRIES)}")
         for name in self.further:
             if name in OURS:
-                raise UserError(f"--settings {name}: is set by lzeval itself")
+                raise UserError(f"KataGo's setting {name} is set by lzeval itself; leave it out")
         path = Path(self.network)
         if not path.is_file():
             raise UserError(f"{self.network}: there is no such network of KataGo's")
@@ -199,7 +199,7 @@ def parse_player(text: str, kind: str = COMMAND) -> KataGoArguments:
     settings. Raises UserError with `kind` before the text.
     """
     found = parse_player_text(text, kind)
-    found.check()
+    found.check(dashes="")
     return found
 
 
@@ -210,6 +210,10 @@ def parse_player_text(text: str, kind: str = COMMAND) -> KataGoArguments:
         network += "," + given.pop(0)
     known = {each.flag.removeprefix("--"): each for each in options_of(KataGoArguments)}
     words, further = [os.path.expanduser(network)], []  # noqa: PTH111
+    names = [part.partition("=")[0] for part in given]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{kind}:{text}: {twice} is given twice")
     for part in given:
         name, _, value = part.partition("=")
         if name in known and known[name].kind is not bool and name not in NOT_IN_TEXT:

@@ -180,6 +180,8 @@ class AnalysisProcess:
         with self._lock:
             future = self._waiting.pop(key, None) if isinstance(key, str) else None
         problem = said.get("error")
+        if future is None and self._end is not None:  # whoever asked has been told of the end
+            return
         if future is None:
             self._warn(str(problem or f"an answer that nobody asked for, with id {key!r}"))
         elif problem is None:

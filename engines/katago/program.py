@@ -34,7 +34,7 @@ def find_program(named: str | None = None) -> str:
     if found is not None:
         return os.path.abspath(found)  # noqa: PTH100
     if named:
-        raise UserError(f"program={named}: there is no such program")
+        raise UserError(f"program={named}: there is no program that could be started")
     if os.environ.get(VARIABLE):
         raise UserError(f"{VARIABLE}={wanted}: there is no such program; set it to where KataGo is")
     raise UserError(

@@ -30,7 +30,7 @@ def match(
         typer.Argument(
             metavar="A",
             help="Weights file, checkpoint, or bundled name (big, small); or another program: "
-            'gnugo:LEVEL, leelaz:FILE, cmd:"COMMAND LINE".',
+            'gnugo:LEVEL, katago:NET, leelaz:FILE, cmd:"COMMAND LINE".',
         ),
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],

@@ -21,6 +21,9 @@ from tournaments.match.terms import EqualTime, parse_equal_time
 from tournaments.plan.settings_check import changes
 from tournaments.report.csv_files import write_results
 
+LONGEST_FACT = 60
+"""Characters of a fact about a player that a message repeats."""
+
 
 @dataclass(frozen=True)
 class MatchFolder:
@@ -63,7 +66,7 @@ class MatchFolder:
             earlier = dict(json.loads(self._json.read_text(encoding="utf-8"))["settings"])
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UserError(f"{self._json}: cannot be read ({exc}); choose another --out") from exc
-        found = list(changes(earlier, settings, _short))
+        found = list(_changes(earlier, settings))
         if found:
             raise UserError(
                 f"{self.path}: holds a different {self.name}: {'; '.join(found)}; choose another --out"
@@ -135,6 +138,42 @@ class MatchFolder:
         if ordered:
             write_results(list(ordered.values()), self.path / "results.csv")
         return ordered
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """A phrase for each setting that is another one than before; of the same programs, for each fact about them."""
+    old, new = before.get("players"), after.get("players")
+    if isinstance(old, list) and isinstance(new, list) and _programs(old) == _programs(new) != []:
+        for was, now in zip(old, new, strict=True):
+            yield from _player_changes(was, now)
+        before = {**before, "players": new}
+    yield from changes(before, after, _short)
+
+
+def _programs(players: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The codes of players that have a command; empty if one has none."""
+    return [player["code"] for player in players] if all("command" in player for player in players) else []
+
+
+def _player_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted({*old, *new}):
+        was, now = old.get(name), new.get(name)
+        if was == now:
+            continue
+        if name == "files":
+            both = (was or {}).keys() | (now or {}).keys()
+            changed = sorted(file for file in both if (was or {}).get(file) != (now or {}).get(file))
+            yield from (f"{new['code']}: {Path(file).name} is another file" for file in changed)
+            continue
+        if name == "command":
+            words, others = old.get(name, ()), new.get(name, ())
+            was, now = _words_apart(words, others), _words_apart(others, words)
+        short = [text if len(text) <= LONGEST_FACT else text[:LONGEST_FACT] for text in map(str, (was, now))]
+        yield f"{new['code']}: {name} was {short[0]}, is {short[1]}"
+
+
+def _words_apart(command: Sequence[str], other: Sequence[str]) -> str:
+    return " ".join(word for word in command if word not in other) or "without it"
 
 
 def _short(value: object) -> str:

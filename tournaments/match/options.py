@@ -176,5 +176,7 @@ class MatchOptions:
             raise UserError(f"--seed {self.seed}: must be 0 or more")
         if self.komi is not None and (not math.isfinite(self.komi) or self.komi * 2 != int(self.komi * 2)):
             raise UserError(f"--komi {self.komi:g}: must be whole or half points")
+        if self.komi is not None and abs(self.komi) > self.size**2:
+            raise UserError(f"--komi {self.komi:g}: is more than the board has points")
         if self.until_decided is not None:
             Gatekeeper(self.until_decided, self.games, "")  # which checks it

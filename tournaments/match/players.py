@@ -43,6 +43,8 @@ GAMES_FOLDER = "/usr/games"
 """The folder in which Debian puts both; it is not on everybody's PATH."""
 HIGHEST_LEVEL = 10
 """GNU Go takes higher ones, and advises against them."""
+MOST_KOMI = 150
+"""KataGo takes no larger one."""
 HELP_S = 30.0
 """Time for a program to print its options."""
 
@@ -287,6 +289,8 @@ def _katago_network(
         raise UserError(
             f"--size {options.size}: KataGo plays on boards up to {LARGEST_BOARD}x{LARGEST_BOARD}"
         )
+    if options.komi is not None and abs(options.komi) > MOST_KOMI:
+        raise UserError(f"--komi {options.komi:g}: KataGo plays with komi up to {MOST_KOMI}")
     return found, program_at(find_program(found.program))
 
 

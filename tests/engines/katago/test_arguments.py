@@ -45,9 +45,11 @@ def test_a_players_text_has_options_and_settings_of_katagos(net: str) -> None:
         ("net.bin.gz,temperature=warm", "no number, or out of bounds: temperature=warm"),
         ("net.bin.gz,temperature=7", "out of bounds"),
         ("net.bin.gz,threads=0", "out of bounds"),
-        ("net.bin.gz,symmetry=some", "--symmetry some: is one of random, fixed"),
-        ("net.bin.gz,numAnalysisThreads=3", "numAnalysisThreads: is set by lzeval itself"),
-        ("net.bin.gz,maxVisits=3", "maxVisits: is set by lzeval itself"),
+        ("net.bin.gz,threads=1,threads=1", "threads is given twice"),
+        ("net.bin.gz,rootFpu=1,rootFpu=2", "rootFpu is given twice"),
+        ("net.bin.gz,symmetry=some", "symmetry some: is one of random, fixed"),
+        ("net.bin.gz,numAnalysisThreads=3", "numAnalysisThreads is set by lzeval itself"),
+        ("net.bin.gz,maxVisits=3", "maxVisits is set by lzeval itself"),
     ],
 )
 def test_mistakes_in_a_players_text_are_told(net: str, text: str, complaint: str) -> None:

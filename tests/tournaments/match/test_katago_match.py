@@ -103,8 +103,12 @@ def test_a_match_goes_on_and_does_not_with_another_network(fake: FakeKataGo) -> 
     play(plan(fake, games=4))
     assert [game.moves for game in records()][:2] == first
     assert len(records()) == 4
+    with pytest.raises(
+        UserError, match=r"different match: net.b: command was 0, is 0\.5; choose another --out"
+    ):
+        plan(fake, b="katago:{net},temperature=0.5")
     fake.network.write_bytes(b"another network")
-    with pytest.raises(UserError, match="holds a different match"):
+    with pytest.raises(UserError, match=r"net.a: net.bin.gz is another file; net.a: sha256 was \w+"):
         plan(fake)
 
 
@@ -134,6 +138,8 @@ def test_what_katago_warns_of_is_told_once(fake: FakeKataGo, how: str) -> None:
         ("katago:{net}", {"size": 25}, "KataGo plays on boards up to 19x19"),
         ("katago-gtp:{net},colour=3", {}, "katago-gtp:.*: there is no option 'colour=3'"),
         ("katago:", {}, "as in katago:NET.bin.gz"),
+        ("katago:{net}", {"komi": 82.0}, "--komi 82: is more than the board has points"),
+        ("katago:{net}", {"komi": 160.0, "size": 13}, "KataGo plays with komi up to 150"),
     ],
 )
 def test_what_cannot_be_played_is_told_in_one_line(

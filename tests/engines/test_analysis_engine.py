@@ -88,7 +88,7 @@ def test_an_answer() -> None:
     assert 1 + sum(move["visits"] for move in moves) == 30
     assert [move["order"] for move in moves] == list(range(len(moves)))
     for move in moves:
-        assert set(move) == {"move", "visits", "winrate", "lcb", "prior", "order", "pv"}
+        assert set(move) == {"move", "visits", "winrate", "lcb", "prior", "order", "pv", "playSelectionValue"}
         assert move["pv"][0] == move["move"]
         assert 0 <= move["lcb"] <= move["winrate"] <= 1
 

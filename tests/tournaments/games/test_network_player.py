@@ -157,7 +157,7 @@ def test_no_program_is_started(nets: Path, tmp_path: Path, monkeypatch: pytest.M
     def refuse(*_: object) -> None:
         raise AssertionError("a program")
 
-    monkeypatch.setattr("tournaments.games.gtp_player._Peer.__init__", refuse)
+    monkeypatch.setattr("tournaments.games.gtp_player.GuardedPeer.__init__", refuse)
     assert play(control_file(tmp_path, both(nets), 2)).is_clean
 
 

@@ -35,7 +35,7 @@ class PretendedCrew:
     """Results by strength, some games at a time; what is given and not finished is lost when it stops."""
 
     def __init__(self, places: int = 4, seed: int = 1, dies_after: int | None = None) -> None:
-        self.evaluations = 0
+        self.evaluations, self.thinking = 0, {}
         self.names: list[str] = []
         self.jobs: list[GameJob] = []
         self.given: list[GameJob] = []

@@ -106,6 +106,11 @@ class CourseView(BarView):
         super().__init__(title, most, lambda _: [])
         self.course: Course | None = None
 
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Print an event above the bar; that the finding ends the run is told by the finding itself."""
+        if self.course is None or not self.course.is_decided or event["event"] != "warning":
+            super().tell(event)
+
     def show(self, progress: Progress) -> None:
         """Redraw the bar up to the number of games that is expected now."""
         if self.course is not None:

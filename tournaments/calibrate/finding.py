@@ -163,10 +163,11 @@ def sentences(found: Finding, player: str, opponent: str, scale: Scale, width: f
             f"{player} scores more than {score} against {opponent} already at {amount(found.setting, str(low))}"
             f" (97.5 % sure), from {pairs}; there it scores some {100 * found.expected:.0f} %"
         ]
-    value = f"beyond {high if found.whole == high else low}" if found.value is None else number(found.value)
+    where = f"at {amount(found.setting, number(found.value or 0))}"
+    if found.value is None:
+        where = f"{'above' if found.whole == high else 'below'} {amount(found.setting, str(found.whole))}"
     lines = [
-        f"{player} scores {score} against {opponent} at {amount(found.setting, value)}"
-        f" (95 % interval {interval(found)}), from {pairs}",
+        f"{player} scores {score} against {opponent} {where} (95 % interval {interval(found)}), from {pairs}",
         f"The nearest whole setting is {found.whole}: {100 * found.expected:.0f} % expected."
         f" There {scale.one} is worth some {found.slope:.0f} Elo.",
     ]

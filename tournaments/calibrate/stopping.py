@@ -14,10 +14,9 @@ GOING_ON, REACHED, ABOVE, BELOW = 0, 1, 2, 3
 
 def endings(curves: Curves, intervals: Floats, pairs: Floats, width: float) -> Ints:
     """`[N]`: verdicts on calibrations with these intervals, `[N, 3]` in units, after so many pairs, `[N]`."""
-    low, high = intervals[:, 0], intervals[:, 2]
-    verdicts = np.select(
-        [low > curves.high, high < curves.low, high - low <= width], [ABOVE, BELOW, REACHED], GOING_ON
-    )
+    low, median, high = intervals.T
+    is_found = (high - low <= width) & (curves.low <= median) & (median <= curves.high)
+    verdicts = np.select([low > curves.high, high < curves.low, is_found], [ABOVE, BELOW, REACHED], GOING_ON)
     return np.where(pairs >= FEWEST_PAIRS, verdicts, GOING_ON)
 
 

@@ -99,6 +99,10 @@ class TournamentGames:
         if not free or (self._most_games is not None and self._issued >= self._most_games):
             return []
         place = self._schedule.next(self._progress.suspended)
+        if place is None and not self._progress.live:  # it may depend on games that are on their way to disk
+            self._writer.wait()
+            self._report_written()
+            place = self._schedule.next(self._progress.suspended)
         return [] if place is None else [self._begun(self._task(*place))]
 
     def _begun(self, task: GameTask, **more: object) -> GameTask:

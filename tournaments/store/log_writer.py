@@ -25,6 +25,8 @@ class LogWriter:
         self._changed = threading.Condition()
         self._waiting: list[tuple[WriteFiles, OnWritten]] = []
         self._written: list[OnWritten] = []
+        self._underway = 0
+        """Entries that are not on disk yet."""
         self._problem: BaseException | None = None
         self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
@@ -39,7 +41,8 @@ class LogWriter:
             self._raise_problem()
             self._log.append(entry, durable=False)
             self._waiting.append((files, report))
-            self._changed.notify()
+            self._underway += 1
+            self._changed.notify_all()
 
     def note(self, entry: Entry) -> None:
         """Add an entry that nobody waits for."""
@@ -58,11 +61,17 @@ class LogWriter:
         if self._problem is not None:
             raise self._problem
 
+    def wait(self) -> None:
+        """Wait until everything that was written so far is on disk, or cannot be."""
+        with self._changed:
+            while self._underway and self._problem is None:
+                self._changed.wait()
+
     def close(self) -> None:
         """Wait until everything is on disk."""
         with self._changed:
             self._is_closing = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
 
     def _work(self) -> None:
@@ -72,10 +81,14 @@ class LogWriter:
                 for files, _ in batch:
                     files()
             except BaseException as problem:  # the main thread's to raise
-                self._problem = problem
+                with self._changed:
+                    self._problem = problem
+                    self._changed.notify_all()
                 return
             with self._changed:
                 self._written += [report for _, report in batch]
+                self._underway -= len(batch)
+                self._changed.notify_all()
 
     def _next_batch(self) -> list[tuple[WriteFiles, OnWritten]]:
         with self._changed:

@@ -19,6 +19,7 @@ from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.fakes import toy_engine
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.paths import MISBEHAVING
+from tournaments.store.game_log import GameLog
 
 TOY = f"cmd:{sys.executable} {Path(toy_engine.__file__)} a"
 BOOK = "book.txt"
@@ -133,8 +134,18 @@ def test_a_narrower_interval_goes_on_with_the_same_games(
     assert found(ended)["games"] >= content["games"]
 
 
-def test_a_player_that_is_always_better_is_told_from_one_that_is_found(net: str, tmp_path: Path) -> None:
-    ended = run_here(*words(net, LOSES, games=100), cwd=tmp_path)
+def test_a_player_that_is_always_better_is_told_from_one_that_is_found(
+    net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where all games have ended before the first of them is on disk."""
+    flush = GameLog.flush
+
+    def slow_flush(log: GameLog) -> None:
+        time.sleep(0.1)
+        flush(log)
+
+    monkeypatch.setattr(GameLog, "flush", slow_flush)
+    ended = run_here(*words(net, LOSES, games=100, parallel=1), cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "already at 1 visit (97.5 % sure)" in " ".join(ended.stdout.split())
     assert "games to expect by the Elo that a doubling is worth" in " ".join(ended.stderr.split())

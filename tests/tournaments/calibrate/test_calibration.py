@@ -19,6 +19,9 @@ from tests.support.command_line import Outcome, environment, program, run_here
 from tests.support.fakes import toy_engine
 from tests.support.fakes.weights_files import lived_in_network
 from tests.support.paths import MISBEHAVING
+from tournaments.calibrate.options import AHEAD
+from tournaments.games.gtp_game import PlayedGame
+from tournaments.runner.tournament_games import TournamentGames
 from tournaments.store.game_log import GameLog
 
 TOY = f"cmd:{sys.executable} {Path(toy_engine.__file__)} a"
@@ -138,14 +141,23 @@ def test_a_player_that_is_always_better_is_told_from_one_that_is_found(
     net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where all games have ended before the first of them is on disk."""
-    flush = GameLog.flush
+    flush, keep = GameLog.flush, TournamentGames.keep
+    ended_games: list[str] = []
 
-    def slow_flush(log: GameLog) -> None:
-        time.sleep(0.1)
+    def late_flush(log: GameLog) -> None:
+        end_s = time.monotonic() + 60
+        while len(ended_games) < 2 * AHEAD and time.monotonic() < end_s:
+            time.sleep(0.02)
+        time.sleep(0.2)
         flush(log)
 
-    monkeypatch.setattr(GameLog, "flush", slow_flush)
-    ended = run_here(*words(net, LOSES, games=100, parallel=1), cwd=tmp_path)
+    def keep_and_note(games: TournamentGames, played: PlayedGame) -> None:
+        keep(games, played)
+        ended_games.append(played.game_id)
+
+    monkeypatch.setattr(GameLog, "flush", late_flush)
+    monkeypatch.setattr(TournamentGames, "keep", keep_and_note)
+    ended = run_here(*words(net, LOSES, games=100), cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "already at 1 visit (97.5 % sure)" in " ".join(ended.stdout.split())
     assert "games to expect by the Elo that a doubling is worth" in " ".join(ended.stderr.split())

@@ -125,7 +125,7 @@ def calibrate(
     if plot is not None:
         from tournaments.calibrate.plot import plot_curve
 
-        plot_curve(result.course, plot, planned.names[1], planned.names[0])
+        plot_curve(result.course, plot, planned.names[1])
     if as_json:
         say_json(_as_dict(planned, result, warnings), indent=2)
     else:

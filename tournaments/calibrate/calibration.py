@@ -24,9 +24,11 @@ from lzeval.system.machine import software
 from lzeval.version import __version__
 from tournaments.calibrate.course import Course, Level, places_of
 from tournaments.calibrate.curve import Curves
+from tournaments.calibrate.finding import amount
 from tournaments.calibrate.options import AHEAD, CalibrationOptions
 from tournaments.match.folder import MatchFolder
 from tournaments.match.match import Match
+from tournaments.match.options import LIMITS
 from tournaments.match.players import MatchPlayer, match_players
 from tournaments.plan.competition import Competition
 from tournaments.runner.machines import THIS_MACHINE, Machines
@@ -69,7 +71,16 @@ class Calibration:
             options.match.games // 2,
             AHEAD,
             played or (),
+            self._opponent,
         )
+
+    @property
+    def _opponent(self) -> str:
+        """The opponent with the limits of its search, such as `big (8 visits)`."""
+        given = self.options.match.players[0]
+        limits = [amount(name, str(value)) for name in LIMITS if (value := getattr(given, name)) is not None]
+        takes_them = limits and self.lowest.players[0].takes_visits
+        return f"{self.names[0]} ({', '.join(limits)})" if takes_them else self.names[0]
 
     def settings(self) -> dict[str, Any]:
         """Settings that games and levels depend on; what ends the calibration is none of them."""

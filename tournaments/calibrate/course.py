@@ -47,8 +47,12 @@ class Course:
         pairs: int,
         ahead: int,
         played: Collection[Place] = (),
+        opponent: str = "",
     ) -> None:
-        """`curves` are at the levels; `width` is wanted, in units; `pairs` are played at most, `played` are games."""
+        """`curves` are at the levels; `width` is wanted, in units; `pairs` are played at most, `played` are games.
+
+        `opponent` is how it is called in sentences, with its visits; its code if not given.
+        """
         self.levels, self.setting, self.scale = levels, setting, scale
         self.width, self.wanted, self._ahead = width, 2 * pairs, ahead
         self.progress: Progress | None = None
@@ -58,6 +62,8 @@ class Course:
         self.verdict = GOING_ON
         self.posterior: Posterior = curves.posterior(np.zeros((1, len(levels), 5)))
         self._name = player
+        self.opponent = opponent or levels[0].matchup.player_1
+        """The opponent in words, with how much it may think."""
         self._places = {level.matchup.id: place for place, level in enumerate(levels)}
         self._chosen = {number // 2: self._places[matchup] for matchup, number in played}
         """Place in the ladder by the number of the pair."""
@@ -163,8 +169,7 @@ class Course:
         return standing(self.finding())
 
     def verdict_lines(self) -> list[str]:
-        matchup = self.levels[0].matchup
-        return sentences(self.finding(), self._name, matchup.player_1, self.scale, self.width)
+        return sentences(self.finding(), self._name, self.opponent, self.scale, self.width)
 
     def as_dict(self) -> dict[str, Any]:
         return {**self.finding().as_dict(), "games": self.games}

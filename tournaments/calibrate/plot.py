@@ -18,7 +18,7 @@ SMALLEST_MARK, LARGEST_MARK = 12.0, 160.0
 MOST_TICKS = 12
 
 
-def plot_curve(course: Course, path: Path, player: str, opponent: str) -> None:
+def plot_curve(course: Course, path: Path, player: str) -> None:
     """Draw to `path` (.png or .svg). Raises UserError where matplotlib is not installed, or it cannot be written."""
     found = course.finding()
     with picture(path) as axes:
@@ -26,7 +26,7 @@ def plot_curve(course: Course, path: Path, player: str, opponent: str) -> None:
         value = f"beyond {found.whole}" if found.value is None else number(found.value)
         score = f"{100 * found.wanted:.0f} %"
         where = f"{amount(found.setting, value)} ({interval(found)})"
-        axes.set_title(f"{player} scores {score} against {opponent} at {where}", loc="left")
+        axes.set_title(f"{player} scores {score} against {course.opponent} at {where}", loc="left")
 
 
 def _draw(axes: Axes, course: Course, found: Finding) -> None:

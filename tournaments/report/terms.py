@@ -47,12 +47,14 @@ def in_words(a: PlayerTerms, b: PlayerTerms, equal_ms: float | None = None) -> s
 
 
 def _amount(players: Sequence[PlayerTerms], limit: str) -> str:
-    """`100 visits`, or `100 v 250 visits`."""
+    """`100 visits`, or `100 (big) v 250 (small) visits`: tables and sentences have players in other orders."""
     numbers = [getattr(player, limit) for player in players]
     if not any(numbers):
         return ""
     words = ["unlimited" if number is None else str(number) for number in numbers]
-    return f"{' v '.join(dict.fromkeys(words) if len({*words}) == 1 else words)} {limit}"
+    if len({*words}) > 1:
+        words = [f"{word} ({player.code})" for word, player in zip(words, players, strict=True)]
+    return f"{' v '.join(dict.fromkeys(words))} {limit}"
 
 
 def _of_search(players: Sequence[PlayerTerms]) -> str:

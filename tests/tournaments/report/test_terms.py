@@ -22,14 +22,18 @@ A, B = PlayerTerms("big", 100), PlayerTerms("small", 250)
     ("a", "b", "words"),
     [
         (A, PlayerTerms("small", 100), "at 100 visits each"),
-        (A, B, "at 100 v 250 visits"),
+        (A, B, "at 100 (big) v 250 (small) visits"),
         (PlayerTerms("big", None, 30), PlayerTerms("small", None, 30), "at 30 playouts each"),
         (PlayerTerms("big", 9, 30), PlayerTerms("small", 9, 30), "at 9 visits and 30 playouts each"),
-        (PlayerTerms("big", 9, 30), PlayerTerms("small", 8, 30), "at 9 v 8 visits and 30 playouts"),
+        (
+            PlayerTerms("big", 9, 30),
+            PlayerTerms("small", 8, 30),
+            "at 9 (big) v 8 (small) visits and 30 playouts",
+        ),
         (
             PlayerTerms("big", None, 30),
             PlayerTerms("small", 8, 30),
-            "at unlimited v 8 visits and 30 playouts",
+            "at unlimited (big) v 8 (small) visits and 30 playouts",
         ),
         (A, PlayerTerms("gnugo-10", 100, takes_visits=False), "at 100 visits of big"),
         (PlayerTerms("x", 9, takes_visits=False), PlayerTerms("y", 9, takes_visits=False), ""),
@@ -46,7 +50,7 @@ A, B = PlayerTerms("big", 100), PlayerTerms("small", 250)
         (
             PlayerTerms("big", 100, search=["puct 0.8"]),
             PlayerTerms("small", 200, search=["fpu 1"]),
-            "at 100 v 200 visits (big with puct 0.8; small with fpu 1)",
+            "at 100 (big) v 200 (small) visits (big with puct 0.8; small with fpu 1)",
         ),
     ],
 )
@@ -55,7 +59,7 @@ def test_terms_in_words(a: PlayerTerms, b: PlayerTerms, words: str) -> None:
 
 
 def test_equal_time_in_words() -> None:
-    assert in_words(A, B, 38.46) == "at equal time (100 v 250 visits, measured 38.5 ms a move)"
+    assert in_words(A, B, 38.46) == "at equal time (100 (big) v 250 (small) visits, measured 38.5 ms a move)"
     alike = in_words(A, PlayerTerms("small", 100), 38.46)
     assert alike == "at equal time (100 visits, measured 38.5 ms a move)"
 

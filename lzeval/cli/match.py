@@ -66,7 +66,7 @@ def match(
     ] = "default",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     device: Device = "auto",
-    threads: Annotated[int | None, typer.Option(help="Cores to use; all if not given.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Cores to use; with programs, games at a time.")] = None,
     out: Annotated[str | None, typer.Option(help="Folder; matches/A-B-<date> if not given.")] = None,
     sprt: Annotated[
         str | None,

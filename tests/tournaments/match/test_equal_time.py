@@ -81,7 +81,7 @@ def test_visits_are_chosen_by_what_moves_cost(planned: Callable[..., Match]) -> 
     assert (a, b) == tuple(player.visits for player in found.options.players)
     assert abs((b - REUSED) * 0.001 - (a - REUSED) * 0.004) < 0.1 * (a - REUSED) * 0.004
     assert found.equal_time.seconds_a_move == pytest.approx((a - REUSED) * 0.004)
-    assert found.terms == f"at equal time (50 v {b} visits, measured 120 ms a move)"
+    assert found.terms == f"at equal time (50 (one) v {b} (two) visits, measured 120 ms a move)"
 
 
 def test_equal_players_are_measured_once(planned: Callable[..., Match]) -> None:

@@ -52,7 +52,7 @@ class Findings:
     """An answer of KataGo's: the root, and the moves it may choose from, best first."""
 
     winrate: float
-    """Of the side to move, 0 to 1."""
+    """Winrate of the side to move, 0 to 1."""
     visits: int
     moves: tuple[SearchedMove, ...]
     lead: float | None = None
@@ -75,7 +75,7 @@ class MoveChoice:
 
 
 def findings_of(answer: Mapping[str, Any], size: int) -> Findings:
-    """What an answer says, whose winrates are those of the side to move. Raises MalformedAnswerError.
+    """Findings in an answer whose winrates are those of the side to move. Raises MalformedAnswerError.
 
     Moves told only as mirror images of others (isSymmetryOf) are left out: KataGo does not choose them.
     """

@@ -135,10 +135,8 @@ class KataGoPlayer(BoardPlayer):
         )
         return RESIGN if gives_up else chosen.move
 
-    def _search(
-        self, colour: Colour, restrictions: Sequence[Restriction] = (), visits: int | None = None
-    ) -> Findings:
-        query = query_of(self._game, colour, visits or self._options.visits)
+    def _search(self, colour: Colour, restrictions: Sequence[Restriction] = ()) -> Findings:
+        query = query_of(self._game, colour, self._options.visits)
         query.update(self._restricted(restrictions))
         return self._findings(self._process.ask(query, self._move_s))
 
@@ -190,8 +188,10 @@ class KataGoPlayer(BoardPlayer):
         query = {**query_of(self._game, self._game.to_move, 1), "includePolicy": True}
         answer = self._process.ask(query, self._move_s)
         found = self._findings(answer)
-        size = self._game.size
-        told = [max(0.0, float(share)) for share in answer["policy"]]
+        size, policy = self._game.size, answer.get("policy")
+        if not isinstance(policy, list) or len(policy) != size**2 + 1:
+            raise EngineError(self._process.name, "an answer without a policy of the board")
+        told = [max(0.0, float(share)) for share in policy]
         points = [told[(size - 1 - row) * size + column] for row in range(size) for column in range(size)]
         return Heatmap([int(share * 1000) for share in points], int(told[-1] * 1000), found.winrate)
 

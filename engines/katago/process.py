@@ -26,7 +26,7 @@ POLL_S = 0.2
 REPORT_S = 60.0
 """Interval of the reports that a long search sends as signs of life."""
 TUNING = "Performing autotuning"
-"""What a KataGo for OpenCL says when it has not seen the machine, or this kind of network, before."""
+"""Words of a KataGo for OpenCL that has not seen the machine, or this kind of network, before."""
 SILENCE_S = 300.0
 """Time without a line, while a query waits, after which a process without a deadline counts as hung."""
 QUIT_S = 5.0

@@ -37,7 +37,7 @@ class KataGo:
     process: AnalysisProcess
     version: str
     sha256: str
-    """Of its network's file."""
+    """SHA-256 of its network's file."""
 
 
 def start_katago(

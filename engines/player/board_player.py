@@ -16,7 +16,7 @@ MOST_KEPT = 1000
 
 
 class BoardPlayer:
-    """What an `engines.gtp.engine.Engine` knows without thinking."""
+    """Part of an `engines.gtp.engine.Engine` that needs no thinking: its game, board, dead stones and score."""
 
     def __init__(self, size: int) -> None:
         self._game = Game(size)

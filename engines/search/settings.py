@@ -17,7 +17,7 @@ def _setting(default: _T, help_text: str, least: float, most: float) -> _T:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How a tree is searched, and how the moves of its root are compared."""
+    """Settings of the search of a tree, and of the comparison of its root's moves."""
 
     puct: float = _setting(0.5, "Weight of exploration.", 0, 100)
     log_puct: float = _setting(0.015, "Weight of the visits in exploration's logarithm.", 0, 100)

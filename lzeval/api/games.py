@@ -123,7 +123,7 @@ class MatchOutcome:
 
     @property
     def terms(self) -> str:
-        """How much the players might think, as `at 100 visits each`; empty for programs that play as they are."""
+        """Terms of the players' thinking, such as `at 100 visits each`; empty for programs that play as they are."""
         return self._planned.terms
 
     def _difference(self) -> EloEstimate:

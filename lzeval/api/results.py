@@ -48,7 +48,7 @@ class Rated:
 
     @property
     def terms(self) -> str:
-        """How much the players might think, as `at 100 visits each`; empty where it is not known."""
+        """Terms of the players' thinking, such as `at 100 visits each`; empty where it is not known."""
         return self._table.terms
 
     def to_frame(self) -> pd.DataFrame:

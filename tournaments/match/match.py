@@ -178,7 +178,7 @@ class Match:
 
     @property
     def terms(self) -> str:
-        """How much the players may think, in words that follow their names."""
+        """Terms of the players' thinking, in words that follow their names."""
         a, b = (
             PlayerTerms(
                 player.spec.code, given.visits, given.playouts, given.search.words(), player.takes_visits

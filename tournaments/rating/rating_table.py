@@ -113,7 +113,7 @@ class RatingTable:
     residuals: Residuals | None
     """Results beside the ratings, of three players and more: who beats whom more than the ratings say."""
     terms: str = ""
-    """How much the players may think, as `at 100 visits each`; empty where it is not known."""
+    """Terms of the players' thinking, such as `at 100 visits each`; empty where it is not known."""
 
     @property
     def headline(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -175,15 +176,7 @@ class KataGoArguments:
 
 RULES = DEFAULT_RULES
 """The rules that KataGo is told to play by: area, positional superko, no suicide, as Leela Zero's."""
-RULES_TOLD: Mapping[str, object] = {
-    "ko": "POSITIONAL",
-    "scoring": "AREA",
-    "tax": "NONE",
-    "suicide": False,
-    "hasButton": False,
-    "whiteHandicapBonus": "0",
-    "friendlyPassOk": False,
-}
+RULES_TOLD: Mapping[str, object] = json.loads(RULES.as_json())
 """The same in KataGo's words; a player that passes has nothing left to take, and every stone counts as alive."""
 
 
@@ -209,7 +202,8 @@ def parse_player_text(text: str, kind: str = COMMAND) -> KataGoArguments:
     while given and "=" not in given[0]:  # a comma in the file's name
         network += "," + given.pop(0)
     known = {each.flag.removeprefix("--"): each for each in options_of(KataGoArguments)}
-    words, further = [os.path.expanduser(network)], []  # noqa: PTH111
+    file = os.path.expanduser(network)  # noqa: PTH111
+    words, further = [os.path.join(".", file) if file.startswith("-") else file], []  # noqa: PTH118
     names = [part.partition("=")[0] for part in given]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

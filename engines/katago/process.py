@@ -81,7 +81,7 @@ class AnalysisProcess:
         while time.monotonic() - max(began_s, self._heard_s) < SILENCE_S:
             with suppress(EngineTimeout):
                 return self._wait(future, min(REPORT_S, SILENCE_S), is_last=False)
-        return self._wait(future, 0)
+        return self._wait(future, 0, waited_s=SILENCE_S)
 
     def start(self, silence_s: float) -> Answer:
         """The answer to its first query, which comes once it has loaded the network.
@@ -102,7 +102,7 @@ class AnalysisProcess:
                     )
                 said, heard_s = mark, time.monotonic()
             if time.monotonic() - heard_s > silence_s:
-                return self._wait(future, 0)
+                return self._wait(future, 0, waited_s=silence_s)
 
     def _send(self, query: Mapping[str, object]) -> Future[Answer]:
         future: Future[Answer] = Future()
@@ -116,11 +116,14 @@ class AnalysisProcess:
             self._give_up(self._end)
         return future
 
-    def _wait(self, future: Future[Answer], timeout_s: float, *, is_last: bool = True) -> Answer:
+    def _wait(
+        self, future: Future[Answer], timeout_s: float, *, is_last: bool = True, waited_s: float = 0.0
+    ) -> Answer:
+        """The answer; `waited_s` has been waited for it before, and has its end where this is the last time."""
         try:
             return future.result(timeout_s)
         except WaitTimeoutError:
-            late = EngineTimeout(self.name, "analysis", timeout_s)
+            late = EngineTimeout(self.name, "analysis", waited_s + timeout_s)
             if is_last:
                 self._give_up(late)
                 self._quit_s = 0.0

@@ -250,10 +250,11 @@ def _has_opencl() -> bool:
 def _katago(text: str, player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
     """A KataGo network whose games all ask one KataGo."""
     found, program = _katago_network("katago", text, player, options)
+    given = text_values(found)
     command = katago_command(
         str(Path(found.network).resolve()),
         visits=player.visits,
-        **text_values(found),
+        **(given | {"program": program.path} if "program" in given else given),
         resign=options.resign,
         seed=options.seed,
         openings=options.book_argument,

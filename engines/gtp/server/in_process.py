@@ -62,6 +62,8 @@ class EnginePeer:
         self._session.input_waiting = lambda: True  # an analysis ends with its first report
         self._lines: list[str] = []
         self._status: int | None = None
+        self._late: EngineTimeout | None = None
+        """Why a command will not be answered."""
         self._closing = threading.Lock()
 
     @property
@@ -90,10 +92,12 @@ class EnginePeer:
         try:
             with self._lock:
                 text = self._answer(command)
-        except (TimeoutError, EngineTimeout):
+        except TimeoutError:
             pass  # without an answer it counts as hanging
-        except EngineError as error:  # the engine leans on a program, and has lost it
-            self._stderr.add(f"{error}\n")
+        except EngineTimeout as error:  # the engine leans on a program, which hangs
+            self._late = error
+        except EngineError as error:  # it has lost that program
+            self._stderr.add(f"{str(error).removeprefix(f'{error.engine}: ')}\n")
             self._status = LOST_TOGETHER if isinstance(error, LostTogether) else CRASHED
         except Exception as error:
             self._stderr.add("".join(traceback.format_exception(error)))
@@ -124,6 +128,8 @@ class EnginePeer:
     def receive_lines(self, timeout_s: float) -> list[str]:  # noqa: ARG002  (what is to be said has been said already)
         if self._status is not None:
             raise PeerClosedError
+        if self._late is not None:
+            raise self._late
         if not self._lines:
             raise TimeoutError
         lines, self._lines = self._lines, []

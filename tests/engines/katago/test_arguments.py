@@ -32,6 +32,8 @@ def test_a_players_text_has_options_and_settings_of_katagos(net: str) -> None:
     assert found.further == {"cpuctExploration": "1.2", "nnMaxBatchSize2": "3"}
     assert parse_player("a,b.bin.gz,threads=2").network == "a,b.bin.gz"
     assert found.network_name == "net"
+    Path("-net.bin.gz").touch()
+    assert parse_player("-net.bin.gz").network_name == "-net"
 
 
 @pytest.mark.parametrize(

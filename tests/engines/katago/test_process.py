@@ -94,6 +94,7 @@ def test_one_that_hangs_is_killed_after_the_time_for_a_move(fake: FakeKataGo) ->
     assert time.monotonic() - began_s < 10
     kinds = sorted(type(error).__name__ for error in errors)
     assert kinds == ["EngineTimeout", "LostTogether", "LostTogether", "LostTogether"]
+    assert "net: 'analysis': no answer within 0.5 s" in map(str, errors)
     assert not katago.process.is_alive
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from engines.katago.choice import EARLY_TEMPERATURE, TEMPERATURE, MoveChoice
 from engines.katago.program import find_program
-from engines.player.options import command_of, option, options_of, parse_words, seen_from, words_behind
+from engines.player.options import command_of, option, options_of, parse_command_line, parse_words
 from lzeval.errors import UserError
 from lzeval.go.openings import Opening, game_of, game_seed, load_book
 from lzeval.go.rules import DEFAULT_RULES
@@ -286,13 +286,4 @@ def parse_katago_command(command: Sequence[str], cwd: Path | None = None) -> Kat
 
     `cwd` is the folder that it is to be started in, None: this process's.
     """
-    words = words_behind(command, COMMAND)
-    found = None if words is None else parse_words(KataGoArguments, words)
-    if found is None:
-        return None
-    book = found.openings
-    return replace(
-        found,
-        network=seen_from(cwd, found.network),
-        openings=book if book is None else seen_from(cwd, book),
-    )
+    return parse_command_line(KataGoArguments, COMMAND, command, cwd)

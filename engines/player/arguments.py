@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines.player.options import command_of, option, parse_words, seen_from, words_behind
+from engines.player.options import command_of, option, parse_command_line
 from engines.search.settings import SearchSettings
 from lzeval.errors import UserError
 from lzeval.system.bundled import network_name, resolve_network
@@ -164,17 +164,11 @@ def parse_command(command: Sequence[str], cwd: Path | None = None) -> EngineArgu
 
     `cwd` is the folder that it is to be started in, None: this process's.
     """
-    words = words_behind(command, "gtp")
-    found = None if words is None else parse_words(EngineArguments, words)
+    found = parse_command_line(EngineArguments, "gtp", command, cwd)
     if found is None:
         return None
     try:
         found.check()
     except UserError:
         return None
-    book = found.openings
-    return replace(
-        found,
-        network=seen_from(cwd, found.network),
-        openings=book if book is None else seen_from(cwd, book),
-    )
+    return found

@@ -8,7 +8,7 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
@@ -91,7 +91,22 @@ def parse_words(arguments: type[_T], words: Sequence[str]) -> _T | None:
         return None
 
 
-def words_behind(command: Sequence[str], name: str) -> list[str] | None:
+def parse_command_line(arguments: type[_T], name: str, command: Sequence[str], cwd: Path | None) -> _T | None:
+    """The arguments in a command line that starts our `lzeval NAME`; None for any other or a wrong one.
+
+    `cwd` is the folder that it is to be started in, None: this process's. The network and the openings that it names
+    are told as they are seen from this process.
+    """
+    words = _words_behind(command, name)
+    found = None if words is None else parse_words(arguments, words)
+    if found is None:
+        return None
+    files = {each: getattr(found, each) for each in ("network", "openings")}
+    there = {each: _seen_from(cwd, file) for each, file in files.items() if file is not None}
+    return replace(found, **there)  # type: ignore[type-var]
+
+
+def _words_behind(command: Sequence[str], name: str) -> list[str] | None:
     """The words behind `lzeval NAME`, or behind `python -m lzeval NAME`, of this installation; None for any other."""
     program, *words = command
     if words[:1] == [name] and _is_our_script(program):
@@ -101,7 +116,7 @@ def words_behind(command: Sequence[str], name: str) -> list[str] | None:
     return None
 
 
-def seen_from(folder: Path | None, name: str) -> str:
+def _seen_from(folder: Path | None, name: str) -> str:
     """A file that a command names, by where a program that is started in `folder` would find it."""
     return name if folder is None or not (folder / name).is_file() else str(folder / name)
 

@@ -58,9 +58,10 @@ def new_control_file(
     time_command = None if time_settings is None else _time_command(time_settings)
     book = _book(openings, board_size)
     made = []
+    rules_by = next((network for network in networks if network.startswith("katago")), None)
     for network in networks:
-        asked = PlayerOptions(network, visits)
-        options = MatchOptions((asked, asked), size=board_size, seed=seed, openings=book)
+        asked, other = PlayerOptions(network, visits), PlayerOptions(rules_by or network, visits)
+        options = MatchOptions((asked, other), size=board_size, seed=seed, openings=book)
         made.append(_player(network, engine, options, time_command))
     players = {
         code: replace(player.spec, code=code)
@@ -97,7 +98,7 @@ def new_control_file(
 
 def _player(text: str, engine: EngineKind, options: MatchOptions, time_command: str | None) -> MatchPlayer:
     """A player; its spec's code is its name. Raises UserError."""
-    (player, _) = options.players
+    player = options.players[0]
     startup = () if time_command is None else (time_command,)
     if is_program(text):
         found = program_of(player, options)

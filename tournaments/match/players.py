@@ -192,15 +192,23 @@ def _program(
     return MatchPlayer(spec, facts, None, counts_dead_stones, plays_on, takes_visits=takes_visits)
 
 
-def _gnugo(level: str, _player: PlayerOptions, _options: MatchOptions) -> MatchPlayer:
+def _gnugo(level: str, _player: PlayerOptions, options: MatchOptions) -> MatchPlayer:
     if not re.fullmatch("[0-9]+", level) or int(level) > HIGHEST_LEVEL:
         raise UserError(f"gnugo:{level}: its level is wanted, 0 to {HIGHEST_LEVEL}, as in gnugo:10")
     command = [_found("gnugo", "GNU Go", "gnugo"), "--mode", "gtp", "--level", str(int(level))]
     return _program(
         f"gnugo-{int(level)}",
-        [*command, "--chinese-rules"],
+        [*command, "--chinese-rules", *(["--positional-superko"] if _plays_katago(options) else [])],
         "set_random_seed {seed}",
         counts_dead_stones=True,
+    )
+
+
+def _plays_katago(options: MatchOptions) -> bool:
+    """Tell whether one of the players is KataGo, whose rules are then those of the game."""
+    return any(
+        is_program(player.text) and player.text.startswith(("katago:", "katago-gtp:"))
+        for player in options.players
     )
 
 

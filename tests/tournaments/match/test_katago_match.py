@@ -186,6 +186,17 @@ def test_a_network_of_ours_and_a_katago_network_share_a_tournament(fake: FakeKat
     }
 
 
+def test_gnu_go_is_told_the_rules_that_katago_plays_by(fake: FakeKataGo, gnugo: str) -> None:
+    assert gnugo
+    assert "--positional-superko" in plan(fake, b="gnugo:1").players[1].spec.command
+    networks = [f"katago:{fake.network}", "gnugo:1"]
+    competition = read_control_file(new_control_file("cup.ctl", networks, board_size=9))
+    assert "--positional-superko" in competition.players["gnugo-1"].command
+    assert competition.lzeval.referee == "gnugo-1"
+    competition = read_control_file(new_control_file("two.ctl", ["big", "gnugo:1"]))
+    assert "--positional-superko" not in competition.players["gnugo-1"].command
+
+
 NET = SHARED / "networks" / "katago-g170-b6c96-s175395328-d26788732.bin.gz"
 
 

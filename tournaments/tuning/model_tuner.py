@@ -144,6 +144,9 @@ class ModelTuner:
     def record(self, trial: Trial, record: GameRecord) -> None:
         if self._unplayed.pop(trial.game_id, None) is None:
             self._others += 1
+        if not trial.has_result(record):
+            self.history.append(f"{self._tuning.text(trial.point)} no result")
+            return
         points = trial.score(record)
         self.places.append(self.place(trial.point))
         self.points.append(points)

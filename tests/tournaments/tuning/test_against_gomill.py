@@ -128,15 +128,18 @@ def test_the_distribution_agrees_to_the_last_digit(ringmaster: list[str], tmp_pa
 
 
 def ringmaster_runs(ringmaster: list[str], path: Path) -> None:
+    """Run it with random numbers of a seed: with so few games one search in ten ends elsewhere."""
+    python, flag, start = ringmaster
+    seeded = [python, flag, f"import random; random.seed(1); {start}"]
     outcome = subprocess.run(
-        [*ringmaster, "-q", path.name, "run"], cwd=path.parent, capture_output=True, timeout=300, check=False
+        [*seeded, "-q", path.name, "run"], cwd=path.parent, capture_output=True, timeout=300, check=False
     )
     assert outcome.returncode == 0, outcome.stderr
 
 
 @pytest.mark.parametrize(
     "text",
-    [MC.replace("= 60", "= 40"), CE.replace("batch_size = 4", "batch_size = 3")],
+    [MC, CE.replace("samples_per_generation = 10", "samples_per_generation = 20")],
     ids=["mc", "ce"],
 )
 def test_both_find_the_optimum(ringmaster: list[str], tmp_path: Path, text: str) -> None:
@@ -148,7 +151,7 @@ def test_both_find_the_optimum(ringmaster: list[str], tmp_path: Path, text: str)
         if who == "theirs":
             ringmaster_runs(ringmaster, path)
         else:
-            assert prepare_tuning(read_control_file(path), RunOptions(parallel=2)).play().is_clean
+            assert prepare_tuning(read_control_file(path), RunOptions(parallel=1)).play().is_clean
         report = (folder / "tune.report") if who == "ours" else None
         if who == "theirs":
             subprocess.run([*ringmaster, path.name, "report"], cwd=folder, check=True, capture_output=True)

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from lzeval.errors import UserError
+from lzeval.go.colour import Colour
+from lzeval.records.record import GameRecord
+from lzeval.records.result import parse_result
 from tests.support.fakes.tuning_backend import TuningBackend, install
 from tests.support.tuning_files import CE, MC, write
 from tournaments.games.gtp_game import GameTask
 from tournaments.gomill.control_file import read_control_file
 from tournaments.runner.progress import Progress
 from tournaments.runner.tournament import RunOptions
-from tournaments.tuning.model_tuner import METHOD
+from tournaments.tuning.model_tuner import METHOD, ModelTuner
+from tournaments.tuning.tuning_games import random_for
 from tournaments.tuning.tuning_run import prepare_tuning, tuning_state
 
 METHODS = {
@@ -208,3 +212,16 @@ def test_the_model_goes_on_from_gomills_games_and_not_the_other_way(
         UserError, match="games have been played by --method model, which mc cannot go on from"
     ):
         play(path)
+
+
+def test_a_game_without_a_result_teaches_the_model_nothing(tmp_path: Path) -> None:
+    competition = read_control_file(write(tmp_path, MC))
+    tuner = ModelTuner(competition, random_for(competition), 8)
+    for result in ("B+R", "0", "?", "Void"):
+        trial = tuner.next()
+        assert trial is not None
+        black, white = ("c", "o") if trial.colour is Colour.BLACK else ("o", "c")
+        tuner.record(trial, GameRecord(trial.game_id, black, white, parse_result(result)))
+    assert len(tuner.places) == len(tuner.points) == 2
+    assert tuner.points[1] == 0.5, "a jigo"
+    assert [line.rpartition(" ")[2] for line in tuner.history[2:]] == ["result", "result"]

@@ -139,13 +139,20 @@ def _measured(planned: Match) -> Match:
 
     from tournaments.match.equal_time import at_equal_time
 
-    with progress_bar(TimeRemainingColumn()) as bar:
-        line = bar.add_task("measuring what a move costs each player", total=1.0)
-        planned = at_equal_time(
-            planned,
-            lambda message: say_prose(f"warning: {message}", bar.console),
-            lambda share: bar.update(line, completed=share),
+    try:
+        with progress_bar(TimeRemainingColumn()) as bar:
+            line = bar.add_task("measuring what a move costs each player", total=1.0)
+            planned = at_equal_time(
+                planned,
+                lambda message: say_prose(f"warning: {message}", bar.console),
+                lambda share: bar.update(line, completed=share),
+            )
+    except KeyboardInterrupt as exc:
+        say(
+            "lzeval: interrupted while measuring, of which nothing is kept; the same command begins anew",
+            err=True,
         )
+        raise typer.Exit(INTERRUPTED) from exc
     say(f"{' v '.join(planned.codes)} {planned.terms}", err=True)
     return planned
 

@@ -94,6 +94,13 @@ def test_a_failure_costs_no_game_and_is_named_once(
     assert not result.problems
     faults = [event for event in told if event["event"] == "fault"]
     assert len({event["fault"] for event in faults} - {"lost with another game"}) == 1
+    reason = {
+        "dies": "it burns",
+        "hangs": "no answer within 1 s",
+        "maims": "without rootInfo",
+        "error": "parse board",
+    }
+    assert any(reason[how.partition("=")[0]] in event["message"] for event in faults)
     assert len(records()) == 6
 
 

@@ -107,6 +107,21 @@ def _searched(info: Mapping[str, Any], size: int) -> SearchedMove:
     )
 
 
+def shares_of(answer: Mapping[str, Any], size: int) -> list[float]:
+    """`[size * size + 1]`: the network's policy in an answer by index, the pass last; negative for illegal moves.
+
+    Raises MalformedAnswerError.
+    """
+    try:
+        told = [float(share) for share in answer["policy"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedAnswerError("an answer without a policy") from error
+    if len(told) != size**2 + 1:
+        raise MalformedAnswerError(f"an answer with a policy of {len(told)} moves")
+    rows = [told[row * size : (row + 1) * size] for row in range(size)]  # from the top
+    return [share for row in reversed(rows) for share in row] + told[-1:]
+
+
 def drawn(moves: Sequence[SearchedMove], temperature: float, random: np.random.Generator) -> SearchedMove:
     """One of `moves`, which is not empty: by selection value to the power of 1 / `temperature`, or the best."""
     values = np.array([move.value for move in moves])

@@ -23,7 +23,7 @@ from engines.gtp.engine import (
     never,
 )
 from engines.katago.arguments import LARGEST_BOARD, RULES_TOLD, KataGoArguments
-from engines.katago.choice import Findings, MalformedAnswerError, SearchedMove, drawn, findings_of
+from engines.katago.choice import Findings, MalformedAnswerError, SearchedMove, drawn, findings_of, shares_of
 from engines.katago.process import AnalysisProcess
 from engines.player.board_player import BoardPlayer
 from engines.search.choice import resigns
@@ -188,12 +188,11 @@ class KataGoPlayer(BoardPlayer):
         query = {**query_of(self._game, self._game.to_move, 1), "includePolicy": True}
         answer = self._process.ask(query, self._move_s)
         found = self._findings(answer)
-        size, policy = self._game.size, answer.get("policy")
-        if not isinstance(policy, list) or len(policy) != size**2 + 1:
-            raise EngineError(self._process.name, "an answer without a policy of the board")
-        told = [max(0.0, float(share)) for share in policy]
-        points = [told[(size - 1 - row) * size + column] for row in range(size) for column in range(size)]
-        return Heatmap([int(share * 1000) for share in points], int(told[-1] * 1000), found.winrate)
+        try:
+            *points, of_pass = shares_of(answer, self._game.size)
+        except MalformedAnswerError as error:
+            raise EngineError(self._process.name, str(error)) from error
+        return Heatmap([int(max(0.0, share) * 1000) for share in points], int(of_pass * 1000), found.winrate)
 
     def describe(self) -> str:
         return self._description

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from lzeval.go.points import format_vertex, parse_vertex
+from lzeval.system.files import write_text_atomically
 from tournaments.openings.judges import Judge, Judgement, Moves
 
 Told = Callable[[int], None]
@@ -37,10 +38,9 @@ class Journal:
                 except (ValueError, KeyError, TypeError):
                     break
                 sound.append(line)
-        file = self._path.open("w", encoding="utf-8")
-        file.writelines(sound)
-        file.flush()
-        return file
+        if sound != lines:
+            write_text_atomically(self._path, "".join(sound))
+        return self._path.open("a", encoding="utf-8")
 
     def _note(self, entry: dict[str, object]) -> None:
         moves = tuple(parse_vertex(vertex, self._size) for vertex in str(entry["moves"]).split())

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from engines.katago.arguments import KataGoArguments
-from engines.katago.choice import findings_of
+from engines.katago.choice import MalformedAnswerError, findings_of, shares_of
 from engines.katago.player import query_of
 from engines.katago.start import KataGo
+from lzeval.errors import EngineError
 from lzeval.go.colour import Colour
 from tournaments.openings.judges import Judgement, Moves, played, policy_of
 
@@ -39,12 +40,10 @@ class KataGoJudge:
         game = played(moves, self._size, self._komi)
         query = {**query_of(game, game.to_move, visits), "includePolicy": True}
         answer = self._process.ask(query, ANSWER_S)
-        found = findings_of(answer, self._size)
-        size, told = self._size, [float(share) for share in answer["policy"]]
-        rows = [told[row * size : (row + 1) * size] for row in range(size)]  # from the top
-        shares = [share for row in reversed(rows) for share in row]
+        try:
+            found, shares = findings_of(answer, self._size), shares_of(answer, self._size)
+        except MalformedAnswerError as error:
+            raise EngineError(self._process.name, str(error)) from error
         is_black = game.to_move is Colour.BLACK
         lead = None if found.lead is None else (found.lead if is_black else -found.lead)
-        return Judgement(
-            found.winrate if is_black else 1 - found.winrate, lead, policy_of([*shares, told[-1]])
-        )
+        return Judgement(found.winrate if is_black else 1 - found.winrate, lead, policy_of(shares))

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.katago.choice import MalformedAnswerError, MoveChoice, SearchedMove, drawn, findings_of
+from engines.katago.choice import (
+    MalformedAnswerError,
+    MoveChoice,
+    SearchedMove,
+    drawn,
+    findings_of,
+    shares_of,
+)
 
 INFO = {
     "move": "E5",
@@ -56,6 +63,17 @@ def test_an_answer_is_read_best_first_and_without_mirror_images() -> None:
 def test_an_answer_that_lacks_something_is_malformed(changed: dict[str, Any], complaint: str) -> None:
     with pytest.raises(MalformedAnswerError, match=complaint):
         findings_of({**ANSWER, **changed}, 9)
+
+
+def test_a_policy_is_told_from_the_top_and_read_from_the_bottom() -> None:
+    answer = {"policy": [0.1, 0.2, 0.3, -1, 0.4]}
+    assert shares_of(answer, 2) == [0.3, -1, 0.1, 0.2, 0.4]
+
+
+@pytest.mark.parametrize("answer", [{}, {"policy": None}, {"policy": [1.0]}, {"policy": ["much"] * 5}])
+def test_a_policy_that_is_none_is_malformed(answer: dict[str, Any]) -> None:
+    with pytest.raises(MalformedAnswerError, match="policy"):
+        shares_of(answer, 2)
 
 
 def test_the_temperature_falls_by_half_every_19_moves_on_19x19() -> None:
